@@ -1,0 +1,1 @@
+//! Concertina: a Kubernetes horizontal autoscaler.
