@@ -1,1 +1,3 @@
 //! Concertina: a Kubernetes horizontal autoscaler.
+
+pub mod api;

@@ -1,0 +1,23 @@
+//! The ScalingPolicy API: its types, its schema and the settings a policy asks for. Pure: touches no network.
+
+mod quantity;
+mod schema;
+mod spec;
+mod status;
+
+pub use quantity::{ParseQuantityError, Quantity};
+pub use spec::{
+    Behavior, MatchLabels, MetricSpec, Mode, PrometheusMetric, PrometheusRef, RateLimit, RateUnit,
+    RequestRateMetric, ResourceMetric, ScaleTargetRef, ScalingPolicy, ScalingPolicySpec, ScalingRules,
+    SelectPolicy,
+};
+pub use status::{
+    ChangeStatus, DecisionStatus, EffectiveSettings, MetricStatus, RulesStatus, ScalingPolicyStatus,
+    StageStatus,
+};
+
+/// The API group of every Concertina object.
+pub const GROUP: &str = "concertina.dev";
+/// An RFC 3339 time up to which a policy is paused; does the same as `mode: Paused` with `pausedUntil`, and
+/// survives tools that put the spec back to what is in git.
+pub const PAUSED_UNTIL_ANNOTATION: &str = "concertina.dev/paused-until";
