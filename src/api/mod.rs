@@ -1,11 +1,13 @@
 //! The ScalingPolicy API: its types, its schema and the settings a policy asks for. Pure: touches no network.
 
 mod quantity;
+mod rules;
 mod schema;
 mod spec;
 mod status;
 
 pub use quantity::{ParseQuantityError, Quantity};
+pub use schema::{SchemaError, crd, crd_yaml};
 pub use spec::{
     Behavior, MatchLabels, MetricSpec, Mode, PrometheusMetric, PrometheusRef, RateLimit, RateUnit,
     RequestRateMetric, ResourceMetric, ScaleTargetRef, ScalingPolicy, ScalingPolicySpec, ScalingRules,

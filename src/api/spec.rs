@@ -105,6 +105,7 @@ use super::status::ScalingPolicyStatus;
 pub struct ScalingPolicySpec {
     /// The object that is scaled: anything in the policy's namespace with a scale subresource. Required.
     /// Example: {apiVersion: apps/v1, kind: Deployment, name: web}.
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub scale_target_ref: ScaleTargetRef,
 
     /// Fewest replicas that metrics may scale to. Default 1; at least 1 and at most maxReplicas.
@@ -179,6 +180,7 @@ pub struct ScaleTargetRef {
 
 /// What a policy does with its decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "")] // the field that uses it says more
 pub enum Mode {
     /// Changes the target's replicas.
     Auto,
@@ -367,6 +369,7 @@ pub struct ScalingRules {
 
 /// Which of several rate limits holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "")] // the field that uses it says more
 pub enum SelectPolicy {
     /// The one that allows the greatest change.
     Max,
@@ -395,6 +398,7 @@ pub struct RateLimit {
 
 /// The unit of a rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "")] // the field that uses it says more
 pub enum RateUnit {
     /// A number of pods.
     Pods,
