@@ -1,1 +1,47 @@
-//! The decision pipeline.
+//! The decision pipeline of Concertina: from what is known about a target to the replicas it should have, with every
+//! number and reason on the way. Pure: no network, no clock, no randomness; the same input gives the same output.
+//!
+//! ```
+//! # use concertina_decision::*;
+//! # let rules = Rules {
+//! #     cooldown_seconds: 0, stabilization_window_seconds: 0, tolerance: 0.1,
+//! #     select_policy: SelectPolicy::Max, policies: Default::default(),
+//! # };
+//! # let policy = Policy {
+//! #     min_replicas: 1, max_replicas: 20, scale_up: rules.clone(), scale_down: rules,
+//! #     metrics: [Metric { target: Target::AverageValue { per_replica: 30.0 }, max_age_seconds: 60, cpu_bound: false }]
+//! #         .into_iter().collect(),
+//! # };
+//! let mut memory = Memory::default();
+//! let now = Timestamp::from_seconds(1_700_000_000);
+//! let observation = Observation {
+//!     current_replicas: 2,
+//!     pods: vec![Pod::Ready, Pod::Ready],
+//!     metrics: vec![Reading::Total { value: 240.0, time: Some(now) }],
+//! };
+//! let decision = decide(&policy, &memory, &observation, now);
+//! memory.record(&decision, now);
+//! assert_eq!(decision.current, 2);
+//! // … and once the API server has accepted the new number:
+//! memory.record_change(decision.current, decision.desired, now);
+//! ```
+
+mod decision;
+mod memory;
+mod observation;
+mod pipeline;
+mod policy;
+mod reason;
+mod recommendations;
+mod time;
+
+pub use decision::{Decision, Measured, Outcome, Proposal, Remember, Stage, StageRecord, Verdict, Want};
+pub use memory::{Change, MAX_CHANGES, MAX_GAP_SECONDS, Memory, Writer};
+pub use observation::{Missing, Observation, Pod, PodReading, Reading};
+pub use pipeline::decide;
+pub use policy::{
+    DEFAULT_SCALE_DOWN_POLICY, MAX_METRICS, MAX_PERIOD_SECONDS, MAX_RATE_POLICIES, Metric, Policy, RateKind,
+    RatePolicy, Replicas, Rules, SelectPolicy, Target,
+};
+pub use reason::Reason;
+pub use time::Timestamp;

@@ -1,0 +1,178 @@
+//! What must be remembered of a target between evaluations: who changed it when, and what was wanted. Plain data of
+//! bounded size, no I/O.
+
+use serde::{Deserialize, Serialize};
+
+use crate::recommendations::{Keep, Recommendations};
+use crate::{Decision, MAX_PERIOD_SECONDS, Replicas, Timestamp, Want};
+
+/// The most changes that are remembered. Beyond it the oldest is forgotten, so that a target which somebody changes
+/// without end cannot fill the memory. It is one change every 14 seconds for half an hour.
+pub const MAX_CHANGES: usize = 128;
+
+/// The longest time between two evaluations, in seconds, that counts in full towards the window of shrinking: twice the
+/// longest evaluation period.
+pub const MAX_GAP_SECONDS: u32 = 120;
+
+/// One change of the replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// When it was made, or first seen if another made it.
+    pub at: Timestamp,
+    /// The replicas before.
+    pub from: Replicas,
+    /// The replicas after.
+    pub to: Replicas,
+    /// Who made it.
+    pub by: Writer,
+}
+
+/// Who changed the replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Writer {
+    /// This policy.
+    Own,
+    /// Anybody else: `kubectl scale`, a deployment tool, another autoscaler.
+    Other,
+}
+
+/// What is remembered of one target. One starts with `Memory::default()`.
+///
+/// After each evaluation call [`Memory::record`]; after a write that the API server accepted also
+/// [`Memory::record_change`]. Where nothing is evaluated call [`Memory::see`] so that changes by others are noticed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Memory {
+    /// The replicas last seen or written.
+    pub(crate) replicas: Option<Replicas>,
+    /// When the target was first seen. What was before is not known.
+    pub(crate) first_seen: Option<Timestamp>,
+    /// When the last evaluation was recorded.
+    pub(crate) recorded_at: Option<Timestamp>,
+    /// Of anybody's change.
+    pub(crate) last_change: Option<Timestamp>,
+    /// Of anybody's growth.
+    pub(crate) last_growth: Option<Timestamp>,
+    /// Those of the last [`MAX_PERIOD_SECONDS`], oldest first.
+    pub(crate) changes: Vec<Change>,
+    /// Wants within the scale-up window.
+    pub(crate) scale_up_wants: Recommendations,
+    /// Wants within the scale-down window.
+    pub(crate) scale_down_wants: Recommendations,
+}
+
+impl Memory {
+    /// Keeps what later evaluations need of this one: the want, and a change by another writer if there was one.
+    pub fn record(&mut self, decision: &Decision, now: Timestamp) {
+        self.see(decision.current, now);
+        let remember = &decision.remember;
+        let (up_window, down_window) = (
+            remember.scale_up_window_seconds,
+            remember.scale_down_window_seconds,
+        );
+        let unknown_for = match (remember.want, self.recorded_at) {
+            (_, None) => {
+                // What was wanted before is not known; that fewer would have done is not to be assumed.
+                self.scale_down_wants
+                    .push(Keep::Greatest, decision.current, now, down_window);
+                0
+            }
+            (Want::Unknown, Some(last)) => now.milliseconds_since(last),
+            (_, Some(_)) => now.milliseconds_since(self.known_until(now)),
+        };
+        self.scale_down_wants.postpone(unknown_for, now);
+        if let Want::Known(replicas) = remember.want {
+            self.scale_up_wants.push(Keep::Least, replicas, now, up_window);
+            self.scale_down_wants
+                .push(Keep::Greatest, replicas, now, down_window);
+        }
+        self.recorded_at = Some(now);
+    }
+
+    /// Up to when the wants count as known: now, or [`MAX_GAP_SECONDS`] after the last evaluation. Without this, the
+    /// window of shrinking would run out unseen while nobody evaluates or when the clock leaps forward.
+    pub(crate) fn known_until(&self, now: Timestamp) -> Timestamp {
+        self.recorded_at
+            .map_or(now, |last| last.plus_seconds(MAX_GAP_SECONDS).min(now))
+    }
+
+    /// Notes the replicas that the target has. A number other than the one remembered is a change by another writer.
+    pub fn see(&mut self, replicas: Replicas, now: Timestamp) {
+        let replicas = replicas.max(0);
+        self.pull_back(now);
+        self.forget(now);
+        self.first_seen.get_or_insert(now);
+        if let Some(remembered) = self.replicas {
+            self.add_change(Change {
+                at: now,
+                from: remembered,
+                to: replicas,
+                by: Writer::Other,
+            });
+        }
+        self.replicas = Some(replicas);
+    }
+
+    /// Notes a write of this policy that the API server accepted.
+    pub fn record_change(&mut self, from: Replicas, to: Replicas, now: Timestamp) {
+        self.see(from, now);
+        self.add_change(Change {
+            at: now,
+            from: from.max(0),
+            to: to.max(0),
+            by: Writer::Own,
+        });
+        self.replicas = Some(to.max(0));
+    }
+
+    /// The changes of the last half hour, oldest first.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// When anybody last changed the replicas, as far as is known.
+    #[must_use]
+    pub const fn last_change(&self) -> Option<Timestamp> {
+        self.last_change
+    }
+
+    fn add_change(&mut self, change: Change) {
+        if change.from == change.to {
+            return;
+        }
+        if self.changes.len() >= MAX_CHANGES {
+            self.changes.remove(0);
+        }
+        self.changes.push(change);
+        self.last_change = Some(change.at);
+        if change.to > change.from {
+            self.last_growth = Some(change.at);
+        }
+    }
+
+    /// Drops changes that no period can reach any more.
+    fn forget(&mut self, now: Timestamp) {
+        self.changes
+            .retain(|change| now.is_within(MAX_PERIOD_SECONDS, change.at));
+    }
+
+    /// Brings times in the future back to now. A clock that was set back by an hour must not freeze anything for an
+    /// hour: each window and cooldown then runs once more at most.
+    fn pull_back(&mut self, now: Timestamp) {
+        for time in [
+            &mut self.first_seen,
+            &mut self.recorded_at,
+            &mut self.last_change,
+            &mut self.last_growth,
+        ] {
+            *time = time.map(|time| time.min(now));
+        }
+        for change in &mut self.changes {
+            change.at = change.at.min(now);
+        }
+        self.scale_up_wants.pull_back(now);
+        self.scale_down_wants.pull_back(now);
+    }
+}

@@ -1,0 +1,127 @@
+//! Everything known about one target at one instant, as the caller gathered it. Plain data, no I/O.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Reason, Replicas, Timestamp};
+
+/// Everything known about one target at one instant. The caller may reuse the buffers from tick to tick.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Observation {
+    /// `spec.replicas` read through `/scale`. After a write of one's own it must be the written number, even while
+    /// a watch still shows the old one: the difference would count as another writer's change.
+    pub current_replicas: Replicas,
+    /// The living pods of the target: neither finished (Failed, Succeeded) nor being deleted.
+    pub pods: Vec<Pod>,
+    /// One reading per metric of the policy, in its order. Metrics beyond the end of this list are missing.
+    pub metrics: Vec<Reading>,
+}
+
+/// What is known of a living pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pod {
+    /// Ready now.
+    Ready,
+    /// Not Ready now, but it was once. It counts like a Ready one: a saturated pod fails its probes, and its load
+    /// must not vanish with them.
+    Unready,
+    /// Not Ready yet since it was created. It counts nowhere: neither its load nor its share of the work is typical.
+    Starting,
+}
+
+/// What was read of one metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reading {
+    /// No value, and why.
+    Missing(Missing),
+    /// One number for the whole target.
+    Total {
+        /// In the metric's unit.
+        value: f64,
+        /// When it was measured; `None` when that is not known, which counts as fresh.
+        time: Option<Timestamp>,
+    },
+    /// One reading per element of [`Observation::pods`], in the same order. Pods beyond its end have no sample,
+    /// readings beyond the last pod are ignored.
+    PerPod(Vec<PodReading>),
+}
+
+/// What was read of one pod.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodReading {
+    /// In the metric's unit; `None` when there is no sample.
+    pub value: Option<f64>,
+    /// When it was measured; `None` when that is not known, which counts as fresh.
+    pub time: Option<Timestamp>,
+    /// What 100 % utilisation is, in the metric's unit; only needed for [`Target::Utilization`](crate::Target).
+    pub request: Option<f64>,
+    /// The most CPU that the pod can use, in the metric's unit. To be set only for CPU.
+    pub limit: Option<f64>,
+}
+
+/// Why a metric has no usable value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Missing {
+    /// It has not been asked for yet.
+    NotReadYet,
+    /// The policy names a server that the controller's configuration does not have.
+    UnknownServer,
+    /// The policy names a source that the controller's configuration does not have.
+    UnknownSource,
+    /// No connection to the server.
+    Unreachable,
+    /// No answer in time.
+    TimedOut,
+    /// The server refused the query: credentials, rights, or a query that it cannot run.
+    Refused,
+    /// The server answered with an error of its own.
+    ServerError,
+    /// The server answered with something that is not an answer to the query.
+    BadAnswer,
+    /// The answer has no series for this target.
+    NoSamples,
+    /// The newest sample is older than the maximum age.
+    Stale,
+    /// NaN or infinite.
+    NotANumber,
+    /// Below zero, which no load is.
+    Negative,
+    /// More than one series where one number was asked for.
+    Ambiguous,
+    /// Pods do not say what 100 % is.
+    NoRequests,
+    /// No pod of the target was Ready yet, so there is nothing to measure.
+    NoReadyPods,
+    /// The target value is not a number above zero.
+    BadTarget,
+    /// The reading does not fit the kind of target: a total for a utilisation, or readings per pod for a value.
+    WrongKind,
+}
+
+impl Missing {
+    /// The reason under which it is reported.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::NotReadYet => Reason::NotReadYet,
+            Self::UnknownServer => Reason::UnknownServer,
+            Self::UnknownSource => Reason::UnknownSource,
+            Self::Unreachable => Reason::PrometheusUnreachable,
+            Self::TimedOut => Reason::PrometheusTimeout,
+            Self::Refused => Reason::PrometheusRefused,
+            Self::ServerError => Reason::PrometheusError,
+            Self::BadAnswer => Reason::PrometheusBadAnswer,
+            Self::NoSamples => Reason::NoSamples,
+            Self::Stale => Reason::StaleSamples,
+            Self::NotANumber => Reason::NotANumber,
+            Self::Negative => Reason::NegativeValue,
+            Self::Ambiguous => Reason::AmbiguousSeries,
+            Self::NoRequests => Reason::NoResourceRequests,
+            Self::NoReadyPods => Reason::NoReadyPods,
+            Self::BadTarget => Reason::InvalidTarget,
+            Self::WrongKind => Reason::UnsuitableReading,
+        }
+    }
+}
