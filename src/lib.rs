@@ -1,3 +1,9 @@
-//! Concertina: a Kubernetes horizontal autoscaler.
-
+//! Concertina: a Kubernetes horizontal autoscaler. See ARCHITECTURE.md for the way data takes through these modules.
 pub mod api;
+pub mod cli;
+pub mod cluster;
+pub mod config;
+pub mod control;
+pub mod observe;
+pub mod report;
+pub mod web;

@@ -92,8 +92,8 @@ reasons! {
     ScaleDownStabilized => "more replicas were wanted within the scale-down stabilization window",
     CooledDown => "no cooldown is running",
     ScaleUpCooldown => "growth waits for the cooldown after the last growth",
-    ScaleDownCooldown => "shrinking waits for the cooldown after the last change",
-    WithinLimit => "the step is as small as the rate policies demand",
+    ScaleDownCooldown => "shrinking waits for the cooldown since the last change, or since the target was first seen",
+    WithinLimit => "the step is within what the rate policies allow",
     ScaleUpLimit => "the scale-up policies allow no more in this period",
     ScaleDownLimit => "the scale-down policies allow no more in this period",
     ScaleUpDisabled => "the policy does not allow growth",
@@ -106,6 +106,7 @@ reasons! {
     DryRun => "the policy only recommends",
     TargetNotFound => "the target does not exist",
     TargetNotScalable => "the target has no scale subresource",
+    TargetUnavailable => "the API server could not be asked about the target",
     TargetForbidden => "the controller may not read or scale the target: extend its role",
     TargetOwnedByOther => "another policy or autoscaler owns the target",
     TargetGone => "the target or the policy was deleted meanwhile",
@@ -143,6 +144,7 @@ impl Reason {
                 | Self::ShrinkHeldMetricMissing
                 | Self::TargetNotFound
                 | Self::TargetNotScalable
+                | Self::TargetUnavailable
                 | Self::TargetForbidden
                 | Self::TargetOwnedByOther
                 | Self::InvalidPolicy

@@ -1,0 +1,22 @@
+//! The command line: what each subcommand is called and takes.
+pub mod run;
+
+use clap::{Parser, Subcommand};
+
+/// A Kubernetes horizontal autoscaler that explains every decision.
+#[derive(Debug, Parser)]
+#[command(name = "concertina", version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the controller, inside a cluster or outside one with the current kubeconfig.
+    Run(run::RunArguments),
+    /// Print the CustomResourceDefinition of ScalingPolicy.
+    Crd,
+}

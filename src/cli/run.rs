@@ -1,0 +1,140 @@
+//! `concertina run`: puts the parts of the controller together and runs them until a signal comes.
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use kube::Client;
+use kube::config::KubeConfigOptions;
+
+use crate::cluster::{Cluster, feed};
+use crate::config::{Config, ConfigError};
+use crate::control::{Context, tick};
+use crate::observe::server::ServerError;
+use crate::web;
+
+/// Reads and writes of the API server are given up after this; watches are not.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Evaluations and reports under way get so long to end after a signal.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Arguments of `concertina run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// Configuration file: Prometheus servers, sources, defaults. Either this or --prometheus-url.
+    #[arg(long, env = "CONCERTINA_CONFIG", required_unless_present = "prometheus_url")]
+    config: Option<PathBuf>,
+    /// URL of the one Prometheus server, instead of a configuration file.
+    #[arg(long, env = "PROMETHEUS_URL", conflicts_with = "config")]
+    prometheus_url: Option<String>,
+    /// Seconds between two scrapes on that server.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    scrape_interval_seconds: u32,
+    /// Address for /metrics, /healthz and /readyz.
+    #[arg(long, default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// Context of the kubeconfig; absent: the current one, or the cluster this runs in.
+    #[arg(long)]
+    context: Option<String>,
+    /// Log as JSON instead of text.
+    #[arg(long)]
+    log_json: bool,
+}
+
+/// Why the controller cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration is unusable.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A server's client cannot be made.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// There is no cluster to talk to.
+    #[error("no cluster to talk to: run inside a cluster, or set KUBECONFIG or --context")]
+    Kubeconfig(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The client of the API server cannot be made.
+    #[error("cannot make a client of the API server")]
+    Client(#[source] Box<kube::Error>),
+    /// The address for metrics cannot be listened on.
+    #[error("cannot listen on {address}: choose another --listen address")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The reason from the operating system.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("cannot receive signals")]
+    Signal(#[source] std::io::Error),
+}
+
+/// Runs the controller until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot start; once it runs, troubles are reported and tried again.
+pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
+    start_logging(arguments.log_json);
+    let config = match (&arguments.config, &arguments.prometheus_url) {
+        (Some(path), _) => Config::read(path)?,
+        (None, url) => {
+            Config::with_server(url.as_deref().unwrap_or_default(), arguments.scrape_interval_seconds)?
+        }
+    };
+    let kube_config = kube_config(arguments.context).await?;
+    let watch_client = client(kube_config.clone(), None)?;
+    let call_client = client(kube_config, Some(READ_TIMEOUT))?;
+
+    let cluster = Arc::new(Cluster::default());
+    let context = Arc::new(Context::new(config, call_client.clone(), Arc::clone(&cluster))?);
+    let mut terminate =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(RunError::Signal)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %arguments.listen, "concertina starts");
+
+    let address = arguments.listen;
+    let reports = Arc::clone(&context);
+    tokio::select! {
+        () = feed::run(cluster, watch_client, call_client) => {}
+        () = tick::run(Arc::clone(&context)) => {}
+        () = reports.reporter.run(tick::wall_clock) => {}
+        served = web::run(Arc::clone(&context), address) => {
+            served.map_err(|source| RunError::Listen { address, source })?;
+        }
+        _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
+        _ = tokio::signal::ctrl_c() => tracing::info!("SIGINT: ending"),
+    }
+    // What was decided is reported before the process ends.
+    let _ = tokio::time::timeout(GRACE, context.reporter.flush(tick::wall_clock())).await;
+    Ok(())
+}
+
+fn start_logging(json: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        builder.json().init();
+    } else {
+        builder.init();
+    }
+}
+
+async fn kube_config(context: Option<String>) -> Result<kube::Config, RunError> {
+    let no_cluster = |error: Box<dyn std::error::Error + Send + Sync>| RunError::Kubeconfig(error);
+    if context.is_some() {
+        let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+        return kube::Config::from_kubeconfig(&options).await.map_err(|error| no_cluster(error.into()));
+    }
+    kube::Config::infer().await.map_err(|error| no_cluster(error.into()))
+}
+
+/// kube's own defaults would retry writes many times and wait for ever on a silent connection; a control loop decides
+/// anew instead.
+fn client(mut config: kube::Config, read_timeout: Option<Duration>) -> Result<Client, RunError> {
+    config.read_timeout = read_timeout;
+    config.connect_timeout = Some(Duration::from_secs(5));
+    config.default_retry = false;
+    Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))
+}

@@ -1,0 +1,40 @@
+//! One watch that follows a kind for ever and hands its changes to a table. This is the only file here that reads from the network.
+use std::fmt::Debug;
+use std::pin::pin;
+
+use futures::StreamExt;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+
+/// A change of the followed kind.
+#[derive(Debug)]
+pub enum Change<K> {
+    /// The whole list, after the first list or a new one: what is not in it is gone.
+    Replace(Vec<K>),
+    /// One object is new or changed.
+    Apply(K),
+    /// One object is gone.
+    Delete(K),
+}
+
+/// Follows `api` until the future is dropped. Failures are logged and tried again with back-off; the table
+/// keeps what it last knew meanwhile.
+pub async fn follow<K>(api: Api<K>, what: &str, mut on_change: impl FnMut(Change<K>))
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let config = watcher::Config::default().any_semantic();
+    let mut stream = pin!(watcher::watcher(api, config).default_backoff());
+    let mut listing = Vec::new();
+    while let Some(event) = stream.next().await {
+        match event {
+            Ok(watcher::Event::Init) => listing.clear(),
+            Ok(watcher::Event::InitApply(object)) => listing.push(object),
+            Ok(watcher::Event::InitDone) => on_change(Change::Replace(std::mem::take(&mut listing))),
+            Ok(watcher::Event::Apply(object)) => on_change(Change::Apply(object)),
+            Ok(watcher::Event::Delete(object)) => on_change(Change::Delete(object)),
+            Err(error) => tracing::warn!(what, %error, "the watch failed and will be tried again"),
+        }
+    }
+}

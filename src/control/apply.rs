@@ -1,0 +1,156 @@
+//! The one write of a change: a JSON patch of `/scale` that fails when the world is not what the decision saw. This touches the network.
+use std::time::Duration;
+
+use concertina_decision::Replicas;
+use k8s_openapi::api::autoscaling::v1::Scale;
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::core::ApiResource;
+use kube::discovery::Scope;
+use kube::{Client, ResourceExt};
+use serde_json::json;
+
+use crate::cluster::targets::TargetKey;
+
+/// The name under which the API server records our writes.
+pub const FIELD_MANAGER: &str = "concertina";
+/// A write or read of `/scale` is given up after this.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a change was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The replica count or the object is not what the decision saw.
+    #[error("{target} changed meanwhile ({detail}): decided again")]
+    Conflict {
+        /// The target.
+        target: String,
+        /// What is different.
+        detail: String,
+    },
+    /// The target is gone.
+    #[error("{0} does not exist any more")]
+    Gone(String),
+    /// The API server asks to slow down.
+    #[error("the API server is too busy to scale {0}: tried again at the next tick")]
+    Busy(String),
+    /// The API server refused.
+    #[error("the API server refused to scale {target}: {source}")]
+    Refused {
+        /// The target.
+        target: String,
+        /// Its words.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// No answer in time; the change may or may not have been made.
+    #[error("no answer within 10 s while scaling {0}; the next tick sees whether it happened")]
+    TimedOut(String),
+}
+
+/// A target's `/scale` endpoint.
+#[derive(Clone, Debug)]
+pub struct ScaleClient {
+    api: Api<DynamicObject>,
+    key: TargetKey,
+}
+
+impl ScaleClient {
+    /// The endpoint of `key`, whose kind is served as `resource`.
+    #[must_use]
+    pub fn new(client: Client, resource: &ApiResource, scope: &Scope, key: &TargetKey) -> Self {
+        Self { api: Api::dynamic(client, resource, scope).constrain(&key.namespace), key: key.clone() }
+    }
+
+    /// Reads the scale.
+    ///
+    /// # Errors
+    /// When the target is gone or the API server does not answer.
+    pub async fn read(&self) -> Result<Scale, ApplyError> {
+        self.call(self.api.get_scale(&self.key.name)).await
+    }
+
+    /// Writes `to` if the object is still `uid` and its count still `from`.
+    ///
+    /// # Errors
+    /// [`ApplyError::Conflict`] when it is not; nothing was written then.
+    pub async fn write(&self, uid: &str, from: Replicas, to: Replicas) -> Result<Scale, ApplyError> {
+        let operations = operations(uid, from, to);
+        let patch: json_patch::Patch = serde_json::from_value(operations).map_err(|error| ApplyError::Refused {
+            target: self.key.to_string(),
+            source: Box::new(kube::Error::SerdeError(error)),
+        })?;
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let patch = Patch::Json::<()>(patch);
+        let result = self.call(self.api.patch_scale(&self.key.name, &parameters, &patch)).await;
+        let Err(ApplyError::Refused { source, .. }) = &result else { return result };
+        // A failed `test` answers 422, and so does a refused value: look which it was.
+        if !matches!(&**source, kube::Error::Api(status) if status.code == 422) {
+            return result;
+        }
+        let seen = self.read().await?;
+        let count = replicas_of(&seen);
+        if seen.uid().as_deref() != Some(uid) {
+            return Err(self.conflict("it was deleted and created again".into()));
+        }
+        if count != from {
+            return Err(self.conflict(format!("it has {count} replicas where the decision saw {from}")));
+        }
+        result
+    }
+
+    fn conflict(&self, detail: String) -> ApplyError {
+        ApplyError::Conflict { target: self.key.to_string(), detail }
+    }
+
+    async fn call(&self, request: impl Future<Output = kube::Result<Scale>>) -> Result<Scale, ApplyError> {
+        let target = || self.key.to_string();
+        match tokio::time::timeout(CALL_TIMEOUT, request).await {
+            Err(_) => Err(ApplyError::TimedOut(target())),
+            Ok(Ok(scale)) => Ok(scale),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(ApplyError::Gone(target())),
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => Err(self.conflict(status.message.clone())),
+            Ok(Err(kube::Error::Api(status))) if status.code == 429 => Err(ApplyError::Busy(target())),
+            Ok(Err(error)) => Err(ApplyError::Refused { target: target(), source: Box::new(error) }),
+        }
+    }
+}
+
+/// A Scale leaves out `spec.replicas` at zero.
+#[must_use]
+pub fn replicas_of(scale: &Scale) -> Replicas {
+    scale.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(0)
+}
+
+/// The uid guards against an object of the same name, the count against anyone else's change;
+/// nothing else in the object matters. At zero the count is absent.
+fn operations(uid: &str, from: Replicas, to: Replicas) -> serde_json::Value {
+    let count = if from == 0 { serde_json::Value::Null } else { from.into() };
+    let write = if from == 0 { "add" } else { "replace" };
+    json!([
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "test", "path": "/spec/replicas", "value": count},
+        {"op": write, "path": "/spec/replicas", "value": to},
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_tests_the_uid_and_the_count_it_was_decided_on() {
+        let expected = json!([
+            {"op": "test", "path": "/metadata/uid", "value": "u1"},
+            {"op": "test", "path": "/spec/replicas", "value": 2},
+            {"op": "replace", "path": "/spec/replicas", "value": 5},
+        ]);
+        assert_eq!(operations("u1", 2, 5), expected);
+    }
+
+    #[test]
+    fn a_change_from_zero_tests_for_absence_and_adds() {
+        let operations = operations("u1", 0, 3);
+        assert_eq!(operations[1]["value"], serde_json::Value::Null);
+        assert_eq!(operations[2]["op"], "add");
+    }
+}

@@ -1,0 +1,261 @@
+//! One policy, one decision: look up its target, join its readings, decide, and write the change if the mode allows it.
+use std::sync::Arc;
+
+use concertina_decision::{Decision, Observation, Reason, Replicas, Timestamp, Verdict, Writer, decide};
+use kube::core::ApiResource;
+use kube::discovery::Scope;
+
+use super::Context;
+use super::apply::{ApplyError, ScaleClient, replicas_of};
+use super::compile::CompiledPolicy;
+use super::state::Due;
+use crate::api::Mode;
+use crate::cluster::pods::PodRecord;
+use crate::cluster::policies::PolicyRecord;
+use crate::cluster::targets::{KindState, TargetKey};
+use crate::observe::join::{Note, reading};
+use crate::observe::table::{Answer, FetchError};
+
+/// What became of one evaluation; all reports are made from it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The stored policy that was evaluated.
+    pub record: Arc<PolicyRecord>,
+    /// As compiled; absent for a policy that cannot be.
+    pub compiled: Option<Arc<CompiledPolicy>>,
+    /// When.
+    pub time: Timestamp,
+    /// The mode in force.
+    pub mode: Mode,
+    /// The uid of the target, where it is known.
+    pub target_uid: Option<String>,
+    /// The decision with what there is to tell of each metric, or why none could be made.
+    pub result: Result<Decided, Note>,
+}
+
+/// A decision and what was done with it.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// For each metric of the policy, what there is to tell.
+    pub notes: Vec<Option<Note>>,
+    /// What was done.
+    pub effect: Effect,
+    /// A change that someone else made since the last evaluation: from, to.
+    pub changed_by_other: Option<(Replicas, Replicas)>,
+}
+
+/// What was done with a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing was to be done.
+    None,
+    /// The change was written.
+    Written,
+    /// The mode forbids writing.
+    Withheld,
+    /// Another policy owns the target.
+    NotOwner(String),
+    /// The world changed between decision and write.
+    Conflict(String),
+    /// The write failed.
+    Failed(String),
+}
+
+/// A target that was found.
+struct Found {
+    key: TargetKey,
+    uid: String,
+    replicas: Replicas,
+    pods: Vec<PodRecord>,
+    resource: ApiResource,
+    scope: Scope,
+}
+
+/// The answers to a policy's metrics, in their order.
+pub type Answers = Vec<Arc<Result<Answer, FetchError>>>;
+
+/// Evaluates a policy whose answers are there. Returns the outcome, and whether to evaluate again at once.
+pub async fn evaluate(context: &Context, due: &Due, answers: &Answers, now: Timestamp) -> (Outcome, bool) {
+    let record = &due.record;
+    let mut outcome = Outcome {
+        record: Arc::clone(record),
+        compiled: due.compiled.as_ref().ok().cloned(),
+        time: now,
+        mode: Mode::Auto,
+        target_uid: None,
+        result: Err(Note { reason: Reason::InvalidPolicy, message: String::new() }),
+    };
+    match prepare(context, due, &mut outcome, now).await {
+        Err(note) => {
+            outcome.result = Err(note);
+            (outcome, false)
+        }
+        Ok((compiled, found)) => {
+            let Some(mut decided) = decide_on(context, record, &compiled, &found, answers, now) else {
+                outcome.result = Err(Note {
+                    reason: Reason::Evaluating,
+                    message: "the policy was deleted or replaced while it was evaluated".into(),
+                });
+                return (outcome, false);
+            };
+            decided.effect = put_into_effect(context, record, &outcome, &found, &decided.decision).await;
+            if decided.effect == Effect::Written
+                && let Some(state) = context.states().get_mut(&record.key, &record.uid)
+            {
+                state.memory.record_change(decided.decision.current, decided.decision.desired, now);
+            }
+            let again = matches!(decided.effect, Effect::Conflict(_));
+            outcome.result = Ok(decided);
+            (outcome, again)
+        }
+    }
+}
+
+async fn prepare(
+    context: &Context,
+    due: &Due,
+    outcome: &mut Outcome,
+    now: Timestamp,
+) -> Result<(Arc<CompiledPolicy>, Found), Note> {
+    let invalid = |message: String| Note { reason: Reason::InvalidPolicy, message };
+    let policy = due.record.policy.as_ref().map_err(|error| {
+        invalid(format!("the stored object cannot be read ({error}): apply the policy again in the present schema"))
+    })?;
+    let at = jiff::Timestamp::from_millisecond(now.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    outcome.mode = policy.mode_in_force(at).map_err(|error| invalid(error.to_string()))?;
+    let compiled = due.compiled.clone().map_err(invalid)?;
+    let key = TargetKey::of(&due.record.key.namespace, &policy.spec.scale_target_ref);
+    let found = find_target(context, key).await?;
+    outcome.target_uid = Some(found.uid.clone());
+    Ok((compiled, found))
+}
+
+async fn find_target(context: &Context, key: TargetKey) -> Result<Found, Note> {
+    let note = |reason, message| Err(Note { reason, message });
+    let kind = &key.gvk.kind;
+    // The guard must not be held across the await below, so it ends with this statement.
+    let kind_state = context.cluster.targets().kind(&key.gvk);
+    let (resource, scope) = match kind_state {
+        KindState::Unknown | KindState::Watched { synced: false, .. } => {
+            return note(Reason::Evaluating, format!("looking up {key}"));
+        }
+        KindState::Missing => {
+            let message = format!(
+                "the API server serves no kind {kind} in {}: check apiVersion and kind of scaleTargetRef",
+                key.gvk.api_version()
+            );
+            return note(Reason::TargetNotFound, message);
+        }
+        KindState::NotScalable => {
+            let message = format!("{kind} has no scale subresource: choose a target that has one, such as a Deployment");
+            return note(Reason::TargetNotScalable, message);
+        }
+        KindState::Unavailable(error) => {
+            return note(Reason::TargetUnavailable, format!("cannot look up {kind}: {error}"));
+        }
+        KindState::Watched { resource, scope, synced: true } => (resource, scope),
+    };
+    let record = context.cluster.targets().get(&key);
+    let Some(record) = record else {
+        return note(
+            Reason::TargetNotFound,
+            format!("there is no {key}: create it, or correct the name in scaleTargetRef"),
+        );
+    };
+    let replicas = match record.replicas {
+        Some(replicas) => replicas,
+        None => {
+            let scale = ScaleClient::new(context.client.clone(), &resource, &scope, &key).read().await;
+            let scale = scale.map_err(|error| Note { reason: Reason::TargetUnavailable, message: error.to_string() })?;
+            let replicas = replicas_of(&scale);
+            context.cluster.targets().note_scale(&key, replicas, scale.metadata.resource_version.as_deref());
+            replicas
+        }
+    };
+    let pods = context.cluster.pods().of_owner(&record.uid);
+    Ok(Found { key, uid: record.uid, replicas, pods, resource, scope })
+}
+
+/// `None` when the policy is gone or replaced.
+fn decide_on(
+    context: &Context,
+    record: &PolicyRecord,
+    compiled: &CompiledPolicy,
+    found: &Found,
+    answers: &Answers,
+    now: Timestamp,
+) -> Option<Decided> {
+    let mut notes = Vec::with_capacity(compiled.metrics.len());
+    let metrics = compiled
+        .metrics
+        .iter()
+        .zip(answers)
+        .map(|(metric, answer)| {
+            let (reading, note) = reading(metric, answer, &record.key.namespace, &found.pods);
+            notes.push(note);
+            reading
+        })
+        .collect();
+    let observation = Observation {
+        current_replicas: found.replicas,
+        pods: found.pods.iter().map(|pod| pod.state).collect(),
+        metrics,
+    };
+    let mut states = context.states();
+    let state = states.get_mut(&record.key, &record.uid)?;
+    let decision = decide(&compiled.decision, &state.memory, &observation, now);
+    state.memory.record(&decision, now);
+    let changed_by_other = state
+        .memory
+        .changes()
+        .last()
+        .filter(|change| change.at == now && change.by == Writer::Other)
+        .map(|change| (change.from, change.to));
+    Some(Decided { decision, notes, effect: Effect::None, changed_by_other })
+}
+
+async fn put_into_effect(
+    context: &Context,
+    record: &PolicyRecord,
+    outcome: &Outcome,
+    found: &Found,
+    decision: &Decision,
+) -> Effect {
+    let owner = context.cluster.policies().owner_of(&found.key).map(|owner| owner.key.clone());
+    match owner {
+        Some(owner) if owner == record.key => {}
+        Some(owner) => return Effect::NotOwner(owner.to_string()),
+        // Deleted meanwhile: its decisions are void.
+        None => return Effect::Withheld,
+    }
+    if decision.verdict != Verdict::Scale {
+        return Effect::None;
+    }
+    if outcome.mode != Mode::Auto {
+        return Effect::Withheld;
+    }
+    // Still the same object and the same wish? A changed policy decides anew.
+    let unchanged = context
+        .cluster
+        .policies()
+        .get(&record.key)
+        .is_some_and(|stored| stored.uid == record.uid && stored.generation == record.generation);
+    if !unchanged {
+        return Effect::Conflict("the policy was changed while its decision was made".into());
+    }
+    let Ok(_permit) = context.writers.acquire().await else { return Effect::Withheld };
+    let client = ScaleClient::new(context.client.clone(), &found.resource, &found.scope, &found.key);
+    let written = client.write(&found.uid, decision.current, decision.desired).await;
+    context.metrics.scale_write(&written);
+    match written {
+        Ok(scale) => {
+            let version = scale.metadata.resource_version.as_deref();
+            context.cluster.targets().note_scale(&found.key, decision.desired, version);
+            Effect::Written
+        }
+        Err(error @ ApplyError::Conflict { .. }) => Effect::Conflict(error.to_string()),
+        Err(error) => Effect::Failed(error.to_string()),
+    }
+}

@@ -1,0 +1,71 @@
+//! The control loop: which policies are due, what each decides, and the one write per change.
+pub mod apply;
+pub mod compile;
+pub mod evaluate;
+pub mod state;
+pub mod tick;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use kube::Client;
+
+use crate::cluster::{Cluster, lock};
+use crate::config::Config;
+use crate::observe::server::{Server, ServerError};
+use crate::report::Reporter;
+use crate::report::metrics::Metrics;
+use state::PolicyStates;
+
+/// Scale writes in flight at a time.
+const CONCURRENT_WRITES: usize = 16;
+
+/// Everything that one tick works with.
+pub struct Context {
+    /// The controller's configuration.
+    pub config: Config,
+    /// The configured servers by name.
+    pub servers: BTreeMap<String, Arc<Server>>,
+    /// What the watches tell.
+    pub cluster: Arc<Cluster>,
+    /// For writing to the API server.
+    pub client: Client,
+    /// Status and events on their way out.
+    pub reporter: Reporter,
+    /// The controller's own metrics.
+    pub metrics: Arc<Metrics>,
+    /// What is remembered of each policy.
+    states: Mutex<PolicyStates>,
+    /// Bounds the scale writes in flight.
+    writers: tokio::sync::Semaphore,
+}
+
+impl Context {
+    /// Makes the clients of all configured servers; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When a server's client cannot be made.
+    pub fn new(config: Config, client: Client, cluster: Arc<Cluster>) -> Result<Self, ServerError> {
+        let servers = config
+            .servers
+            .iter()
+            .map(|server| Ok((server.name.clone(), Arc::new(Server::new(server.clone())?))))
+            .collect::<Result<_, _>>()?;
+        let metrics = Arc::new(Metrics::default());
+        Ok(Self {
+            config,
+            servers,
+            cluster,
+            reporter: Reporter::new(client.clone(), Arc::clone(&metrics)),
+            client,
+            metrics,
+            states: Mutex::default(),
+            writers: tokio::sync::Semaphore::new(CONCURRENT_WRITES),
+        })
+    }
+
+    /// What is remembered of each policy; hold the guard briefly.
+    pub fn states(&self) -> MutexGuard<'_, PolicyStates> {
+        lock(&self.states)
+    }
+}

@@ -1,0 +1,137 @@
+//! What the loop remembers of each policy between two ticks. Pure.
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use concertina_decision::{Memory, Timestamp};
+
+use super::compile::CompiledPolicy;
+use crate::cluster::pods::ObjectKey;
+use crate::cluster::policies::PolicyRecord;
+use crate::cluster::targets::TargetKey;
+use crate::config::Config;
+
+/// What is remembered of one policy.
+#[derive(Debug)]
+pub struct PolicyState {
+    uid: String,
+    generation: Option<i64>,
+    target: Option<TargetKey>,
+    /// The policy as compiled from this generation, or why it cannot be.
+    pub compiled: Result<Arc<CompiledPolicy>, String>,
+    /// The decision's memory.
+    pub memory: Memory,
+    /// Whether an evaluation is under way; it is not started twice.
+    in_flight: bool,
+    /// Evaluate at the next tick, whatever the period.
+    due_now: bool,
+    last_evaluated: Option<Timestamp>,
+}
+
+/// All policies' states.
+#[derive(Debug, Default)]
+pub struct PolicyStates(HashMap<ObjectKey, PolicyState>);
+
+/// What an evaluation starts from.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// The stored policy.
+    pub record: Arc<PolicyRecord>,
+    /// As compiled, or why it cannot be.
+    pub compiled: Result<Arc<CompiledPolicy>, String>,
+}
+
+impl PolicyStates {
+    /// Brings the states in line with the stored policies: new ones are due at once, gone ones are
+    /// forgotten. Returns the keys of those that are gone.
+    pub fn sync<'r>(
+        &mut self,
+        records: impl IntoIterator<Item = &'r Arc<PolicyRecord>>,
+        config: &Config,
+        compiled_before: impl Fn(&PolicyRecord, &Config) -> Result<Arc<CompiledPolicy>, String>,
+    ) -> Vec<ObjectKey> {
+        let mut living = HashSet::new();
+        for record in records {
+            living.insert(record.key.clone());
+            let known = self.0.get_mut(&record.key).filter(|state| state.uid == record.uid);
+            match known {
+                Some(state) if state.generation == record.generation && record.generation.is_some() => {}
+                Some(state) => {
+                    state.compiled = compiled_before(record, config);
+                    state.generation = record.generation;
+                    state.due_now = true;
+                    let target = record.target();
+                    if state.target != target {
+                        // What was learned of another target says nothing of this one.
+                        state.memory = Memory::default();
+                        state.target = target;
+                    }
+                }
+                None => {
+                    let state = PolicyState {
+                        uid: record.uid.clone(),
+                        generation: record.generation,
+                        target: record.target(),
+                        compiled: compiled_before(record, config),
+                        memory: Memory::default(),
+                        in_flight: false,
+                        due_now: true,
+                        last_evaluated: None,
+                    };
+                    self.0.insert(record.key.clone(), state);
+                }
+            }
+        }
+        let gone: Vec<ObjectKey> = self.0.keys().filter(|key| !living.contains(*key)).cloned().collect();
+        for key in &gone {
+            self.0.remove(key);
+        }
+        gone
+    }
+
+    /// Whether the policy is to be evaluated at `now`; if so it is marked as in flight.
+    ///
+    /// Periods are aligned to the clock, so that policies with the same period share their queries.
+    pub fn take_due(&mut self, record: &Arc<PolicyRecord>, default_period: u32, now: Timestamp) -> Option<Due> {
+        let state = self.0.get_mut(&record.key)?;
+        if state.in_flight {
+            return None;
+        }
+        let period = state.compiled.as_ref().map_or(default_period, |compiled| compiled.period_seconds).max(1);
+        let period_ms = i64::from(period) * 1000;
+        let slot = |time: Timestamp| time.0.div_euclid(period_ms);
+        // A slot that differs in either direction is a new one: the clock may have been set back.
+        let due = state.due_now || state.last_evaluated.is_none_or(|last| slot(last) != slot(now));
+        if !due {
+            return None;
+        }
+        state.due_now = false;
+        state.in_flight = true;
+        state.last_evaluated = Some(now);
+        Some(Due { record: Arc::clone(record), compiled: state.compiled.clone() })
+    }
+
+    /// Ends an evaluation.
+    pub fn finish(&mut self, key: &ObjectKey, uid: &str, again_at_once: bool) {
+        if let Some(state) = self.0.get_mut(key).filter(|state| state.uid == uid) {
+            state.in_flight = false;
+            state.due_now |= again_at_once;
+        }
+    }
+
+    /// The state of the policy with this key and uid.
+    pub fn get_mut(&mut self, key: &ObjectKey, uid: &str) -> Option<&mut PolicyState> {
+        self.0.get_mut(key).filter(|state| state.uid == uid)
+    }
+
+    /// How many policies there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

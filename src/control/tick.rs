@@ -1,0 +1,135 @@
+//! The loop: at each full second the due policies are taken, their distinct queries asked once, and each policy
+//! is decided as soon as its own answers are there, so that a slow query or server delays only those who use it.
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use concertina_decision::Timestamp;
+use futures::future::{BoxFuture, Shared};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+
+use super::Context;
+use super::compile::CompiledPolicy;
+use super::evaluate::{Answers, evaluate};
+use super::state::Due;
+use crate::cluster::policies::PolicyRecord;
+use crate::config::Config;
+use crate::observe::plan::{Plan, QueryKey};
+use crate::observe::query::{Namespaces, Template};
+use crate::observe::table::{Answer, FetchError};
+
+type SharedAnswer = Shared<BoxFuture<'static, Arc<Result<Answer, FetchError>>>>;
+
+/// Runs ticks at full seconds until the future is dropped.
+pub async fn run(context: Arc<Context>) {
+    while !context.cluster.is_synced() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    loop {
+        let context = Arc::clone(&context);
+        // A tick that waits for a slow server must not hold up the next one.
+        tokio::spawn(async move { tick(&context, wall_clock()).await });
+        tokio::time::sleep(until_next_second()).await;
+    }
+}
+
+/// The present time.
+#[must_use]
+pub fn wall_clock() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
+fn until_next_second() -> Duration {
+    let into_second = u64::try_from(wall_clock().0.rem_euclid(1000)).unwrap_or(0);
+    Duration::from_millis(1000_u64.saturating_sub(into_second).max(1))
+}
+
+/// Evaluates the policies that are due at `now` and returns when all have been decided and written.
+pub async fn tick(context: &Arc<Context>, now: Timestamp) {
+    let due = take_due(context, now);
+    if due.is_empty() {
+        return;
+    }
+    let answers = ask(context, &due);
+    let mut evaluations: FuturesUnordered<_> = due
+        .into_iter()
+        .map(|due| {
+            let waiting: Vec<SharedAnswer> = due
+                .compiled
+                .iter()
+                .flat_map(|compiled| &compiled.metrics)
+                .filter_map(|metric| {
+                    let server = due.compiled.as_ref().map(|compiled| compiled.server.clone()).ok()?;
+                    answers.get(&QueryKey { server, template: metric.template.clone() }).cloned()
+                })
+                .collect();
+            async move {
+                let answers: Answers = futures::future::join_all(waiting).await;
+                let (outcome, again) = evaluate(context, &due, &answers, now).await;
+                context.states().finish(&due.record.key, &due.record.uid, again);
+                context.metrics.evaluated(&outcome);
+                context.reporter.report(&outcome);
+            }
+        })
+        .collect();
+    while evaluations.next().await.is_some() {}
+}
+
+fn take_due(context: &Context, now: Timestamp) -> Vec<Due> {
+    let policies = context.cluster.policies();
+    let mut states = context.states();
+    let gone = states.sync(policies.iter(), &context.config, compile);
+    for key in &gone {
+        context.reporter.forget(key);
+        context.metrics.forget(key);
+    }
+    context.metrics.policies(states.len());
+    let mut due: Vec<Due> = policies
+        .iter()
+        .filter_map(|record| states.take_due(record, context.config.period_seconds, now))
+        .collect();
+    // In an order that does not depend on hashing, so that requests are the same for the same input.
+    due.sort_by(|a, b| a.record.key.cmp(&b.record.key));
+    due
+}
+
+fn compile(record: &PolicyRecord, config: &Config) -> Result<Arc<CompiledPolicy>, String> {
+    let policy = record.policy.as_ref().map_err(Clone::clone)?;
+    CompiledPolicy::of(policy, config).map(Arc::new)
+}
+
+/// Starts every distinct query once.
+fn ask(context: &Arc<Context>, due: &[Due]) -> HashMap<QueryKey, SharedAnswer> {
+    let mut plan = Plan::default();
+    for due in due {
+        if let Ok(compiled) = &due.compiled {
+            plan.add(&due.record.key.namespace, compiled);
+        }
+    }
+    plan.queries
+        .into_iter()
+        .map(|(key, namespaces)| {
+            let context = Arc::clone(context);
+            let asked = key.clone();
+            let answer = async move { Arc::new(fetch(&context, &asked, &namespaces).await) }.boxed().shared();
+            (key, answer)
+        })
+        .collect()
+}
+
+async fn fetch(context: &Context, key: &QueryKey, namespaces: &Namespaces) -> Result<Answer, FetchError> {
+    let server =
+        context.servers.get(&key.server).ok_or_else(|| FetchError::UnknownServer(key.server.clone()))?;
+    let source = match &key.template {
+        Template::RequestRate { source, .. } => Some(
+            context.config.sources.get(source).ok_or_else(|| FetchError::UnknownSource(source.clone()))?,
+        ),
+        _ => None,
+    };
+    let text = key.template.text(namespaces, source);
+    let started = tokio::time::Instant::now();
+    let answer = server.fetch(&key.template, &text, source).await;
+    context.metrics.queried(&key.server, &answer, started.elapsed());
+    answer
+}

@@ -1,0 +1,138 @@
+//! Joins the decoded answers with the pods of one target: the readings that a decision starts from. Pure.
+use concertina_decision::{Missing, PodReading, Reading, Reason, Timestamp};
+
+use super::table::{Answer, Entry, FetchError, Table};
+use crate::cluster::pods::{ContainerResources, PodRecord};
+use crate::control::compile::{CompiledMetric, Measure};
+
+/// Something to tell the user about a metric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The reason.
+    pub reason: Reason,
+    /// What happened and what to do.
+    pub message: String,
+}
+
+/// The reading of one metric, and what there is to tell about it.
+#[must_use]
+pub fn reading(
+    metric: &CompiledMetric,
+    answer: &Result<Answer, FetchError>,
+    namespace: &str,
+    pods: &[PodRecord],
+) -> (Reading, Option<Note>) {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return missing_answer(error),
+    };
+    match (&metric.measure, &answer.table) {
+        (Measure::Total { matching }, Table::Series(series)) => {
+            let mut fitting = series.iter().filter(|(labels, _)| {
+                matching.iter().all(|(name, value)| labels.get(name) == Some(value))
+            });
+            match (fitting.next(), fitting.count()) {
+                (None, _) => missing(Missing::NoSamples, no_series(series.len(), matching.is_empty())),
+                (Some((_, value)), 0) => (Reading::Total { value: *value, time: None }, None),
+                (Some(_), more) => missing(
+                    Missing::Ambiguous,
+                    format!("the query answers {} series: aggregate them with sum() or pick one with match", more + 1),
+                ),
+            }
+        }
+        (measure, Table::Pods(by_namespace)) => {
+            let entries = by_namespace.get(namespace);
+            let mut duplicate = None;
+            let readings = pods
+                .iter()
+                .map(|pod| {
+                    let containers =
+                        entries.and_then(|pods| pods.get(pod.name.as_str())).map_or(&[][..], Vec::as_slice);
+                    if containers.iter().any(|(_, entry)| entry.duplicate) {
+                        duplicate.get_or_insert(pod.name.as_str());
+                    }
+                    pod_reading(measure, pod, containers)
+                })
+                .collect();
+            let note = duplicate.map(|pod| Note {
+                reason: Reason::DuplicateSeries,
+                message: format!(
+                    "pod {pod} has several series where one should be; the greatest counts. \
+                     Scrape the pods by one job only, or set matchers that pick one"
+                ),
+            });
+            (Reading::PerPod(readings), note)
+        }
+        (_, Table::Series(_)) => missing(Missing::NoSamples, "the answer has no pods".to_owned()),
+    }
+}
+
+fn no_series(received: usize, no_match: bool) -> String {
+    if no_match || received == 0 {
+        "the query answers no series: check its metric names and labels".to_owned()
+    } else {
+        format!("none of the {received} series of the query carries the labels of match")
+    }
+}
+
+fn missing(missing: Missing, message: String) -> (Reading, Option<Note>) {
+    (Reading::Missing(missing), Some(Note { reason: missing.reason(), message }))
+}
+
+fn missing_answer(error: &FetchError) -> (Reading, Option<Note>) {
+    let cause = match error {
+        FetchError::Unreachable(_) => Missing::Unreachable,
+        FetchError::TimedOut(_) => Missing::TimedOut,
+        FetchError::Rejected { status, .. } if *status < 500 => Missing::Refused,
+        FetchError::Rejected { .. } => Missing::ServerError,
+        FetchError::Undecodable(_) | FetchError::TooLarge(_) => Missing::BadAnswer,
+        FetchError::UnknownServer(_) => Missing::UnknownServer,
+        FetchError::UnknownSource(_) => Missing::UnknownSource,
+    };
+    missing(cause, error.to_string())
+}
+
+fn pod_reading(measure: &Measure, pod: &PodRecord, entries: &[(Box<str>, Entry)]) -> PodReading {
+    let entry_of = |name: &str| entries.iter().find(|(container, _)| container.as_ref() == name).map(|(_, entry)| entry);
+    match measure {
+        Measure::Cpu { container } => sum_containers(pod, container.as_deref(), entry_of, |resources| {
+            (resources.cpu_request, resources.cpu_limit)
+        }),
+        Measure::Memory { container } => {
+            sum_containers(pod, container.as_deref(), entry_of, |resources| (resources.memory_request, None))
+        }
+        Measure::RequestRate | Measure::Total { .. } => {
+            let entry = entry_of("").copied().unwrap_or_default();
+            PodReading { value: entry.value, time: entry.time_ms.map(Timestamp), request: None, limit: None }
+        }
+    }
+}
+
+/// A pod's usage is the sum over its containers. One container without a sample leaves the pod without one:
+/// a part would look like less load.
+fn sum_containers<'e>(
+    pod: &PodRecord,
+    only: Option<&str>,
+    entry_of: impl Fn(&str) -> Option<&'e Entry>,
+    resources_of: impl Fn(&ContainerResources) -> (Option<f64>, Option<f64>),
+) -> PodReading {
+    let mut counted = pod.containers.iter().filter(|container| only.is_none_or(|only| container.name == only)).peekable();
+    if counted.peek().is_none() {
+        return PodReading { value: None, time: None, request: None, limit: None };
+    }
+    let start = PodReading { value: Some(0.0), time: None, request: Some(0.0), limit: Some(0.0) };
+    counted.fold(start, |sum, container| {
+        let entry = entry_of(&container.name).copied().unwrap_or_default();
+        let (request, limit) = resources_of(container);
+        PodReading {
+            value: sum.value.zip(entry.value).map(|(a, b)| a + b),
+            // The oldest of the containers' newest samples: the sum is no fresher.
+            time: match (sum.time, entry.time_ms.map(Timestamp)) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            },
+            request: sum.request.zip(request).map(|(a, b)| a + b),
+            limit: sum.limit.zip(limit).map(|(a, b)| a + b),
+        }
+    })
+}

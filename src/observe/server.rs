@@ -1,0 +1,158 @@
+//! Talks to one Prometheus-compatible server: one POST per query, bounded in time and size. This is where the network is.
+use std::time::Duration;
+
+use prometheus_http_query::Client;
+
+use super::query::Template;
+use super::table::{Answer, FetchError, decode_pods, decode_series, error_text};
+use crate::config::{ServerConfig, SourceConfig};
+
+/// So much of an error page is kept.
+const ERROR_TEXT_BYTES: usize = 200;
+/// Queries in flight to one server at a time.
+const CONCURRENT_QUERIES: usize = 8;
+
+/// Why a server's client cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The HTTP client cannot be built.
+    #[error("cannot make the HTTP client of server {name}")]
+    Http {
+        /// The server.
+        name: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The URL is unusable.
+    #[error("the URL of server {name} is unusable")]
+    Url {
+        /// The server.
+        name: String,
+        /// Why.
+        #[source]
+        source: prometheus_http_query::Error,
+    },
+}
+
+/// A client for one configured server.
+pub struct Server {
+    config: ServerConfig,
+    client: Client,
+    permits: tokio::sync::Semaphore,
+}
+
+impl Server {
+    /// Makes the client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be built or the URL is unusable.
+    pub fn new(config: ServerConfig) -> Result<Self, ServerError> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(2))
+            .timeout(Duration::from_secs(config.timeout_seconds.into()))
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("concertina/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|source| ServerError::Http { name: config.name.clone(), source })?;
+        let client = Client::from(http, &config.url)
+            .map_err(|source| ServerError::Url { name: config.name.clone(), source })?;
+        Ok(Self { config, client, permits: tokio::sync::Semaphore::new(CONCURRENT_QUERIES) })
+    }
+
+    /// The server's configuration.
+    #[must_use]
+    pub fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
+    /// Runs one query and decodes its answer.
+    ///
+    /// # Errors
+    /// Every way in which no usable answer comes; see [`FetchError`].
+    pub async fn fetch(
+        &self,
+        template: &Template,
+        text: &str,
+        source: Option<&SourceConfig>,
+    ) -> Result<Answer, FetchError> {
+        // The time-out covers the wait for a permit too, so a slow server never makes a queue.
+        let limit = Duration::from_secs(self.config.timeout_seconds.into());
+        let body = tokio::time::timeout(limit, self.body(text))
+            .await
+            .map_err(|_| FetchError::TimedOut(self.config.timeout_seconds))??;
+        match (template, source) {
+            (Template::Custom { .. }, _) => decode_series(&body),
+            (_, Some(source)) => decode_pods(&body, &source.namespace_label, &source.pod_label),
+            (_, None) => decode_pods(&body, "namespace", "pod"),
+        }
+    }
+
+    async fn body(&self, text: &str) -> Result<Vec<u8>, FetchError> {
+        let _permit = self.permits.acquire().await.map_err(|error| FetchError::Unreachable(error.to_string()))?;
+        let timeout_ms = i64::from(self.config.timeout_seconds) * 1000;
+        let response = self
+            .client
+            .query(text)
+            .timeout(timeout_ms)
+            .post_raw()
+            .await
+            .map_err(|error| self.transport_error(&error))?;
+        let status = response.status();
+        let body = self.read(response).await?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let message = error_text(&body).unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
+        Err(FetchError::Rejected { status: status.as_u16(), message: shortened(&message) })
+    }
+
+    async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, FetchError> {
+        let limit = self.config.max_response_bytes;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.http_error(&error))? {
+            if body.len() + chunk.len() > limit {
+                return Err(FetchError::TooLarge(limit));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn transport_error(&self, error: &prometheus_http_query::Error) -> FetchError {
+        match error {
+            prometheus_http_query::Error::Client(client) => {
+                let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(client);
+                while let Some(inner) = cause {
+                    if let Some(http) = inner.downcast_ref::<reqwest::Error>() {
+                        return self.http_error(http);
+                    }
+                    cause = inner.source();
+                }
+                FetchError::Unreachable(shortened(&client.to_string()))
+            }
+            other => FetchError::Undecodable(shortened(&other.to_string())),
+        }
+    }
+
+    fn http_error(&self, error: &reqwest::Error) -> FetchError {
+        if error.is_timeout() {
+            return FetchError::TimedOut(self.config.timeout_seconds);
+        }
+        // The innermost cause says what happened ("connection refused"); the outer ones repeat the URL.
+        let mut innermost: &dyn std::error::Error = error;
+        while let Some(source) = innermost.source() {
+            innermost = source;
+        }
+        FetchError::Unreachable(shortened(&innermost.to_string()))
+    }
+}
+
+fn shortened(text: &str) -> String {
+    let mut end = text.len().min(ERROR_TEXT_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let cut = text.get(..end).unwrap_or_default();
+    if end < text.len() { format!("{cut}…") } else { cut.to_owned() }
+}

@@ -1,0 +1,199 @@
+//! Answers of Prometheus, decoded straight into tables that observations are joined from. No network.
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Deserialize;
+
+use super::query::{FAMILY_DUPLICATES, FAMILY_TIME, FAMILY_VALUE};
+
+/// Why an answer could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// No connection, or it broke.
+    #[error("the server cannot be reached: {0}")]
+    Unreachable(String),
+    /// No answer in time.
+    #[error("no answer within {0} s")]
+    TimedOut(u32),
+    /// The server refused the query or failed on it.
+    #[error("the server answered {status}: {message}")]
+    Rejected {
+        /// HTTP status.
+        status: u16,
+        /// The server's own words, shortened.
+        message: String,
+    },
+    /// The answer is not what the Prometheus API promises.
+    #[error("the answer cannot be read: {0}")]
+    Undecodable(String),
+    /// The answer is greater than `maxResponseBytes`.
+    #[error("the answer is greater than {0} bytes: narrow the query or raise maxResponseBytes")]
+    TooLarge(usize),
+    /// The policy's server is not in the controller's configuration.
+    #[error("no server named {0} in the controller's configuration")]
+    UnknownServer(String),
+    /// The metric's source is not in the controller's configuration.
+    #[error("no source named {0} in the controller's configuration")]
+    UnknownSource(String),
+}
+
+/// What is known of one pod or container.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Entry {
+    /// The value; absent when only a time came.
+    pub value: Option<f64>,
+    /// Time of the newest sample in milliseconds since the Unix epoch.
+    pub time_ms: Option<i64>,
+    /// Whether several series stood where one should.
+    pub duplicate: bool,
+}
+
+/// A decoded answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Table {
+    /// By namespace, then pod, then container (empty where the query has none).
+    Pods(HashMap<Box<str>, HashMap<Box<str>, Vec<(Box<str>, Entry)>>>),
+    /// The series of a user's own query with their labels.
+    Series(Vec<(BTreeMap<String, String>, f64)>),
+}
+
+/// A table and what the server remarked on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The decoded series.
+    pub table: Table,
+    /// `warnings` of the answer.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a, L> {
+    #[serde(borrow)]
+    status: Cow<'a, str>,
+    #[serde(default = "Option::default")]
+    data: Option<Data<'a, L>>,
+    #[serde(default, borrow)]
+    error: Option<Cow<'a, str>>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Data<'a, L> {
+    #[serde(rename = "resultType", borrow)]
+    result_type: Cow<'a, str>,
+    #[serde(bound(deserialize = "L: Deserialize<'de>"))]
+    result: L,
+}
+
+#[derive(Deserialize)]
+struct Series<'a, L> {
+    metric: L,
+    #[serde(borrow)]
+    value: (f64, Cow<'a, str>),
+}
+
+/// The value of one label, wherever it is wanted.
+type Labels<'a> = HashMap<Cow<'a, str>, Cow<'a, str>>;
+
+/// Decodes the answer of a grouped query whose groups are named by these labels.
+///
+/// # Errors
+/// When the text is not a Prometheus answer with an instant vector.
+pub fn decode_pods(text: &[u8], namespace_label: &str, pod_label: &str) -> Result<Answer, FetchError> {
+    let (series, warnings) = vector::<Vec<Series<'_, Labels<'_>>>>(text)?;
+    let mut pods: HashMap<Box<str>, HashMap<Box<str>, Vec<(Box<str>, Entry)>>> = HashMap::new();
+    for Series { metric, value: (_, value) } in &series {
+        let label = |name: &str| metric.get(name).map_or("", |text| text.as_ref());
+        let (namespace, pod, container) = (label(namespace_label), label(pod_label), label("container"));
+        let Some(number) = number(value) else { continue };
+        let containers = entry_of(entry_of(&mut pods, namespace), pod);
+        let index = containers.iter().position(|(name, _)| name.as_ref() == container).unwrap_or_else(|| {
+            containers.push((container.into(), Entry::default()));
+            containers.len() - 1
+        });
+        let Some((_, entry)) = containers.get_mut(index) else { continue };
+        match label(super::query::FAMILY_LABEL) {
+            FAMILY_VALUE => entry.value = Some(number),
+            FAMILY_TIME => entry.time_ms = milliseconds(number),
+            FAMILY_DUPLICATES => entry.duplicate = true,
+            _ => {}
+        }
+    }
+    Ok(Answer { table: Table::Pods(pods), warnings })
+}
+
+/// Decodes the answer of a user's own query: an instant vector or a scalar.
+///
+/// # Errors
+/// When the text is not a Prometheus answer of these types.
+pub fn decode_series(text: &[u8]) -> Result<Answer, FetchError> {
+    let (result, warnings, kind) = envelope::<&serde_json::value::RawValue>(text)?;
+    let unreadable = |error: serde_json::Error| FetchError::Undecodable(error.to_string());
+    let series = match kind.as_str() {
+        "scalar" => {
+            let (_, value): (f64, Cow<'_, str>) = serde_json::from_str(result.get()).map_err(unreadable)?;
+            number(&value).map(|value| (BTreeMap::new(), value)).into_iter().collect()
+        }
+        "vector" => serde_json::from_str::<Vec<Series<'_, BTreeMap<String, String>>>>(result.get())
+            .map_err(|error| {
+                FetchError::Undecodable(format!("{error}; a native histogram must be reduced to a number first"))
+            })?
+            .into_iter()
+            .filter_map(|series| Some((series.metric, number(&series.value.1)?)))
+            .collect(),
+        other => return Err(not_a_vector(other)),
+    };
+    Ok(Answer { table: Table::Series(series), warnings })
+}
+
+/// The server's own words in an error answer, if it is one.
+#[must_use]
+pub fn error_text(text: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Failure {
+        error: String,
+    }
+    serde_json::from_slice::<Failure>(text).ok().map(|failure| failure.error)
+}
+
+fn vector<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(L, Vec<String>), FetchError> {
+    let (result, warnings, kind) = envelope::<L>(text)?;
+    if kind == "vector" { Ok((result, warnings)) } else { Err(not_a_vector(&kind)) }
+}
+
+fn envelope<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(L, Vec<String>, String), FetchError> {
+    let envelope: Envelope<'a, L> =
+        serde_json::from_slice(text).map_err(|error| FetchError::Undecodable(error.to_string()))?;
+    match envelope.data {
+        Some(data) if envelope.status == "success" => {
+            Ok((data.result, envelope.warnings, data.result_type.into_owned()))
+        }
+        _ => Err(FetchError::Undecodable(
+            envelope.error.map_or_else(|| "it has no data".to_owned(), Cow::into_owned),
+        )),
+    }
+}
+
+fn not_a_vector(kind: &str) -> FetchError {
+    FetchError::Undecodable(format!("the result is a {kind}: write a query whose result is an instant vector or a scalar"))
+}
+
+fn entry_of<'m, V: Default>(map: &'m mut HashMap<Box<str>, V>, key: &str) -> &'m mut V {
+    // Two look-ups, so that a known key allocates nothing.
+    if !map.contains_key(key) {
+        map.insert(key.into(), V::default());
+    }
+    map.entry(key.into()).or_default()
+}
+
+/// NaN and the infinities are numbers here: the decision tells them apart.
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok()
+}
+
+fn milliseconds(seconds: f64) -> Option<i64> {
+    let milliseconds = seconds * 1000.0;
+    #[allow(clippy::cast_possible_truncation)] // in range, as just checked
+    (milliseconds.is_finite() && milliseconds.abs() < 9e15).then_some(milliseconds as i64)
+}

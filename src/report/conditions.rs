@@ -1,0 +1,137 @@
+//! The conditions of a policy, from one outcome. Pure.
+//!
+//! | condition | True | False |
+//! |---|---|---|
+//! | Ready | the policy works as written | anything a user should look at, with its reason |
+//! | AbleToScale | the target can be read and written | it cannot, or the mode or another owner forbids it |
+//! | ScalingActive | a replica count can be computed | paused, no target, or no metric has a value |
+//! | ScalingLimited | a bound or a rate policy cut the count | nothing did |
+use concertina_decision::{Reason, Stage};
+
+use super::events::troubles;
+use crate::api::Mode;
+use crate::control::evaluate::{Decided, Effect, Outcome};
+
+/// One condition before it gets its times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Type of the condition.
+    pub kind: &'static str,
+    /// Its status.
+    pub holds: bool,
+    /// Its reason.
+    pub reason: Reason,
+    /// Its message.
+    pub message: String,
+}
+
+/// All conditions, always the same four.
+#[must_use]
+pub fn findings(outcome: &Outcome) -> [Finding; 4] {
+    [ready(outcome), able_to_scale(outcome), scaling_active(outcome), scaling_limited(outcome)]
+}
+
+fn finding(kind: &'static str, holds: bool, reason: Reason, message: String) -> Finding {
+    Finding { kind, holds, reason, message }
+}
+
+fn plain(kind: &'static str, holds: bool, reason: Reason) -> Finding {
+    finding(kind, holds, reason, reason.message().to_owned())
+}
+
+fn ready(outcome: &Outcome) -> Finding {
+    let kind = "Ready";
+    if let Some(trouble) = troubles(outcome).into_iter().next() {
+        return finding(kind, false, trouble.reason, trouble.message);
+    }
+    match (&outcome.result, outcome.mode) {
+        (Err(note), _) => finding(kind, false, note.reason, note.message.clone()),
+        (Ok(_), Mode::Paused) => plain(kind, true, Reason::Paused),
+        (Ok(_), Mode::DryRun) => plain(kind, true, Reason::DryRun),
+        (Ok(_), Mode::Auto) => plain(kind, true, Reason::Ready),
+    }
+}
+
+fn able_to_scale(outcome: &Outcome) -> Finding {
+    let kind = "AbleToScale";
+    let decided = match &outcome.result {
+        Ok(decided) => decided,
+        Err(note) => return finding(kind, false, note.reason, note.message.clone()),
+    };
+    match (&decided.effect, outcome.mode) {
+        (Effect::NotOwner(owner), _) => {
+            finding(kind, false, Reason::TargetOwnedByOther, owned_by(owner))
+        }
+        (Effect::Failed(message), _) => finding(kind, false, Reason::PatchFailed, message.clone()),
+        (_, Mode::Paused) => plain(kind, false, Reason::Paused),
+        (_, Mode::DryRun) => plain(kind, false, Reason::DryRun),
+        (_, Mode::Auto) => match holding_stage(decided) {
+            Some(reason) => plain(kind, true, reason),
+            None => plain(kind, true, Reason::Ready),
+        },
+    }
+}
+
+/// The sentence on a target that another policy owns.
+pub(super) fn owned_by(owner: &str) -> String {
+    format!("policy {owner} is older and owns the target: delete one of the two, or give them different targets")
+}
+
+/// Why a change that is wanted has to wait, if it has to.
+fn holding_stage(decided: &Decided) -> Option<Reason> {
+    [Stage::Stabilise, Stage::CoolDown].iter().find_map(|stage| {
+        let reason = decided.decision.stage(*stage)?.reason;
+        matches!(
+            reason,
+            Reason::ScaleUpStabilized
+                | Reason::ScaleDownStabilized
+                | Reason::ScaleUpCooldown
+                | Reason::ScaleDownCooldown
+        )
+        .then_some(reason)
+    })
+}
+
+fn scaling_active(outcome: &Outcome) -> Finding {
+    let kind = "ScalingActive";
+    let decided = match &outcome.result {
+        Ok(decided) => decided,
+        Err(note) => return finding(kind, false, note.reason, note.message.clone()),
+    };
+    if outcome.mode == Mode::Paused {
+        return plain(kind, false, Reason::Paused);
+    }
+    let decision = &decided.decision;
+    let nothing_known = matches!(
+        decision.reason,
+        Reason::MetricsMissing | Reason::NoMetrics | Reason::ScaledToZeroManually
+    );
+    if nothing_known { plain(kind, false, decision.reason) } else { plain(kind, true, Reason::Ready) }
+}
+
+fn scaling_limited(outcome: &Outcome) -> Finding {
+    let kind = "ScalingLimited";
+    let decided = match &outcome.result {
+        Ok(decided) => decided,
+        Err(_) => return plain(kind, false, Reason::WithinBounds),
+    };
+    let limiting = [Stage::Limit, Stage::Bounds].iter().find_map(|stage| {
+        let record = decided.decision.stage(*stage)?;
+        matches!(
+            record.reason,
+            Reason::AtMinimum
+                | Reason::AtMaximum
+                | Reason::BelowMinimum
+                | Reason::AboveMaximum
+                | Reason::ScaleUpLimit
+                | Reason::ScaleDownLimit
+                | Reason::ScaleUpDisabled
+                | Reason::ScaleDownDisabled
+        )
+        .then_some(record.reason)
+    });
+    match limiting {
+        Some(reason) => plain(kind, true, reason),
+        None => plain(kind, false, Reason::WithinBounds),
+    }
+}

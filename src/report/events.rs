@@ -1,0 +1,213 @@
+//! What is worth an event, and the event objects. Pure: sending is [`super::Reporter`]'s.
+//!
+//! One event per change, on the policy and on the target, each with a text of its own so that none is merged away;
+//! one warning per new trouble, on the policy.
+use concertina_decision::{Reason, Verdict};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::Resource;
+
+use super::conditions::owned_by;
+use super::status::summary;
+use crate::api::ScalingPolicy;
+use crate::cluster::pods::ObjectKey;
+use crate::control::evaluate::{Effect, Outcome};
+use crate::observe::join::Note as Trouble;
+
+/// The API server refuses longer notes.
+const MAX_NOTE_BYTES: usize = 1024;
+
+/// Something that happened, before it becomes an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// `Normal` or `Warning`.
+    pub kind: &'static str,
+    /// The reason.
+    pub reason: Reason,
+    /// The sentence.
+    pub message: String,
+    /// What was done or tried.
+    pub action: &'static str,
+    /// Whether the target gets an event too.
+    pub about_target: bool,
+}
+
+impl Note {
+    /// A warning about a trouble.
+    #[must_use]
+    pub fn warning(reason: Reason, message: String) -> Self {
+        Self { kind: "Warning", reason, message, action: "Evaluate", about_target: false }
+    }
+
+    /// Writes the log line that goes with the event.
+    pub fn log(&self, policy: &ObjectKey) {
+        let Self { reason, message, .. } = self;
+        if self.kind == "Warning" {
+            tracing::warn!(%policy, %reason, "{message}");
+        } else {
+            tracing::info!(%policy, %reason, "{message}");
+        }
+    }
+}
+
+/// Events on changes of the replica count, by us and by others.
+#[must_use]
+pub fn changes(outcome: &Outcome) -> Vec<Note> {
+    let Ok(decided) = &outcome.result else { return Vec::new() };
+    let mut notes = Vec::new();
+    if let Some((from, to)) = decided.changed_by_other {
+        notes.push(Note {
+            kind: "Normal",
+            reason: Reason::ReplicasChangedByOther,
+            message: format!("replicas {from} → {to}: {}", Reason::ReplicasChangedByOther.message()),
+            action: "Observe",
+            about_target: false,
+        });
+    }
+    if decided.effect == Effect::Written && decided.decision.verdict == Verdict::Scale {
+        notes.push(Note {
+            kind: "Normal",
+            reason: decided.decision.reason,
+            message: summary(outcome),
+            action: "Scale",
+            about_target: true,
+        });
+    }
+    notes
+}
+
+/// What a user should look at, the gravest first.
+#[must_use]
+pub fn troubles(outcome: &Outcome) -> Vec<Trouble> {
+    let decided = match &outcome.result {
+        Ok(decided) => decided,
+        // Looking things up is no trouble.
+        Err(note) if note.reason == Reason::Evaluating => return Vec::new(),
+        Err(note) => return vec![note.clone()],
+    };
+    let mut troubles = Vec::new();
+    let mut add = |reason: Reason, message: String| troubles.push(Trouble { reason, message });
+    match &decided.effect {
+        Effect::NotOwner(owner) => add(Reason::TargetOwnedByOther, owned_by(owner)),
+        Effect::Failed(message) => add(Reason::PatchFailed, message.clone()),
+        Effect::None | Effect::Written | Effect::Withheld | Effect::Conflict(_) => {}
+    }
+    let names = outcome.compiled.iter().flat_map(|compiled| &compiled.metrics).map(|metric| &metric.name);
+    for ((proposal, note), name) in decided.decision.proposals.iter().zip(&decided.notes).zip(names) {
+        match (note, proposal.outcome) {
+            (Some(note), _) => add(note.reason, format!("metric {name}: {}", note.message)),
+            (None, concertina_decision::Outcome::Missing(missing)) => {
+                let reason = missing.reason();
+                // A target that has just been created has no pods to measure yet.
+                if reason.is_trouble() {
+                    add(reason, format!("metric {name}: {}", reason.message()));
+                }
+            }
+            (None, _) if proposal.missing_pods > 0 && proposal.counted_pods > 0 => add(
+                Reason::PodsWithoutSamples,
+                format!(
+                    "metric {name}: {} of {} pods have no sample; they count as being at the target when shrinking",
+                    proposal.missing_pods,
+                    proposal.missing_pods + proposal.counted_pods
+                ),
+            ),
+            (None, _) => {}
+        }
+    }
+    if decided.decision.reason == Reason::ScaledToZeroManually {
+        add(Reason::ScaledToZeroManually, Reason::ScaledToZeroManually.message().to_owned());
+    }
+    troubles
+}
+
+/// The objects that get an event: the policy, and for changes also the target, with the other as related.
+#[must_use]
+pub fn subjects(outcome: &Outcome, note: &Note) -> Vec<(ObjectReference, Option<ObjectReference>)> {
+    let policy = policy_reference(outcome);
+    let target = target_reference(outcome);
+    match target {
+        Some(target) if note.about_target => {
+            vec![(policy.clone(), Some(target.clone())), (target, Some(policy))]
+        }
+        target => vec![(policy, target)],
+    }
+}
+
+/// The event object; `number` makes its name unique within this process.
+#[must_use]
+pub fn event(
+    outcome: &Outcome,
+    note: &Note,
+    (regarding, related): (ObjectReference, Option<ObjectReference>),
+    instance: &str,
+    number: u64,
+) -> Event {
+    let key = &outcome.record.key;
+    let time = jiff::Timestamp::from_millisecond(outcome.time.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let stem = regarding.name.as_deref().unwrap_or_default();
+    let suffix = format!(".{:x}.{number:x}", outcome.time.0);
+    Event {
+        metadata: ObjectMeta {
+            name: Some(format!("{}{suffix}", cut(stem, 253 - suffix.len()))),
+            namespace: Some(key.namespace.clone()),
+            ..ObjectMeta::default()
+        },
+        event_time: Some(MicroTime(time)),
+        type_: Some(note.kind.into()),
+        reason: Some(note.reason.as_str().into()),
+        action: Some(note.action.into()),
+        note: Some(cut(&note.message, MAX_NOTE_BYTES).to_owned()),
+        regarding: Some(regarding),
+        related,
+        reporting_controller: Some("concertina.dev/controller".into()),
+        reporting_instance: Some(cut(instance, 128).to_owned()),
+        ..Event::default()
+    }
+}
+
+fn policy_reference(outcome: &Outcome) -> ObjectReference {
+    let record = &outcome.record;
+    ObjectReference {
+        api_version: Some(ScalingPolicy::api_version(&()).into_owned()),
+        kind: Some(ScalingPolicy::kind(&()).into_owned()),
+        namespace: Some(record.key.namespace.clone()),
+        name: Some(record.key.name.clone()),
+        uid: Some(record.uid.clone()),
+        ..ObjectReference::default()
+    }
+}
+
+fn target_reference(outcome: &Outcome) -> Option<ObjectReference> {
+    let target = outcome.record.target()?;
+    Some(ObjectReference {
+        api_version: Some(target.gvk.api_version()),
+        kind: Some(target.gvk.kind),
+        namespace: Some(target.namespace),
+        name: Some(target.name),
+        uid: Some(outcome.target_uid.clone()?),
+        ..ObjectReference::default()
+    })
+}
+
+/// The longest beginning of `text` that fits into `bytes`.
+#[must_use]
+pub fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(cut("a→b", 2), "a");
+        assert_eq!(cut("a→b", 4), "a→");
+        assert_eq!(cut("a→b", 9), "a→b");
+    }
+}

@@ -1,0 +1,239 @@
+//! From one outcome to status, event and log line, in one place. Writing happens in [`Reporter::flush`], off the path of scaling.
+pub mod conditions;
+pub mod events;
+pub mod metrics;
+pub mod status;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use concertina_decision::{Reason, Timestamp};
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::ApiResource;
+use kube::{Client, Resource};
+use serde_json::json;
+
+use crate::api::{ScalingPolicy, ScalingPolicyStatus};
+use crate::cluster::lock;
+use crate::cluster::pods::ObjectKey;
+use crate::control::apply::FIELD_MANAGER;
+use crate::control::evaluate::Outcome;
+use metrics::Metrics;
+
+/// A status is written at most this often when something happened.
+const EVENTFUL_GAP_MS: u64 = 2_000;
+/// A status is written at most this often when only what metrics ask for moved.
+const UNEVENTFUL_GAP_MS: u64 = 15_000;
+/// Events waiting to be sent; beyond it the oldest is dropped and counted.
+const MAX_PENDING_EVENTS: usize = 4096;
+/// The same trouble of the same policy is not announced again within this time.
+const TROUBLE_REPEAT_MS: u64 = 300_000;
+/// A status or event write is given up after this.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// So often is an event tried.
+const EVENT_ATTEMPTS: u32 = 3;
+
+/// Status and events on their way to the API server.
+pub struct Reporter {
+    client: Client,
+    metrics: Arc<Metrics>,
+    queue: Mutex<Queue>,
+    wake: tokio::sync::Notify,
+    instance: String,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    policies: HashMap<ObjectKey, PolicyReport>,
+    events: VecDeque<(Event, u32)>,
+    event_number: u64,
+}
+
+/// What was last told about one policy.
+#[derive(Debug, Default)]
+struct PolicyReport {
+    uid: String,
+    written: Option<ScalingPolicyStatus>,
+    written_at: Option<Timestamp>,
+    pending: Option<ScalingPolicyStatus>,
+    /// When each trouble was last announced, and whether it is still there.
+    troubles: BTreeMap<Reason, (Timestamp, bool)>,
+}
+
+impl Reporter {
+    /// A reporter that writes through `client`.
+    #[must_use]
+    pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
+        let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| "concertina".into());
+        Self { client, metrics, queue: Mutex::default(), wake: tokio::sync::Notify::new(), instance }
+    }
+
+    /// Takes over an outcome: logs it, queues its events and its status. Sends nothing yet.
+    pub fn report(&self, outcome: &Outcome) {
+        {
+            let mut guard = lock(&self.queue);
+            let queue = &mut *guard;
+            let report = queue.policies.entry(outcome.record.key.clone()).or_default();
+            if report.uid != outcome.record.uid {
+                // A restart goes on from what is stored, so that it neither repeats nor forgets.
+                *report = PolicyReport {
+                    uid: outcome.record.uid.clone(),
+                    written: outcome.record.policy.as_ref().ok().and_then(|policy| policy.status.clone()),
+                    ..PolicyReport::default()
+                };
+            }
+            let known = report.pending.as_ref().or(report.written.as_ref());
+            let status = status::status_of(outcome, known);
+            let mut events = events::changes(outcome);
+            let now = outcome.time;
+            let troubles = events::troubles(outcome);
+            for (reason, (_, present)) in &mut report.troubles {
+                *present = troubles.iter().any(|trouble| trouble.reason == *reason);
+            }
+            for trouble in troubles {
+                let announced = report.troubles.get(&trouble.reason);
+                let told = announced
+                    .is_some_and(|(at, present)| *present || now.milliseconds_since(*at) < TROUBLE_REPEAT_MS);
+                if !told {
+                    events.push(events::Note::warning(trouble.reason, trouble.message));
+                    report.troubles.insert(trouble.reason, (now, true));
+                }
+            }
+            report.pending = Some(status);
+            for note in events {
+                note.log(&outcome.record.key);
+                for regarding in events::subjects(outcome, &note) {
+                    queue.event_number += 1;
+                    let event = events::event(outcome, &note, regarding, &self.instance, queue.event_number);
+                    if queue.events.len() >= MAX_PENDING_EVENTS {
+                        queue.events.pop_front();
+                        self.metrics.event_dropped();
+                    }
+                    queue.events.push_back((event, 0));
+                }
+            }
+        }
+        self.wake.notify_one();
+    }
+
+    /// Forgets a policy that is gone.
+    pub fn forget(&self, key: &ObjectKey) {
+        lock(&self.queue).policies.remove(key);
+    }
+
+    /// Sends what is due, until the future is dropped.
+    pub async fn run(&self, clock: impl Fn() -> Timestamp) {
+        loop {
+            // Statuses may be waiting for their gap to pass, so look again without being woken.
+            let _ = tokio::time::timeout(Duration::from_millis(500), self.wake.notified()).await;
+            self.flush(clock()).await;
+        }
+    }
+
+    /// Sends all events, and every status in which a reader would notice a difference and whose gap has passed.
+    pub async fn flush(&self, now: Timestamp) {
+        loop {
+            let Some((event, attempts)) = lock(&self.queue).events.pop_front() else { break };
+            if !self.send_event(&event).await {
+                if attempts + 1 < EVENT_ATTEMPTS {
+                    lock(&self.queue).events.push_back((event, attempts + 1));
+                } else {
+                    self.metrics.event_dropped();
+                }
+                // The API server is in trouble: the rest waits for the next flush.
+                break;
+            }
+        }
+        for (key, uid, status) in self.due_statuses(now) {
+            let accepted = self.send_status(&key, &uid, &status).await;
+            let mut queue = lock(&self.queue);
+            let Some(report) = queue.policies.get_mut(&key).filter(|report| report.uid == uid) else { continue };
+            report.written_at = Some(now);
+            if accepted {
+                report.written = Some(status);
+            }
+        }
+    }
+
+    fn due_statuses(&self, now: Timestamp) -> Vec<(ObjectKey, String, ScalingPolicyStatus)> {
+        let queue = lock(&self.queue);
+        let mut due: Vec<_> = queue
+            .policies
+            .iter()
+            .filter_map(|(key, report)| {
+                let pending = report.pending.as_ref()?;
+                let gap = match &report.written {
+                    None => 0,
+                    Some(written) => match status::difference(written, pending) {
+                        status::Difference::None => return None,
+                        status::Difference::Eventful => EVENTFUL_GAP_MS,
+                        status::Difference::Uneventful => UNEVENTFUL_GAP_MS,
+                    },
+                };
+                let gap_passed = report.written_at.is_none_or(|at| {
+                    // After the clock was set back the gap starts anew.
+                    at > now || now.milliseconds_since(at) >= gap
+                });
+                gap_passed.then(|| (key.clone(), report.uid.clone(), pending.clone()))
+            })
+            .collect();
+        due.sort_by(|a, b| a.0.cmp(&b.0));
+        due
+    }
+
+    async fn send_status(&self, key: &ObjectKey, uid: &str, status: &ScalingPolicyStatus) -> bool {
+        // The answer is read as an untyped object: a malformed policy has a status too.
+        let resource = ApiResource::erase::<ScalingPolicy>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &key.namespace, &resource);
+        let body = json!({
+            "apiVersion": ScalingPolicy::api_version(&()),
+            "kind": ScalingPolicy::kind(&()),
+            // A policy of the same name that came later is not the one this speaks of.
+            "metadata": {"name": key.name, "uid": uid},
+            "status": status,
+        });
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        let patch = Patch::Apply(&body);
+        let request = api.patch_status(&key.name, &parameters, &patch);
+        let result = tokio::time::timeout(CALL_TIMEOUT, request).await;
+        self.metrics.status_write(matches!(result, Ok(Ok(_))));
+        match result {
+            Ok(Ok(_)) => true,
+            // Deleted, or deleted and created again: nothing is left to be told.
+            Ok(Err(kube::Error::Api(error))) if matches!(error.code, 404 | 409) => false,
+            Ok(Err(error)) => {
+                tracing::warn!(policy = %key, %error, "the status could not be written and will be tried again");
+                false
+            }
+            Err(_) => {
+                tracing::warn!(policy = %key, "the status could not be written in 10 s and will be tried again");
+                false
+            }
+        }
+    }
+
+    async fn send_event(&self, event: &Event) -> bool {
+        let namespace = event.metadata.namespace.as_deref().unwrap_or("default");
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        let parameters = PostParams::default();
+        let request = api.create(&parameters, event);
+        match tokio::time::timeout(CALL_TIMEOUT, request).await {
+            Ok(Ok(_)) => true,
+            // Already there, or refused for good (a namespace that is being deleted): trying again changes nothing.
+            Ok(Err(kube::Error::Api(error))) if error.code < 500 && error.code != 429 => {
+                if error.code != 409 {
+                    tracing::warn!(error = %error.message, "an event was refused");
+                    self.metrics.event_dropped();
+                }
+                true
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "an event could not be sent");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The status of a policy, from one outcome and what was told before. Pure.
+use concertina_decision::{Measured, Outcome as MetricOutcome, Proposal, Reason, Target, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::conditions::{Finding, findings};
+use super::events::cut;
+use crate::api::{ChangeStatus, DecisionStatus, MetricStatus, Mode, ScalingPolicyStatus, StageStatus};
+use crate::control::compile::Measure;
+use crate::control::evaluate::{Effect, Outcome};
+
+/// Changes that the status keeps.
+const LAST_CHANGES: usize = 5;
+/// Longest message in the status, as the schema bounds it.
+const MAX_MESSAGE_BYTES: usize = 256;
+
+/// How a new status differs from the one that is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// A reader would notice nothing.
+    None,
+    /// Only what the metrics ask for moved.
+    Uneventful,
+    /// A condition, a count, a mode, a change.
+    Eventful,
+}
+
+/// The status that `outcome` leads to, given the last one.
+#[must_use]
+pub fn status_of(outcome: &Outcome, known: Option<&ScalingPolicyStatus>) -> ScalingPolicyStatus {
+    let time = rfc3339(outcome.time);
+    let known_conditions = known.map_or(&[][..], |known| &known.conditions);
+    let mut status = ScalingPolicyStatus {
+        observed_generation: outcome.record.generation,
+        mode: Some(outcome.mode),
+        conditions: findings(outcome)
+            .into_iter()
+            .map(|finding| condition(finding, outcome.record.generation, known_conditions, &time))
+            .collect(),
+        last_scale_time: known.and_then(|known| known.last_scale_time.clone()),
+        last_changes: known.map(|known| known.last_changes.clone()).unwrap_or_default(),
+        ..ScalingPolicyStatus::default()
+    };
+    let (Ok(policy), Some(compiled)) = (&outcome.record.policy, &outcome.compiled) else {
+        return with_last_decision(status, outcome, time);
+    };
+    status.effective = Some(policy.spec.effective_settings(&compiled.decision, compiled.period_seconds));
+    let Ok(decided) = &outcome.result else { return with_last_decision(status, outcome, time) };
+    let decision = &decided.decision;
+    status.current_replicas = Some(decision.current);
+    status.desired_replicas = Some(decision.desired);
+    status.metrics = compiled
+        .metrics
+        .iter()
+        .zip(&decision.proposals)
+        .zip(&decided.notes)
+        .map(|((metric, proposal), note)| MetricStatus {
+            name: metric.name.clone(),
+            value: proposal.measured.map(|measured| value_text(measured, &metric.measure)),
+            target: target_text(proposal.target, &metric.measure),
+            proposal: proposal.replicas(),
+            age_seconds: proposal.age_seconds.and_then(|age| i32::try_from(age).ok()),
+            reason: metric_reason(proposal).as_str().to_owned(),
+            message: note.as_ref().map(|note| cut(&note.message, MAX_MESSAGE_BYTES).to_owned()),
+        })
+        .collect();
+    let mut before = decision.current;
+    for record in &decision.stages {
+        if record.replicas != before {
+            status.stages.push(StageStatus {
+                stage: format!("{:?}", record.stage),
+                replicas: record.replicas,
+                reason: record.reason.as_str().to_owned(),
+            });
+        }
+        before = record.replicas;
+    }
+    if let Some((from, to)) = decided.changed_by_other {
+        add_change(&mut status, &time, from, to, Reason::ReplicasChangedByOther, "Other");
+    }
+    if decided.effect == Effect::Written {
+        status.last_scale_time = Some(time.clone());
+        status.current_replicas = Some(decision.desired);
+        add_change(&mut status, &time, decision.current, decision.desired, decision.reason, "Concertina");
+    }
+    with_last_decision(status, outcome, time)
+}
+
+/// The decision in one sentence.
+#[must_use]
+pub fn summary(outcome: &Outcome) -> String {
+    match (&outcome.result, &outcome.compiled) {
+        (Ok(decided), Some(compiled)) => {
+            let names: Vec<&str> = compiled.metrics.iter().map(|metric| metric.name.as_str()).collect();
+            decided.decision.summary(&names).to_string()
+        }
+        (Ok(decided), None) => decided.decision.reason.message().to_owned(),
+        (Err(note), _) => note.message.clone(),
+    }
+}
+
+/// How `new` differs from `stored` in the eyes of a reader. Ages, values and times of decisions move all the time
+/// and are no difference.
+#[must_use]
+pub fn difference(stored: &ScalingPolicyStatus, new: &ScalingPolicyStatus) -> Difference {
+    let eventful = |status: &ScalingPolicyStatus| ScalingPolicyStatus {
+        metrics: Vec::new(),
+        stages: Vec::new(),
+        last_decision: None,
+        ..status.clone()
+    };
+    if eventful(stored) != eventful(new) {
+        return Difference::Eventful;
+    }
+    let metrics = |status: &ScalingPolicyStatus| {
+        let telling = |metric: &MetricStatus| (metric.name.clone(), metric.proposal, metric.reason.clone());
+        status.metrics.iter().map(telling).collect::<Vec<_>>()
+    };
+    let reason = |status: &ScalingPolicyStatus| status.last_decision.as_ref().map(|decision| decision.reason.clone());
+    if metrics(stored) != metrics(new) || stored.stages != new.stages || reason(stored) != reason(new) {
+        return Difference::Uneventful;
+    }
+    Difference::None
+}
+
+fn with_last_decision(mut status: ScalingPolicyStatus, outcome: &Outcome, time: Time) -> ScalingPolicyStatus {
+    let reason = match &outcome.result {
+        Ok(decided) => match (&decided.effect, outcome.mode) {
+            (Effect::NotOwner(_), _) => Reason::TargetOwnedByOther,
+            (Effect::Failed(_), _) => Reason::PatchFailed,
+            (Effect::Conflict(_), _) => Reason::Conflict,
+            (_, Mode::Paused) => Reason::Paused,
+            _ => decided.decision.reason,
+        },
+        Err(note) => note.reason,
+    };
+    let message = cut(&summary(outcome), MAX_MESSAGE_BYTES).to_owned();
+    status.last_decision = Some(DecisionStatus { time, reason: reason.as_str().to_owned(), message });
+    status
+}
+
+fn condition(finding: Finding, generation: Option<i64>, known: &[Condition], now: &Time) -> Condition {
+    let status = if finding.holds { "True" } else { "False" };
+    let since = known
+        .iter()
+        .find(|known| known.type_ == finding.kind && known.status == status)
+        .map_or_else(|| now.clone(), |known| known.last_transition_time.clone());
+    Condition {
+        type_: finding.kind.into(),
+        status: status.into(),
+        reason: finding.reason.as_str().into(),
+        message: cut(&finding.message, MAX_MESSAGE_BYTES).to_owned(),
+        last_transition_time: since,
+        observed_generation: generation,
+    }
+}
+
+fn add_change(status: &mut ScalingPolicyStatus, time: &Time, from: i32, to: i32, reason: Reason, by: &str) {
+    let change = ChangeStatus { time: time.clone(), from, to, reason: reason.as_str().into(), by: by.into() };
+    status.last_changes.insert(0, change);
+    status.last_changes.truncate(LAST_CHANGES);
+}
+
+fn metric_reason(proposal: &Proposal) -> Reason {
+    match proposal.outcome {
+        MetricOutcome::Missing(missing) => missing.reason(),
+        MetricOutcome::Proposed(_) | MetricOutcome::NotApplicable => proposal.reason,
+    }
+}
+
+fn rfc3339(time: Timestamp) -> Time {
+    // The API server keeps whole seconds; finer ones would differ from what is stored.
+    Time(jiff::Timestamp::from_second(time.0.div_euclid(1000)).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+}
+
+fn value_text(measured: Measured, measure: &Measure) -> String {
+    match measured {
+        Measured::Percent(percent) => format!("{}%", three_digits(percent)),
+        Measured::PerReplica(value) | Measured::Total(value) => quantity_text(value, measure),
+    }
+}
+
+fn target_text(target: Target, measure: &Measure) -> String {
+    match target {
+        Target::Utilization { percent } => format!("{}%", three_digits(percent)),
+        Target::AverageValue { per_replica: value } | Target::Value { value } => quantity_text(value, measure),
+    }
+}
+
+/// Cores as millicores, bytes as mebibytes, everything else as a plain number.
+fn quantity_text(value: f64, measure: &Measure) -> String {
+    match measure {
+        Measure::Cpu { .. } => format!("{:.0}m", value * 1000.0),
+        Measure::Memory { .. } => format!("{}Mi", three_digits(value / 1_048_576.0)),
+        Measure::RequestRate | Measure::Total { .. } => three_digits(value),
+    }
+}
+
+/// At least three significant digits, and no more decimals than they need.
+fn three_digits(value: f64) -> String {
+    let decimals = match value.abs() {
+        v if v >= 100.0 || v == 0.0 => 0,
+        v if v >= 10.0 => 1,
+        v if v >= 1.0 => 2,
+        v if v >= 0.001 => 4,
+        _ => return format!("{value:.2e}"),
+    };
+    let text = format!("{value:.decimals$}");
+    if decimals == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_keep_three_digits() {
+        let table = [(0.0, "0"), (83.26, "83.3"), (70.0, "70"), (1234.5, "1234"), (0.05, "0.05"), (1.5e-5, "1.50e-5")];
+        for (value, text) in table {
+            assert_eq!(three_digits(value), text);
+        }
+    }
+}
