@@ -1,11 +1,18 @@
 //! The ScalingPolicy API: its types, its schema and the settings a policy asks for. Pure: touches no network.
 
-mod quantity;
+mod columns;
+mod defaults;
+mod fit;
+pub mod quantity;
 mod rules;
 mod schema;
 mod spec;
 mod status;
 
+pub use defaults::{
+    DEFAULT_MAX_AGE_SECONDS, DEFAULT_MIN_REPLICAS, DEFAULT_PROMETHEUS, DEFAULT_SOURCE, SettingsError,
+};
+pub use fit::MAX_STATUS_BYTES;
 pub use quantity::{ParseQuantityError, Quantity};
 pub use schema::{SchemaError, crd, crd_yaml};
 pub use spec::{

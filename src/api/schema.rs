@@ -6,6 +6,7 @@ use kube::CustomResourceExt;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
+use super::columns::printer_columns;
 use super::rules::{RULES, Rule};
 use super::spec::ScalingPolicy;
 
@@ -36,9 +37,14 @@ pub fn crd_yaml() -> Result<String, SchemaError> {
 /// The definition with integers as integers, which the typed form cannot hold.
 pub(super) fn crd_json() -> Result<Value, SchemaError> {
     let mut crd = serde_json::to_value(ScalingPolicy::crd())?;
-    let root = crd
-        .pointer_mut("/spec/versions/0/schema/openAPIV3Schema")
-        .ok_or_else(|| SchemaError::NoSuchField("openAPIV3Schema".to_owned()))?;
+    let no_such_field = |name: &str| SchemaError::NoSuchField(name.to_owned());
+    let version = crd.pointer_mut("/spec/versions/0").and_then(Value::as_object_mut);
+    let version = version.ok_or_else(|| no_such_field("versions"))?;
+    version.insert("additionalPrinterColumns".to_owned(), printer_columns());
+    let root = version
+        .get_mut("schema")
+        .and_then(|schema| schema.get_mut("openAPIV3Schema"));
+    let root = root.ok_or_else(|| no_such_field("openAPIV3Schema"))?;
     tidy(root);
     for rule in RULES {
         attach(root, rule)?;

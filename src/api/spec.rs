@@ -23,82 +23,7 @@ use super::status::ScalingPolicyStatus;
     status = "ScalingPolicyStatus",
     derive = "PartialEq",
     doc = "Scales one workload by its metrics and explains every decision. Example: scaleTargetRef names a \
-           Deployment, maxReplicas is 10, and metrics holds one entry with cpu: {averageUtilization: 70}.",
-    printcolumn(
-        name = "Target",
-        type_ = "string",
-        json_path = ".spec.scaleTargetRef.name",
-        description = "Name of the object that is scaled."
-    ),
-    printcolumn(
-        name = "Mode",
-        type_ = "string",
-        json_path = ".status.mode",
-        description = "Mode in force: Auto, DryRun or Paused."
-    ),
-    printcolumn(
-        name = "Min",
-        type_ = "integer",
-        json_path = ".status.effective.minReplicas",
-        description = "Fewest replicas in force."
-    ),
-    printcolumn(
-        name = "Max",
-        type_ = "integer",
-        json_path = ".spec.maxReplicas",
-        description = "Most replicas allowed."
-    ),
-    printcolumn(
-        name = "Replicas",
-        type_ = "integer",
-        json_path = ".status.currentReplicas",
-        description = "Replicas the target asks for now."
-    ),
-    printcolumn(
-        name = "Desired",
-        type_ = "integer",
-        json_path = ".status.desiredReplicas",
-        description = "Replicas the last decision wants."
-    ),
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
-        description = "Whether the policy works as written."
-    ),
-    printcolumn(
-        name = "Reason",
-        type_ = "string",
-        json_path = ".status.lastDecision.reason",
-        description = "Reason of the last decision."
-    ),
-    printcolumn(
-        name = "Kind",
-        type_ = "string",
-        json_path = ".spec.scaleTargetRef.kind",
-        description = "Kind of the object that is scaled.",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Last Scale",
-        type_ = "date",
-        json_path = ".status.lastScaleTime",
-        description = "Time since this policy last changed the replicas.",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Message",
-        type_ = "string",
-        json_path = ".status.lastDecision.message",
-        description = "The last decision in one sentence.",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp",
-        description = "Time since the policy was created."
-    )
+           Deployment, maxReplicas is 10, and metrics holds one entry with cpu: {averageUtilization: 70}."
 )]
 // The derived functions become inherent ones, so that `Deserialize` below can add the path to an error.
 #[serde(rename_all = "camelCase", remote = "Self")]
@@ -301,9 +226,9 @@ pub struct PrometheusMetric {
 
     /// Labels that pick this policy's series out of the answer. Default: none, then the answer must be a single
     /// series; at most 8 labels with values of at most 253 characters. Example: {queue: orders}.
-    #[serde(default, rename = "match", skip_serializing_if = "MatchLabels::is_empty")]
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "super::schema::match_labels")]
-    pub match_labels: MatchLabels,
+    pub match_labels: Option<MatchLabels>,
 
     /// The part of the answer that one replica should carry; the answer is a total, such as the length of a
     /// queue. Either this or value; greater than 0. Example: 30.

@@ -59,6 +59,10 @@ pub struct ScalingPolicyStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "atomic"))]
     pub last_changes: Vec<ChangeStatus>,
+
+    /// Metrics that are left out here to keep the status small; all of them are in the controller's own metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics_omitted: Option<i32>,
 }
 
 /// Settings in force.

@@ -1,0 +1,246 @@
+//! Keeps a status small enough to be stored for very many policies. Pure.
+
+use super::status::ScalingPolicyStatus;
+
+/// The greatest size of a status as JSON: with many policies it is what fills the API server's memory.
+pub const MAX_STATUS_BYTES: usize = 2048;
+
+impl ScalingPolicyStatus {
+    /// Brings the status under [`MAX_STATUS_BYTES`] and every text under the schema's bound, so that the API server
+    /// never refuses it. What explains least goes first.
+    #[must_use]
+    pub fn fitted(mut self) -> Self {
+        self.bound_texts(256);
+        self.last_changes.truncate(5);
+        let reductions: [fn(&mut Self); 8] = [
+            |status| status.metrics.iter_mut().for_each(|metric| metric.message = None),
+            |status| status.last_changes.truncate(3),
+            |status| status.last_changes.truncate(1),
+            |status| status.bound_texts(100),
+            |status| status.stages.clear(),
+            Self::omit_metrics,
+            |status| status.effective = None,
+            |status| status.bound_texts(40),
+        ];
+        for reduce in reductions {
+            if !self.is_too_big() {
+                break;
+            }
+            reduce(&mut self);
+        }
+        self
+    }
+
+    fn omit_metrics(&mut self) {
+        while self.metrics.len() > 1 && self.is_too_big() {
+            self.metrics.pop();
+            self.metrics_omitted = Some(self.metrics_omitted.unwrap_or(0).saturating_add(1));
+        }
+    }
+
+    fn is_too_big(&self) -> bool {
+        // What cannot be written is no concern of the size; the write itself reports it.
+        serde_json::to_vec(self).is_ok_and(|bytes| bytes.len() > MAX_STATUS_BYTES)
+    }
+
+    fn bound_texts(&mut self, message_bytes: usize) {
+        for condition in &mut self.conditions {
+            cut(&mut condition.reason, 64);
+            cut(&mut condition.message, message_bytes);
+        }
+        if let Some(decision) = &mut self.last_decision {
+            cut(&mut decision.reason, 64);
+            cut(&mut decision.message, message_bytes);
+        }
+        for metric in &mut self.metrics {
+            cut(&mut metric.target, 32);
+            cut(&mut metric.reason, 64);
+            metric.value.iter_mut().for_each(|value| cut(value, 32));
+            metric
+                .message
+                .iter_mut()
+                .for_each(|message| cut(message, message_bytes));
+        }
+        for stage in &mut self.stages {
+            cut(&mut stage.reason, 64);
+        }
+        for change in &mut self.last_changes {
+            cut(&mut change.reason, 64);
+            cut(&mut change.by, 63);
+        }
+    }
+}
+
+/// Shortens `text` to so many bytes, the last of them an ellipsis where something was cut. Line ends become blanks:
+/// these texts are read in tables.
+fn cut(text: &mut String, bytes: usize) {
+    const ELLIPSIS: &str = "…";
+    if text.contains(char::is_control) {
+        *text = text.replace(char::is_control, " ");
+    }
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes.saturating_sub(ELLIPSIS.len())));
+        text.push_str(ELLIPSIS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::{
+        ChangeStatus, DecisionStatus, EffectiveSettings, MetricStatus, Mode, RateLimit, RateUnit,
+        RulesStatus, SelectPolicy, StageStatus,
+    };
+
+    /// A status with so many entries, each text so long.
+    fn status(
+        conditions: usize,
+        metrics: usize,
+        changes: usize,
+        limits: usize,
+        text: &str,
+    ) -> ScalingPolicyStatus {
+        let time = || Time(Timestamp::UNIX_EPOCH);
+        let rules = RulesStatus {
+            cooldown_seconds: 3600,
+            stabilization_window_seconds: 3600,
+            tolerance: "0.05".to_owned(),
+            select_policy: SelectPolicy::Disabled,
+            policies: vec![
+                RateLimit {
+                    kind: RateUnit::Percent,
+                    value: 100_000,
+                    period_seconds: 1800
+                };
+                limits
+            ],
+        };
+        ScalingPolicyStatus {
+            observed_generation: Some(1000),
+            mode: Some(Mode::DryRun),
+            effective: Some(EffectiveSettings {
+                min_replicas: 100_000,
+                max_replicas: 100_000,
+                period_seconds: 60,
+                prometheus: "default".to_owned(),
+                scale_up: rules.clone(),
+                scale_down: rules,
+            }),
+            conditions: vec![
+                Condition {
+                    type_: "ScalingLimited".to_owned(),
+                    status: "Unknown".to_owned(),
+                    reason: "ReplicasChangedByOther".to_owned(),
+                    message: text.to_owned(),
+                    last_transition_time: time(),
+                    observed_generation: Some(1000),
+                };
+                conditions
+            ],
+            current_replicas: Some(100_000),
+            desired_replicas: Some(100_000),
+            last_scale_time: Some(time()),
+            last_decision: Some(DecisionStatus {
+                time: time(),
+                reason: "R".to_owned(),
+                message: text.to_owned(),
+            }),
+            metrics: vec![
+                MetricStatus {
+                    name: "orders-backlog".to_owned(),
+                    value: Some(text.to_owned()),
+                    target: text.to_owned(),
+                    proposal: Some(100_000),
+                    age_seconds: Some(3600),
+                    reason: "ShrinkHeldMetricMissing".to_owned(),
+                    message: (text.len() > 30).then(|| text.to_owned()),
+                };
+                metrics
+            ],
+            stages: vec![
+                StageStatus {
+                    stage: "Stabilise".to_owned(),
+                    replicas: 100_000,
+                    reason: "Stabilised".to_owned()
+                };
+                metrics.min(9)
+            ],
+            last_changes: vec![
+                ChangeStatus {
+                    time: time(),
+                    from: 1,
+                    to: 100_000,
+                    reason: "R".to_owned(),
+                    by: "Other".to_owned()
+                };
+                changes
+            ],
+            metrics_omitted: None,
+        }
+    }
+
+    #[test]
+    fn a_status_of_two_metrics_and_five_changes_is_left_as_it_is() {
+        let time = "2026-12-24T18:00:00Z";
+        let condition = |name: &str, reason: &str, message: &str| {
+            json!({"type": name, "status": "True", "reason": reason, "message": message,
+                   "lastTransitionTime": time, "observedGeneration": 3})
+        };
+        let metric = |name: &str, value: &str, target: &str| {
+            json!({"name": name, "value": value, "target": target, "proposal": 8, "ageSeconds": 4,
+                   "reason": "MetricAboveTarget"})
+        };
+        let rules = json!({"cooldownSeconds": 60, "stabilizationWindowSeconds": 300, "tolerance": "0.1",
+                           "selectPolicy": "Max", "policies": [{"type": "Percent", "value": 25, "periodSeconds": 60}]});
+        let change =
+            json!({"time": time, "from": 4, "to": 8, "reason": "MetricAboveTarget", "by": "Concertina"});
+        let ordinary: ScalingPolicyStatus = serde_json::from_value(json!({
+            "observedGeneration": 3, "mode": "Auto", "currentReplicas": 4, "desiredReplicas": 8, "lastScaleTime": time,
+            "effective": {"minReplicas": 2, "maxReplicas": 40, "periodSeconds": 15, "prometheus": "default",
+                          "scaleUp": rules, "scaleDown": rules},
+            "conditions": [
+                condition("Ready", "Evaluating", "the policy works as written"),
+                condition("AbleToScale", "Ready", "the target can be scaled"),
+                condition("ScalingActive", "MetricsFound", "all 2 metrics answer"),
+                condition("ScalingLimited", "WithinLimits", "no bound holds"),
+            ],
+            "lastDecision": {"time": time, "reason": "MetricAboveTarget", "message": "4 to 8: cpu is at 140%, target 70%"},
+            "metrics": [metric("cpu", "140%", "70%"), metric("rate", "81500m", "50")],
+            "lastChanges": [change, change, change, change, change],
+        }))
+        .unwrap();
+        assert_eq!(ordinary.last_changes.len(), 5);
+        assert_eq!(
+            ordinary.clone().fitted(),
+            ordinary,
+            "{} bytes",
+            serde_json::to_vec(&ordinary).unwrap().len()
+        );
+    }
+
+    #[test]
+    fn metrics_that_are_left_out_are_counted() {
+        let fitted = status(4, 16, 5, 1, "a message of some length that says what to do").fitted();
+        let omitted = usize::try_from(fitted.metrics_omitted.unwrap()).unwrap();
+        assert_eq!(fitted.metrics.len() + omitted, 16);
+        assert!(!fitted.metrics.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn every_status_fits(
+            metrics in 0_usize..=16, changes in 0_usize..10, limits in 0_usize..=8, text in r"[\PC\n\t]{0,400}",
+        ) {
+            let fitted = status(4, metrics, changes, limits, &text).fitted();
+            let size = serde_json::to_vec(&fitted).unwrap().len();
+            prop_assert!(size <= MAX_STATUS_BYTES, "{} bytes", size);
+            let again: ScalingPolicyStatus = serde_json::from_value(serde_json::to_value(&fitted).unwrap()).unwrap();
+            prop_assert_eq!(again, fitted, "reading gives back what was written");
+        }
+    }
+}
