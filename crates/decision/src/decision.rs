@@ -81,7 +81,7 @@ pub struct Proposal {
     /// What was measured.
     pub measured: Option<Measured>,
     /// Measured value ÷ target over the counted pods; for a total with a target per replica, total ÷ target ÷ current
-    /// replicas. `None` at zero replicas and where nothing was measured. Always finite.
+    /// replicas, and then `None` at zero of them. `None` also where nothing was measured. Always finite.
     pub ratio: Option<f64>,
     /// The replicas asked for, or why there are none.
     pub outcome: Outcome,

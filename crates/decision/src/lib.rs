@@ -21,18 +21,28 @@
 //! };
 //! let decision = decide(&policy, &memory, &observation, now);
 //! memory.record(&decision, now);
-//! assert_eq!(decision.current, 2);
+//! assert_eq!((decision.desired, decision.reason), (8, Reason::MetricAboveTarget));
 //! // … and once the API server has accepted the new number:
 //! memory.record_change(decision.current, decision.desired, now);
 //! ```
 
+mod bounds;
+mod combine;
+mod cooldown;
 mod decision;
+mod limit;
 mod memory;
 mod observation;
+mod observe;
 mod pipeline;
 mod policy;
+mod propose;
 mod reason;
 mod recommendations;
+mod rounding;
+mod stabilise;
+mod step;
+mod summary;
 mod time;
 
 pub use decision::{Decision, Measured, Outcome, Proposal, Remember, Stage, StageRecord, Verdict, Want};
@@ -44,4 +54,5 @@ pub use policy::{
     RatePolicy, Replicas, Rules, SelectPolicy, Target,
 };
 pub use reason::Reason;
+pub use summary::Summary;
 pub use time::Timestamp;

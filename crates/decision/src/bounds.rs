@@ -1,0 +1,74 @@
+//! Stage 4, bounds: minimum and maximum. What leaves it is called the want. No I/O.
+//!
+//! | replicas now                   | number asked for  | after             | reason               | later stages |
+//! |--------------------------------|-------------------|-------------------|----------------------|--------------|
+//! | 0, and the minimum is above 0  | any               | 0                 | ScaledToZeroManually | passed over  |
+//! | above the maximum              | any               | the maximum       | AboveMaximum         | passed over  |
+//! | below the minimum              | below the minimum | the minimum       | BelowMinimum         | cannot undo  |
+//! | at the minimum or above        | below the minimum | the minimum       | AtMinimum            | run          |
+//! | any                            | above the maximum | the maximum       | AtMaximum            | run          |
+//! | any                            | else              | the number        | WithinBounds         | run          |
+//!
+//! Where the minimum is above the maximum, the maximum is both.
+
+use crate::{Policy, Reason, Replicas};
+
+/// The least and the greatest number allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) floor: Replicas,
+    pub(crate) ceiling: Replicas,
+}
+
+/// What the bounds made of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounded {
+    pub(crate) replicas: Replicas,
+    pub(crate) reason: Reason,
+    pub(crate) then: Then,
+}
+
+/// What becomes of the later stages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// They are run.
+    Continue,
+    /// The number is final. The memory keeps the want, if there is one.
+    Settled { want: Option<Replicas> },
+}
+
+impl Bounds {
+    pub(crate) fn of(policy: &Policy) -> Self {
+        let ceiling = policy.max_replicas.max(0);
+        Self {
+            floor: policy.min_replicas.clamp(0, ceiling),
+            ceiling,
+        }
+    }
+
+    pub(crate) fn apply(self, current: Replicas, asked_for: Replicas) -> Bounded {
+        let want = asked_for.clamp(self.floor, self.ceiling);
+        let (replicas, reason, then) = if current == 0 && self.floor > 0 {
+            (0, Reason::ScaledToZeroManually, Then::Settled { want: None })
+        } else if current > self.ceiling {
+            (
+                self.ceiling,
+                Reason::AboveMaximum,
+                Then::Settled { want: Some(want) },
+            )
+        } else if asked_for < self.floor && current < self.floor {
+            (want, Reason::BelowMinimum, Then::Continue)
+        } else if asked_for < self.floor {
+            (want, Reason::AtMinimum, Then::Continue)
+        } else if asked_for > self.ceiling {
+            (want, Reason::AtMaximum, Then::Continue)
+        } else {
+            (want, Reason::WithinBounds, Then::Continue)
+        };
+        Bounded {
+            replicas,
+            reason,
+            then,
+        }
+    }
+}

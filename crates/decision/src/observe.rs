@@ -1,0 +1,211 @@
+//! Stage 1, observe: which readings are usable, and what they add up to. No I/O.
+//!
+//! | value of a sample                             | means                                     |
+//! |-----------------------------------------------|-------------------------------------------|
+//! | absent, NaN, infinite, below zero             | missing                                   |
+//! | older than the maximum age                    | missing                                   |
+//! | from the future, or of unknown age            | fresh                                     |
+//!
+//! | pod                      | sample  | counts                                                            |
+//! |--------------------------|---------|-------------------------------------------------------------------|
+//! | Ready, or was Ready once | usable  | in the sums                                                       |
+//! | Ready, or was Ready once | missing | as a missing pod, which the proposal treats by direction          |
+//! | never Ready yet          | any     | nowhere                                                           |
+
+use arrayvec::ArrayVec;
+
+use crate::rounding::{NOISE, finite};
+use crate::{
+    MAX_METRICS, Metric, Missing, Observation, Pod, PodReading, Policy, Reading, Replicas, Target, Timestamp,
+};
+
+/// Pods that together use this share of their CPU limits are out of CPU: they are throttled in some of the scheduler's
+/// periods, so usage says "at least". From the design; the kernel throttles per 100 ms, a sample spans seconds.
+const CPU_AT_LIMIT: f64 = 0.95;
+
+/// What is known of the target after looking at each reading.
+pub(crate) struct Observed {
+    pub(crate) current: Replicas,
+    /// Living pods that are Ready or were once.
+    pub(crate) once_ready_pods: u32,
+    /// Living pods that were never Ready yet.
+    pub(crate) starting_pods: u32,
+    /// The counted pods use up their CPU limits.
+    pub(crate) cpu_at_limit: bool,
+    /// One per metric of the policy.
+    pub(crate) metrics: ArrayVec<Measurement, MAX_METRICS>,
+}
+
+/// What one metric came to.
+pub(crate) enum Measurement {
+    /// No usable value.
+    Missing { why: Missing, missing_pods: u32 },
+    /// Measured in pods, at zero replicas.
+    NotApplicable,
+    /// One number for the target.
+    Total { value: f64, age_seconds: Option<u32> },
+    /// At least one pod counted.
+    Pods(PodSums),
+}
+
+/// Sums over the counted pods.
+#[derive(Default)]
+pub(crate) struct PodSums {
+    pub(crate) counted: u32,
+    /// Once Ready, without a usable sample.
+    pub(crate) missing: u32,
+    pub(crate) value: f64,
+    /// Of the pods that have one.
+    pub(crate) request: f64,
+    without_request: u32,
+    limit: f64,
+    without_limit: u32,
+    /// The oldest of the samples whose time is known.
+    pub(crate) age_seconds: Option<u32>,
+    /// The most telling reason why a pod is missing.
+    fault: Option<Missing>,
+}
+
+pub(crate) fn observe(policy: &Policy, observation: &Observation, now: Timestamp) -> Observed {
+    let current = observation.current_replicas.max(0);
+    let starting_pods = count(
+        observation
+            .pods
+            .iter()
+            .filter(|pod| **pod == Pod::Starting)
+            .count(),
+    );
+    let mut observed = Observed {
+        current,
+        once_ready_pods: count(observation.pods.len()) - starting_pods,
+        starting_pods,
+        cpu_at_limit: false,
+        metrics: ArrayVec::new(),
+    };
+    for (index, metric) in policy.metrics.iter().enumerate() {
+        let reading = observation
+            .metrics
+            .get(index)
+            .unwrap_or(&Reading::Missing(Missing::NotReadYet));
+        let measurement = match reading {
+            _ if !(metric.target.number() > 0.0 && metric.target.number().is_finite()) => {
+                missing(Missing::BadTarget)
+            }
+            _ if current == 0 && matches!(metric.target, Target::Utilization { .. }) => {
+                Measurement::NotApplicable
+            }
+            Reading::Missing(why) => missing(*why),
+            Reading::Total { value, time } => total(metric, *value, *time, now),
+            Reading::PerPod(_) if current == 0 => Measurement::NotApplicable,
+            Reading::PerPod(readings) => {
+                let sums = PodSums::of(metric, &observation.pods, readings, now);
+                observed.cpu_at_limit |= metric.cpu_bound && sums.cpu_at_limit();
+                sums.measurement(metric.target, observed.once_ready_pods)
+            }
+        };
+        observed.metrics.push(measurement);
+    }
+    observed
+}
+
+const fn missing(why: Missing) -> Measurement {
+    Measurement::Missing { why, missing_pods: 0 }
+}
+
+fn total(metric: &Metric, value: f64, time: Option<Timestamp>, now: Timestamp) -> Measurement {
+    if matches!(metric.target, Target::Utilization { .. }) {
+        return missing(Missing::WrongKind);
+    }
+    match usable(metric, Some(value), time, now) {
+        Ok(value) => Measurement::Total {
+            value,
+            age_seconds: time.map(|time| now.seconds_since(time)),
+        },
+        Err(why) => missing(why),
+    }
+}
+
+/// The value, if it is one that may be acted on.
+fn usable(
+    metric: &Metric,
+    value: Option<f64>,
+    time: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<f64, Missing> {
+    let value = value.ok_or(Missing::NoSamples)?;
+    let too_old = u64::from(metric.max_age_seconds) * 1000;
+    if time.is_some_and(|time| now.milliseconds_since(time) > too_old) {
+        return Err(Missing::Stale);
+    }
+    if !value.is_finite() {
+        return Err(Missing::NotANumber);
+    }
+    if value < 0.0 {
+        return Err(Missing::Negative);
+    }
+    Ok(value)
+}
+
+impl PodSums {
+    fn of(metric: &Metric, pods: &[Pod], readings: &[PodReading], now: Timestamp) -> Self {
+        let mut sums = Self::default();
+        for (index, pod) in pods.iter().enumerate() {
+            if *pod == Pod::Starting {
+                continue;
+            }
+            let reading = readings.get(index).copied().unwrap_or_default();
+            match usable(metric, reading.value, reading.time, now) {
+                Ok(value) => sums.add(value, &reading, now),
+                Err(why) => {
+                    sums.missing += 1;
+                    // That a value came and was refused says more than that none came.
+                    if sums.fault.is_none_or(|fault| fault == Missing::NoSamples) {
+                        sums.fault = Some(why);
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    fn add(&mut self, value: f64, reading: &PodReading, now: Timestamp) {
+        self.counted += 1;
+        self.value = finite(self.value + value);
+        match positive(reading.request) {
+            Some(request) => self.request = finite(self.request + request),
+            None => self.without_request += 1,
+        }
+        match positive(reading.limit) {
+            Some(limit) => self.limit = finite(self.limit + limit),
+            None => self.without_limit += 1,
+        }
+        let age = reading.time.map(|time| now.seconds_since(time));
+        self.age_seconds = self.age_seconds.max(age);
+    }
+
+    fn cpu_at_limit(&self) -> bool {
+        self.counted > 0 && self.without_limit == 0 && self.value >= self.limit * CPU_AT_LIMIT * (1.0 - NOISE)
+    }
+
+    fn measurement(self, target: Target, once_ready_pods: u32) -> Measurement {
+        let why = match target {
+            Target::Value { .. } => Missing::WrongKind,
+            _ if once_ready_pods == 0 => Missing::NoReadyPods,
+            _ if self.counted == 0 => self.fault.unwrap_or(Missing::NoSamples),
+            Target::Utilization { .. } if self.without_request > 0 => Missing::NoRequests,
+            _ => return Measurement::Pods(self),
+        };
+        Measurement::Missing {
+            why,
+            missing_pods: self.missing,
+        }
+    }
+}
+
+fn positive(number: Option<f64>) -> Option<f64> {
+    number.filter(|number| *number > 0.0 && number.is_finite())
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

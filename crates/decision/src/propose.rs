@@ -1,0 +1,202 @@
+//! Stage 2, propose: the replicas that each metric asks for on its own. No I/O.
+//!
+//! With `ratio` = measured value ÷ target, `counted` the pods whose sample counted and `missing` those without one:
+//!
+//! | replicas now | ratio                     | proposal                                                            |
+//! |--------------|---------------------------|---------------------------------------------------------------------|
+//! | 0            | –                         | demand, rounded up; no tolerance; metrics of pods are not applicable |
+//! | some         | within tolerance of 1     | as now                                                              |
+//! | some         | above                     | demand, rounded up, never fewer than now                            |
+//! | some         | below                     | demand with missing pods, rounded up, never more than now           |
+//!
+//! | reading, target              | ratio                     | demand            | demand with missing pods     |
+//! |------------------------------|---------------------------|-------------------|------------------------------|
+//! | per pod, utilisation         | Σ usage ÷ Σ request       | counted × ratio   | counted × ratio + missing    |
+//! | per pod, value per replica   | mean                      | counted × ratio   | counted × ratio + missing    |
+//! | total, value per replica     | total ÷ replicas now      | total ÷ target    | the same                     |
+//! | total, value                 | total                     | pods × ratio      | the same; as now without any |
+//!
+//! where `pods` are those that were Ready once, at least 1. A missing pod thus counts as one at the target when the
+//! ratio is below 1 (the greater of mean and target), and as nothing above.
+//!
+//! CPU at its limit means that CPU and the rates measured in the pods are "at least":
+//!
+//! | ratio            | proposal of a metric bound by CPU                |
+//! |------------------|--------------------------------------------------|
+//! | above            | at least twice the counted pods                  |
+//! | below            | as now                                           |
+
+use arrayvec::ArrayVec;
+
+use crate::observe::{Measurement, Observed, PodSums};
+use crate::rounding::{NOISE, finite, round_up};
+use crate::{MAX_METRICS, Measured, Metric, Outcome, Policy, Proposal, Reason, Replicas, Target};
+
+pub(crate) fn propose(policy: &Policy, observed: &Observed) -> ArrayVec<Proposal, MAX_METRICS> {
+    policy
+        .metrics
+        .iter()
+        .zip(&observed.metrics)
+        .map(|(metric, measurement)| match measurement {
+            Measurement::Missing { why, missing_pods } => Proposal {
+                outcome: Outcome::Missing(*why),
+                missing_pods: *missing_pods,
+                ..nothing(metric, observed, why.reason())
+            },
+            Measurement::NotApplicable => nothing(metric, observed, Reason::NotApplicableAtZero),
+            Measurement::Total { value, age_seconds } => Proposal {
+                age_seconds: *age_seconds,
+                ..from_total(policy, metric, observed, *value)
+            },
+            Measurement::Pods(sums) => from_pods(policy, metric, observed, sums),
+        })
+        .collect()
+}
+
+/// A proposal without a number, to be filled in.
+fn nothing(metric: &Metric, observed: &Observed, reason: Reason) -> Proposal {
+    Proposal {
+        target: metric.target,
+        measured: None,
+        ratio: None,
+        outcome: Outcome::NotApplicable,
+        reason,
+        age_seconds: None,
+        counted_pods: 0,
+        missing_pods: 0,
+        starting_pods: observed.starting_pods,
+        censored: false,
+    }
+}
+
+fn from_total(policy: &Policy, metric: &Metric, observed: &Observed, total: f64) -> Proposal {
+    let current = observed.current;
+    let relative = finite(total / metric.target.number());
+    let (ratio, pods, demand) = match metric.target {
+        Target::Value { .. } if current == 0 => (Some(relative), 1, relative),
+        Target::Value { .. } => {
+            let pods = observed.once_ready_pods.max(1);
+            (Some(relative), pods, finite(f64::from(pods) * relative))
+        }
+        _ if current == 0 => (None, 0, relative),
+        _ => (Some(relative / f64::from(current)), 0, relative),
+    };
+    let (replicas, reason) = match ratio {
+        Some(ratio) if current > 0 => match Side::of(ratio, policy) {
+            Side::Above => grow(current, demand),
+            Side::Within => (current, Reason::WithinTolerance),
+            // A latency or a share says nothing about a service that has not served yet.
+            Side::Below if pods > 0 && observed.once_ready_pods == 0 => (current, Reason::NoReadyPods),
+            Side::Below => shrink(current, demand),
+        },
+        _ => match round_up(demand) {
+            0 => (0, Reason::NoLoad),
+            replicas => (replicas, Reason::MetricAboveTarget),
+        },
+    };
+    Proposal {
+        measured: Some(Measured::Total(total)),
+        ratio,
+        outcome: Outcome::Proposed(replicas),
+        counted_pods: pods,
+        ..nothing(metric, observed, reason)
+    }
+}
+
+fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSums) -> Proposal {
+    let current = observed.current;
+    let (counted, missing) = (f64::from(sums.counted), f64::from(sums.missing));
+    let (measured, value) = match metric.target {
+        Target::Utilization { .. } => {
+            let percent = finite(finite(sums.value * 100.0) / sums.request);
+            (Measured::Percent(percent), percent)
+        }
+        _ => {
+            let mean = sums.value / counted;
+            (Measured::PerReplica(mean), mean)
+        }
+    };
+    let ratio = finite(value / metric.target.number());
+    let censored = observed.cpu_at_limit && metric.cpu_bound;
+    let demand = finite(counted * ratio);
+    let (replicas, reason) = match Side::of(ratio, policy) {
+        Side::Above if censored => grow_at_least(current, demand, 2.0 * counted),
+        Side::Above => grow(current, demand),
+        Side::Within => (current, Reason::WithinTolerance),
+        Side::Below if censored => (current, Reason::CpuAtLimit),
+        Side::Below => {
+            let filled = demand + missing;
+            match (
+                Side::of(filled / (counted + missing), policy),
+                shrink(current, filled),
+            ) {
+                (Side::Below, (replicas, reason)) if replicas < current => (replicas, reason),
+                _ if round_up(demand) < current && sums.missing > 0 => (current, Reason::PodsWithoutSamples),
+                _ => (current, Reason::FewerWouldNotDo),
+            }
+        }
+    };
+    Proposal {
+        measured: Some(measured),
+        ratio: Some(ratio),
+        outcome: Outcome::Proposed(replicas),
+        age_seconds: sums.age_seconds,
+        counted_pods: sums.counted,
+        missing_pods: sums.missing,
+        censored,
+        ..nothing(metric, observed, reason)
+    }
+}
+
+fn grow(current: Replicas, demand: f64) -> (Replicas, Reason) {
+    match round_up(demand) {
+        replicas if replicas > current => (replicas, Reason::MetricAboveTarget),
+        _ => (current, Reason::AwaitingReplicas),
+    }
+}
+
+fn grow_at_least(current: Replicas, demand: f64, least: f64) -> (Replicas, Reason) {
+    match grow(current, demand.max(least)) {
+        (replicas, Reason::MetricAboveTarget) if replicas > round_up(demand) => {
+            (replicas, Reason::CpuAtLimit)
+        }
+        grown => grown,
+    }
+}
+
+fn shrink(current: Replicas, demand: f64) -> (Replicas, Reason) {
+    match round_up(demand) {
+        replicas if replicas < current => (replicas, Reason::MetricBelowTarget),
+        _ => (current, Reason::FewerWouldNotDo),
+    }
+}
+
+/// On which side of its target a metric is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Above,
+    Within,
+    Below,
+}
+
+impl Side {
+    /// Both ends of the tolerance belong to it.
+    fn of(ratio: f64, policy: &Policy) -> Self {
+        let (up, down) = (
+            tolerance(policy.scale_up.tolerance),
+            tolerance(policy.scale_down.tolerance),
+        );
+        if ratio > (1.0 + up) * (1.0 + NOISE) {
+            Self::Above
+        } else if ratio < (1.0 - down) * (1.0 - NOISE) {
+            Self::Below
+        } else {
+            Self::Within
+        }
+    }
+}
+
+/// Below zero and not a number are no tolerance.
+fn tolerance(asked_for: f64) -> f64 {
+    asked_for.max(0.0)
+}

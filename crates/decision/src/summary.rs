@@ -1,0 +1,142 @@
+//! A decision as one English sentence, for events, logs and people. No I/O.
+
+use std::fmt;
+
+use crate::pipeline::last_alteration;
+use crate::{Decision, Measured, Proposal, Reason, Stage, Target, Verdict};
+
+/// The sentence of one decision; see [`Decision::summary`].
+pub struct Summary<'a, N> {
+    decision: &'a Decision,
+    names: &'a [N],
+}
+
+impl Decision {
+    /// One sentence for events and logs, without a full stop. `names` are those of the policy's metrics, in its order.
+    ///
+    /// `1 → 9: rate 81.3 per replica is 8.1 times its target of 10 (CPU is at its limit: at least)`
+    #[must_use]
+    pub const fn summary<'a, N: AsRef<str>>(&'a self, names: &'a [N]) -> Summary<'a, N> {
+        Summary {
+            decision: self,
+            names,
+        }
+    }
+}
+
+impl<N: AsRef<str>> fmt::Display for Summary<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decision = self.decision;
+        match decision.verdict {
+            Verdict::Scale => write!(f, "{} → {}: ", decision.current, decision.desired)?,
+            Verdict::Hold => write!(f, "stays at {}: ", decision.current)?,
+        }
+        match decision.reason {
+            Reason::MetricsMissing => self.missing(f, decision.reason.message()),
+            Reason::ShrinkHeldMetricMissing => self.missing(f, "missing metrics may not let it shrink"),
+            Reason::BelowMinimum => write!(f, "it has fewer replicas than the minimum of {}", decision.floor),
+            Reason::AboveMaximum => {
+                write!(f, "it has more replicas than the maximum of {}", decision.ceiling)
+            }
+            _ => self.cause(f),
+        }
+    }
+}
+
+impl<N: AsRef<str>> Summary<'_, N> {
+    /// What the winning metric asks for, and what came between.
+    fn cause(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decision = self.decision;
+        let Some(proposal) = decision.winning_proposal() else {
+            return f.write_str(decision.reason.message());
+        };
+        metric(f, self.name(usize::from(decision.winner.unwrap_or(0))), proposal)?;
+        let asked_for = decision
+            .stage(Stage::Propose)
+            .map_or(decision.desired, |record| record.replicas);
+        if let Some(stage) = last_alteration(&decision.stages)
+            && asked_for != decision.desired
+        {
+            write!(f, " and asks for {asked_for}, but {}", stage.reason.message())?;
+            match stage.reason {
+                Reason::AtMinimum => write!(f, " ({})", decision.floor)?,
+                Reason::AtMaximum => write!(f, " ({})", decision.ceiling)?,
+                _ => {}
+            }
+        }
+        match decision.retry_after_seconds {
+            Some(seconds) => write!(f, " ({seconds} s to go)"),
+            None => Ok(()),
+        }
+    }
+
+    fn missing(&self, f: &mut fmt::Formatter<'_>, sentence: &str) -> fmt::Result {
+        f.write_str(sentence)?;
+        for (place, (index, why)) in self.decision.missing().enumerate() {
+            let separator = if place == 0 { " (" } else { "; " };
+            write!(f, "{separator}{}: {}", self.name(index), why.reason().message())?;
+        }
+        f.write_str(")")
+    }
+
+    fn name(&self, index: usize) -> &str {
+        self.names.get(index).map_or("a metric", AsRef::as_ref)
+    }
+}
+
+fn metric(f: &mut fmt::Formatter<'_>, name: &str, proposal: &Proposal) -> fmt::Result {
+    f.write_str(name)?;
+    match proposal.measured {
+        Some(Measured::Percent(percent)) => write!(f, " {} %", Number(percent))?,
+        Some(Measured::PerReplica(value)) => write!(f, " {} per replica", Number(value))?,
+        Some(Measured::Total(total)) => write!(f, " {} in total", Number(total))?,
+        None => {}
+    }
+    match (proposal.reason, proposal.ratio) {
+        (Reason::WithinTolerance, _) => f.write_str(" is within the tolerance of its target of ")?,
+        (_, Some(ratio)) => write!(f, " is {} times its target of ", Number(ratio))?,
+        (_, None) => f.write_str(" has a target of ")?,
+    }
+    match (proposal.target, proposal.measured) {
+        (Target::Utilization { percent }, _) => write!(f, "{} %", Number(percent))?,
+        (Target::AverageValue { per_replica }, Some(Measured::Total(_))) => {
+            write!(f, "{} per replica", Number(per_replica))?;
+        }
+        (target, _) => write!(f, "{}", Number(target.number()))?,
+    }
+    if proposal.censored {
+        f.write_str(" (CPU is at its limit: at least)")?;
+    }
+    match proposal.reason {
+        Reason::AwaitingReplicas => f.write_str(", for which the replicas there or on their way are enough"),
+        Reason::FewerWouldNotDo => f.write_str(", and one replica fewer would put it above"),
+        Reason::NoReadyPods => f.write_str(", but no pod has been Ready yet"),
+        Reason::PodsWithoutSamples => {
+            write!(
+                f,
+                ", and pods without a sample ({}) count as being at the target",
+                proposal.missing_pods
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A number with about three significant digits.
+struct Number(f64);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.0.abs();
+        let text = if size >= 1e15 || (size > 0.0 && size < 0.001) {
+            return write!(f, "{:.1e}", self.0);
+        } else if size >= 99.95 {
+            return write!(f, "{:.0}", self.0);
+        } else if size >= 1.0 {
+            format!("{:.1}", self.0)
+        } else {
+            format!("{:.3}", self.0)
+        };
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
