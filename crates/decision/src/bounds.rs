@@ -6,12 +6,14 @@
 //! | above the maximum              | any               | the maximum       | AboveMaximum         | passed over  |
 //! | below the minimum              | below the minimum | the minimum       | BelowMinimum         | cannot undo  |
 //! | at the minimum or above        | below the minimum | the minimum       | AtMinimum            | run          |
+//! | above 0, the minimum is 0      | 0, by pods only   | 1                 | NothingWakesFromZero | run          |
 //! | any                            | above the maximum | the maximum       | AtMaximum            | run          |
 //! | any                            | else              | the number        | WithinBounds         | run          |
 //!
-//! Where the minimum is above the maximum, the maximum is both.
+//! Where the minimum is above the maximum, the maximum is both. "By pods only" means that every metric is measured in
+//! pods: at zero replicas none of them could ask for one again.
 
-use crate::{Policy, Reason, Replicas};
+use crate::{Measured, Policy, Proposal, Reason, Replicas};
 
 /// The least and the greatest number allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +48,9 @@ impl Bounds {
         }
     }
 
-    pub(crate) fn apply(self, current: Replicas, asked_for: Replicas) -> Bounded {
+    pub(crate) fn apply(self, current: Replicas, asked_for: Replicas, proposals: &[Proposal]) -> Bounded {
         let want = asked_for.clamp(self.floor, self.ceiling);
+        let last_one = 1.min(self.ceiling);
         let (replicas, reason, then) = if current == 0 && self.floor > 0 {
             (0, Reason::ScaledToZeroManually, Then::Settled { want: None })
         } else if current > self.ceiling {
@@ -60,6 +63,8 @@ impl Bounds {
             (want, Reason::BelowMinimum, Then::Continue)
         } else if asked_for < self.floor {
             (want, Reason::AtMinimum, Then::Continue)
+        } else if want == 0 && current > 0 && !any_wakes_from_zero(proposals) {
+            (last_one, Reason::NothingWakesFromZero, Then::Continue)
         } else if asked_for > self.ceiling {
             (want, Reason::AtMaximum, Then::Continue)
         } else {
@@ -71,4 +76,11 @@ impl Bounds {
             then,
         }
     }
+}
+
+/// Whether a metric would still be there at zero replicas to ask for more.
+fn any_wakes_from_zero(proposals: &[Proposal]) -> bool {
+    proposals
+        .iter()
+        .any(|proposal| matches!(proposal.measured, Some(Measured::Total(_))))
 }

@@ -7,12 +7,11 @@
 //! | none: all measured in pods, at zero    | –               | as now                  | NotApplicableAtZero     |
 //! | the greatest is as now, or more        | some or none    | the greatest            | that proposal's         |
 //! | the greatest is fewer than now         | some            | as now                  | ShrinkHeldMetricMissing |
-//! | the greatest is 0, all measured in pods| none            | 1                       | NothingWakesFromZero    |
 //! | the greatest is fewer than now         | none            | the greatest            | that proposal's         |
 //!
 //! Of equal proposals the one with the greater ratio counts as the greatest, then the earlier one.
 
-use crate::{Measured, Outcome, Proposal, Reason, Replicas, Stage, StageRecord};
+use crate::{Outcome, Proposal, Reason, Replicas, Stage, StageRecord};
 
 /// The outcome of the stages that need nothing but the proposals.
 pub(crate) struct Combined {
@@ -54,9 +53,6 @@ pub(crate) fn combine(current: Replicas, proposals: &[Proposal]) -> Combined {
         None => (current, proposed_reason, Basis::NoMetric),
         Some((_, replicas, _)) if replicas < current && any_missing => {
             (current, Reason::ShrinkHeldMetricMissing, Basis::Missing)
-        }
-        Some((_, 0, _)) if current > 0 && !any_exists_without_pods(proposals) => {
-            (1, Reason::NothingWakesFromZero, Basis::Proposals)
         }
         Some((_, replicas, proposal)) => (replicas, proposal.reason, Basis::Proposals),
     };
@@ -107,11 +103,4 @@ fn greatest(proposals: &[Proposal]) -> Option<(u8, Replicas, &Proposal)> {
         }
     }
     greatest
-}
-
-/// Whether a metric would still be there at zero replicas to ask for more.
-fn any_exists_without_pods(proposals: &[Proposal]) -> bool {
-    proposals
-        .iter()
-        .any(|proposal| matches!(proposal.measured, Some(Measured::Total(_))))
 }

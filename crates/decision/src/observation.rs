@@ -43,7 +43,8 @@ pub enum Reading {
         time: Option<Timestamp>,
     },
     /// One reading per element of [`Observation::pods`], in the same order. Pods beyond its end have no sample,
-    /// readings beyond the last pod are ignored.
+    /// readings beyond the last pod are ignored. A metric that is measured in pods is to be given as this even at zero
+    /// replicas, with no entries: then it is not applicable, and not missing.
     PerPod(Vec<PodReading>),
 }
 

@@ -157,7 +157,7 @@ impl PodSums {
             match usable(metric, reading.value, reading.time, now) {
                 Ok(value) => sums.add(value, &reading, now),
                 Err(why) => {
-                    sums.missing += 1;
+                    sums.missing = sums.missing.saturating_add(1);
                     // That a value came and was refused says more than that none came.
                     if sums.fault.is_none_or(|fault| fault == Missing::NoSamples) {
                         sums.fault = Some(why);
@@ -169,15 +169,15 @@ impl PodSums {
     }
 
     fn add(&mut self, value: f64, reading: &PodReading, now: Timestamp) {
-        self.counted += 1;
+        self.counted = self.counted.saturating_add(1);
         self.value = finite(self.value + value);
         match positive(reading.request) {
             Some(request) => self.request = finite(self.request + request),
-            None => self.without_request += 1,
+            None => self.without_request = self.without_request.saturating_add(1),
         }
         match positive(reading.limit) {
             Some(limit) => self.limit = finite(self.limit + limit),
-            None => self.without_limit += 1,
+            None => self.without_limit = self.without_limit.saturating_add(1),
         }
         let age = reading.time.map(|time| now.seconds_since(time));
         self.age_seconds = self.age_seconds.max(age);

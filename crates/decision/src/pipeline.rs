@@ -36,7 +36,7 @@ pub fn decide(policy: &Policy, memory: &Memory, observation: &Observation, now: 
     let proposals = propose(policy, &observed);
     let combined = combine(current, &proposals);
     let bounds = Bounds::of(policy);
-    let bounded = bounds.apply(current, combined.replicas);
+    let bounded = bounds.apply(current, combined.replicas, &proposals);
 
     let mut stages = ArrayVec::new();
     stages.extend(combined.records);

@@ -83,7 +83,7 @@ fn from_total(policy: &Policy, metric: &Metric, observed: &Observed, total: f64)
     };
     let (replicas, reason) = match ratio {
         Some(ratio) if current > 0 => match Side::of(ratio, policy) {
-            Side::Above => grow(current, demand),
+            Side::Above => grow(current, demand, 0.0),
             Side::Within => (current, Reason::WithinTolerance),
             // A latency or a share says nothing about a service that has not served yet.
             Side::Below if pods > 0 && observed.once_ready_pods == 0 => (current, Reason::NoReadyPods),
@@ -120,8 +120,15 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
     let censored = observed.cpu_at_limit && metric.cpu_bound;
     let demand = finite(counted * ratio);
     let (replicas, reason) = match Side::of(ratio, policy) {
-        Side::Above if censored => grow_at_least(current, demand, 2.0 * counted),
-        Side::Above => grow(current, demand),
+        Side::Above => {
+            let least = if censored { 2.0 * counted } else { 0.0 };
+            match grow(current, demand, least) {
+                (_, Reason::AwaitingReplicas) if round_up((counted + missing) * ratio) > current => {
+                    (current, Reason::PodsWithoutSamples)
+                }
+                grown => grown,
+            }
+        }
         Side::Within => (current, Reason::WithinTolerance),
         Side::Below if censored => (current, Reason::CpuAtLimit),
         Side::Below => {
@@ -148,19 +155,13 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
     }
 }
 
-fn grow(current: Replicas, demand: f64) -> (Replicas, Reason) {
-    match round_up(demand) {
-        replicas if replicas > current => (replicas, Reason::MetricAboveTarget),
-        _ => (current, Reason::AwaitingReplicas),
-    }
-}
-
-fn grow_at_least(current: Replicas, demand: f64, least: f64) -> (Replicas, Reason) {
-    match grow(current, demand.max(least)) {
-        (replicas, Reason::MetricAboveTarget) if replicas > round_up(demand) => {
-            (replicas, Reason::CpuAtLimit)
-        }
-        grown => grown,
+/// Grows to the demand, or to what a saturated metric means at least.
+fn grow(current: Replicas, demand: f64, at_least: f64) -> (Replicas, Reason) {
+    let demanded = round_up(demand);
+    match demanded.max(round_up(at_least)) {
+        replicas if replicas <= current => (current, Reason::AwaitingReplicas),
+        replicas if replicas > demanded => (replicas, Reason::CpuAtLimit),
+        replicas => (replicas, Reason::MetricAboveTarget),
     }
 }
 

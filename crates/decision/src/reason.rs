@@ -49,7 +49,7 @@ reasons! {
     WithinTolerance => "the metric is within the tolerance of its target",
     AwaitingReplicas => "the metric is above its target, and the replicas that are there or on their way are enough",
     FewerWouldNotDo => "the metric is below its target, and one replica fewer would put it above",
-    PodsWithoutSamples => "pods without a sample count as being at the target when shrinking",
+    PodsWithoutSamples => "pods without a sample count as being at the target when shrinking, and as idle when growing",
     CpuAtLimit => "the pods use all the CPU they may, so what was measured means at least",
     NoLoad => "there is no load, so no replica is needed",
     NotApplicableAtZero => "the metric is measured in pods, and there are none at zero replicas",

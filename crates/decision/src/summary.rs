@@ -112,11 +112,10 @@ fn metric(f: &mut fmt::Formatter<'_>, name: &str, proposal: &Proposal) -> fmt::R
         Reason::FewerWouldNotDo => f.write_str(", and one replica fewer would put it above"),
         Reason::NoReadyPods => f.write_str(", but no pod has been Ready yet"),
         Reason::PodsWithoutSamples => {
-            write!(
-                f,
-                ", and pods without a sample ({}) count as being at the target",
-                proposal.missing_pods
-            )
+            let above = proposal.ratio.is_some_and(|ratio| ratio > 1.0);
+            let count_as = if above { "idle" } else { "being at it" };
+            let missing = proposal.missing_pods;
+            write!(f, ", and pods without a sample ({missing}) count as {count_as}")
         }
         _ => Ok(()),
     }
