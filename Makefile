@@ -1,0 +1,53 @@
+# Every recipe of CI is a target here. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+# Static programs make images FROM scratch. With --target the flags spare build scripts and macros.
+STATIC_FLAGS := -C target-feature=+crt-static
+STATIC_BUILD := RUSTFLAGS="$(STATIC_FLAGS)" cargo build --locked --release --target $(HOST)
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+STATIC_DIR := $(TARGET_DIR)/$(HOST)/release
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: demo
+demo: ## A cluster, the controller and a shop under ten times its load; ends by itself. KEEP=1 leaves it up
+	@./examples/demo/run
+
+.PHONY: test
+test: ## All tests: unit, property, controller, generated files, and those on a real cluster
+	@./tests/run
+
+.PHONY: test-fast
+test-fast: ## The tests that need no cluster
+	@./tests/run --without-cluster
+
+.PHONY: check
+check: ## Everything that needs no cluster and runs nothing: format, lints, licences, scripts
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+	./.ci/deny
+	./.ci/shellcheck
+
+.PHONY: generate
+generate: ## Write crds/, deploy/manifests/crd.yaml and docs/reference anew from src/api
+	UPDATE=1 cargo test --locked --quiet --test generated
+
+.PHONY: image
+image: ## Static programs for images: the controller and the sample shop
+	$(STATIC_BUILD) --package concertina --bin concertina --package shop
+
+.PHONY: cluster-up
+cluster-up: ## A real Kubernetes and Prometheus on this machine, with the controller in it
+	testbed/up
+	$(MAKE) --no-print-directory image
+	testbed/deploy "$(STATIC_DIR)"
+
+.PHONY: cluster-down
+cluster-down: ## End what cluster-up began
+	testbed/down
