@@ -4,6 +4,7 @@ mod columns;
 mod defaults;
 mod fit;
 pub mod quantity;
+mod reference;
 mod rules;
 mod schema;
 mod spec;
@@ -14,6 +15,7 @@ pub use defaults::{
 };
 pub use fit::MAX_STATUS_BYTES;
 pub use quantity::{ParseQuantityError, Quantity};
+pub use reference::reference_markdown;
 pub use schema::{SchemaError, crd, crd_yaml};
 pub use spec::{
     Behavior, MatchLabels, MetricSpec, Mode, PrometheusMetric, PrometheusRef, RateLimit, RateUnit,

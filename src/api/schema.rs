@@ -62,6 +62,10 @@ fn tidy(schema: &mut Value) {
     // Defaults live in code; those of a schema are frozen into stored objects.
     fields.remove("default");
     fields.remove("title");
+    // Every number is bounded, and "must be of type int32" puzzles those who wrote 2.5.
+    if fields.get("format").is_some_and(|format| format == "int32") {
+        fields.remove("format");
+    }
     for bound in ["minimum", "maximum"] {
         if let Some(number) = fields.get_mut(bound) {
             make_integer(number);
@@ -85,6 +89,10 @@ fn tidy(schema: &mut Value) {
         if let Some(schema) = fields.get_mut(inner) {
             tidy(schema);
         }
+    }
+    if let Some(Value::Object(items)) = fields.get_mut("items") {
+        // kubectl explain would append it to what the list says of itself.
+        items.remove("description");
     }
 }
 
@@ -154,7 +162,6 @@ pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
         "x-kubernetes-list-map-keys": ["type"],
         "items": {
             "type": "object",
-            "description": "One aspect of the policy's state.",
             "required": ["type", "status", "reason", "message", "lastTransitionTime"],
             "properties": {
                 "type": {

@@ -54,7 +54,7 @@ pub struct ScalingPolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_until: Option<Time>,
 
-    /// Seconds between two decisions. Default: what the controller is configured with; one of 1, 2, 5, 10, 15,
+    /// Seconds between two decisions. Default: the controller's, 15 unless configured; one of 1, 2, 5, 10, 15,
     /// 30 and 60. Faster than the scrape interval of the metrics brings nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = [1, 2, 5, 10, 15, 30, 60]))]

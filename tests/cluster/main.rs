@@ -1,0 +1,9 @@
+//! Tests on a real cluster: the one that KUBECONFIG names. `make test-cluster` runs them inside the test bed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)] // a test fails by panicking
+
+mod admission;
