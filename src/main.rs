@@ -3,7 +3,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use concertina::cli::{Arguments, Command, run};
+use concertina::cli::{Arguments, Command, crd, run};
 
 fn main() -> ExitCode {
     // One crypto provider for the API server's and Prometheus' clients; two would make the first connection panic.
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     }
     let result: Result<(), Box<dyn Error>> = match Arguments::parse().command {
         Command::Run(arguments) => start(arguments),
-        Command::Crd => concertina::api::crd_yaml().map(|yaml| print!("{yaml}")).map_err(Into::into),
+        Command::Crd => crd::print(&mut std::io::stdout()).map_err(Into::into),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,5 @@
 //! The command line: what each subcommand is called and takes.
+pub mod crd;
 pub mod run;
 
 use clap::{Parser, Subcommand};

@@ -135,7 +135,7 @@ fn with_last_decision(mut status: ScalingPolicyStatus, outcome: &Outcome, time: 
     };
     let message = cut(&summary(outcome), MAX_MESSAGE_BYTES).to_owned();
     status.last_decision = Some(DecisionStatus { time, reason: reason.as_str().to_owned(), message });
-    status
+    status.fitted()
 }
 
 fn condition(finding: Finding, generation: Option<i64>, known: &[Condition], now: &Time) -> Condition {
