@@ -88,10 +88,10 @@ unwell() {
 	local name url
 	first_process >/dev/null || { say everything; return; }
 	while read -r name url; do
-		in_network curl --silent --fail --insecure --max-time 2 --output /dev/null "$url" || say "$name"
+		in_network curl --silent --fail --insecure --max-time 5 --output /dev/null "$url" || say "$name"
 	done < <(health_checks)
-	inside /run/bin/ctr --connect-timeout 2s version >/dev/null 2>&1 || say containerd
-	[[ $(kubectl get node testbed --request-timeout 2s \
+	inside /run/bin/ctr --connect-timeout 5s version >/dev/null 2>&1 || say containerd
+	[[ $(kubectl get node testbed --request-timeout 5s \
 		-o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null) == True ]] || say node
 }
 
