@@ -84,3 +84,52 @@ fn any_wakes_from_zero(proposals: &[Proposal]) -> bool {
         .iter()
         .any(|proposal| matches!(proposal.measured, Some(Measured::Total(_))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::*;
+
+    #[test]
+    fn the_table() {
+        use Reason::{AboveMaximum, AtMaximum, AtMinimum, BelowMinimum, ScaledToZeroManually, WithinBounds};
+        let settled = |want| Then::Settled { want };
+        for (minimum, maximum, current, asked_for, replicas, reason, then) in [
+            (3, 8, 0, 5, 0, ScaledToZeroManually, settled(None)),
+            (3, 8, 0, 0, 0, ScaledToZeroManually, settled(None)),
+            (3, 8, 9, 20, 8, AboveMaximum, settled(Some(8))),
+            (3, 8, 9, 5, 8, AboveMaximum, settled(Some(5))),
+            (3, 8, 9, 1, 8, AboveMaximum, settled(Some(3))),
+            (3, 8, 1, 2, 3, BelowMinimum, Then::Continue),
+            (3, 8, 1, 5, 5, WithinBounds, Then::Continue),
+            (3, 8, 1, 20, 8, AtMaximum, Then::Continue),
+            (3, 8, 5, 1, 3, AtMinimum, Then::Continue),
+            (3, 8, 3, 0, 3, AtMinimum, Then::Continue),
+            (3, 8, 5, 20, 8, AtMaximum, Then::Continue),
+            (3, 8, 8, 8, 8, WithinBounds, Then::Continue),
+            (3, 8, 5, 3, 3, WithinBounds, Then::Continue),
+            // The minimum is above the maximum.
+            (9, 4, 2, 1, 4, BelowMinimum, Then::Continue),
+            (9, 4, 7, 7, 4, AboveMaximum, settled(Some(4))),
+            // The minimum is zero.
+            (0, 8, 0, 0, 0, WithinBounds, Then::Continue),
+            (0, 8, 0, 5, 5, WithinBounds, Then::Continue),
+            (0, 8, 5, 0, 1, Reason::NothingWakesFromZero, Then::Continue),
+            (0, 0, 0, 5, 0, AtMaximum, Then::Continue),
+            (3, 0, 0, 5, 0, AtMaximum, Then::Continue),
+        ] {
+            let limits = Policy {
+                min_replicas: minimum,
+                max_replicas: maximum,
+                ..policy(&[])
+            };
+            let bounded = Bounds::of(&limits).apply(current, asked_for, &[]);
+            let expected = Bounded {
+                replicas,
+                reason,
+                then,
+            };
+            assert_eq!(bounded, expected, "{minimum}..{maximum}: {current} → {asked_for}");
+        }
+    }
+}

@@ -104,3 +104,102 @@ fn greatest(proposals: &[Proposal]) -> Option<(u8, Replicas, &Proposal)> {
     }
     greatest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Missing, Target};
+
+    fn proposal(outcome: Outcome, ratio: f64, reason: Reason) -> Proposal {
+        Proposal {
+            target: Target::Value { value: 1.0 },
+            measured: None,
+            ratio: Some(ratio),
+            outcome,
+            reason,
+            age_seconds: None,
+            counted_pods: 0,
+            missing_pods: 0,
+            starting_pods: 0,
+            censored: false,
+        }
+    }
+
+    #[test]
+    fn the_table() {
+        let up = proposal(Outcome::Proposed(9), 1.8, Reason::MetricAboveTarget);
+        let same = proposal(Outcome::Proposed(5), 1.0, Reason::WithinTolerance);
+        let down = proposal(Outcome::Proposed(2), 0.4, Reason::MetricBelowTarget);
+        let missing = proposal(Outcome::Missing(Missing::Stale), 0.0, Reason::StaleSamples);
+        let absent = proposal(Outcome::NotApplicable, 0.0, Reason::NotApplicableAtZero);
+        use Basis::{Missing as Lacking, NoMetric, Proposals};
+        use Reason::{MetricsMissing, NoMetrics, NotApplicableAtZero, ShrinkHeldMetricMissing};
+        for (proposals, replicas, reason, winner, basis) in [
+            (vec![missing, missing], 5, MetricsMissing, None, Lacking),
+            (vec![absent, missing], 5, MetricsMissing, None, Lacking),
+            (vec![], 5, NoMetrics, None, NoMetric),
+            (vec![absent], 5, NotApplicableAtZero, None, NoMetric),
+            (
+                vec![down, up, same],
+                9,
+                Reason::MetricAboveTarget,
+                Some(1),
+                Proposals,
+            ),
+            (
+                vec![up, missing],
+                9,
+                Reason::MetricAboveTarget,
+                Some(0),
+                Proposals,
+            ),
+            (
+                vec![missing, same],
+                5,
+                Reason::WithinTolerance,
+                Some(1),
+                Proposals,
+            ),
+            (vec![down, missing], 5, ShrinkHeldMetricMissing, None, Lacking),
+            (vec![down], 2, Reason::MetricBelowTarget, Some(0), Proposals),
+            (
+                vec![down, absent],
+                2,
+                Reason::MetricBelowTarget,
+                Some(0),
+                Proposals,
+            ),
+        ] {
+            let combined = combine(5, &proposals);
+            let found = (
+                combined.replicas,
+                combined.records[2].reason,
+                combined.winner,
+                combined.basis,
+            );
+            assert_eq!(found, (replicas, reason, winner, basis), "{proposals:?}");
+        }
+    }
+
+    #[test]
+    fn of_equal_proposals_the_greater_ratio_wins_then_the_earlier() {
+        let same = |ratio| proposal(Outcome::Proposed(5), ratio, Reason::WithinTolerance);
+        for (ratios, winner) in [([1.0, 1.1, 1.05], 1), ([1.0, 1.0, 1.0], 0), ([0.9, 1.0, 1.0], 1)] {
+            assert_eq!(combine(5, &ratios.map(same)).winner, Some(winner), "{ratios:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_observed_is_told_apart() {
+        let up = proposal(Outcome::Proposed(9), 1.8, Reason::MetricAboveTarget);
+        let missing = proposal(Outcome::Missing(Missing::Stale), 0.0, Reason::StaleSamples);
+        for (proposals, reason) in [
+            (vec![up], Reason::Observed),
+            (vec![up, missing], Reason::SomeMetricsMissing),
+            (vec![missing], Reason::MetricsMissing),
+            (vec![], Reason::NoMetrics),
+        ] {
+            assert_eq!(combine(5, &proposals).records[0].reason, reason);
+        }
+    }
+}

@@ -47,3 +47,85 @@ fn time_left(step: &Step<'_>, cooldown_seconds: u32, since: Option<Timestamp>) -
     let left = step.now.seconds_left(cooldown_seconds, since?);
     (left > 0).then_some(left)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::*;
+    use crate::{Memory, Policy, Replicas, Rules};
+
+    /// Cools down a minute after growth and two after any change, 100 seconds after noon.
+    fn cooled(memory: &Memory, current: Replicas, wanted: Replicas) -> (Replicas, Reason, Option<u32>) {
+        let policy = Policy {
+            scale_up: Rules {
+                cooldown_seconds: 60,
+                ..unlimited()
+            },
+            scale_down: Rules {
+                cooldown_seconds: 120,
+                ..free()
+            },
+            ..policy(&[])
+        };
+        let step = Step {
+            policy: &policy,
+            memory,
+            now: after(100),
+            current,
+            floor: 1,
+            wanted,
+        };
+        let held = cool_down(&step);
+        (held.replicas, held.reason, held.retry_after_seconds)
+    }
+
+    /// A target with 5 replicas, seen long ago and changed at these times after noon.
+    fn changed(growth: Option<u32>, shrinking: Option<u32>) -> Memory {
+        let mut memory = Memory::default();
+        memory.see(5, Timestamp(noon().0 - 3_600_000));
+        if let Some(seconds) = growth {
+            memory.record_change(5, 6, after(seconds));
+        }
+        if let Some(seconds) = shrinking {
+            let from = memory.replicas.unwrap_or(5);
+            memory.record_change(from, from - 1, after(seconds));
+        }
+        memory.replicas = Some(5);
+        memory
+    }
+
+    #[test]
+    fn the_table() {
+        use Reason::{CooledDown, NoChangeWanted, ScaleDownCooldown, ScaleUpCooldown};
+        for (growth, shrinking, current, wanted, expected) in [
+            (Some(99), None, 5, 5, (5, NoChangeWanted, None)),
+            // Growth waits for growth.
+            (None, None, 5, 9, (9, CooledDown, None)),
+            (Some(41), None, 5, 9, (5, ScaleUpCooldown, Some(1))),
+            (Some(40), None, 5, 9, (9, CooledDown, None)),
+            (None, Some(99), 5, 9, (9, CooledDown, None)),
+            (Some(30), Some(99), 5, 9, (9, CooledDown, None)),
+            // Shrinking waits for both.
+            (None, None, 5, 2, (2, CooledDown, None)),
+            (Some(10), None, 5, 2, (5, ScaleDownCooldown, Some(30))),
+            (None, Some(10), 5, 2, (5, ScaleDownCooldown, Some(30))),
+            // Another writer's change is seen only now: from 5 to 7, or to 3.
+            (None, None, 7, 9, (7, ScaleUpCooldown, Some(60))),
+            (None, None, 3, 9, (9, CooledDown, None)),
+            (None, None, 7, 2, (7, ScaleDownCooldown, Some(120))),
+            (None, None, 3, 2, (3, ScaleDownCooldown, Some(120))),
+        ] {
+            let found = cooled(&changed(growth, shrinking), current, wanted);
+            assert_eq!(found, expected, "{growth:?} {shrinking:?}: {current} → {wanted}");
+        }
+    }
+
+    #[test]
+    fn what_was_before_the_first_sight_may_have_been_a_change() {
+        assert_eq!(
+            cooled(&Memory::default(), 5, 2),
+            (5, Reason::ScaleDownCooldown, Some(120))
+        );
+        assert_eq!(cooled(&Memory::default(), 5, 9), (9, Reason::CooledDown, None));
+    }
+}

@@ -56,3 +56,9 @@ pub use policy::{
 pub use reason::Reason;
 pub use summary::Summary;
 pub use time::Timestamp;
+
+#[cfg(test)]
+extern crate self as concertina_decision;
+#[cfg(test)]
+#[path = "../tests/fixtures/mod.rs"]
+mod fixtures;

@@ -126,3 +126,145 @@ fn retry_after(step: &Step<'_>, policies: &[RatePolicy]) -> Option<u32> {
 fn period_seconds(policy: RatePolicy) -> u32 {
     policy.period_seconds.clamp(1, MAX_PERIOD_SECONDS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::*;
+    use crate::{Memory, Policy};
+
+    fn limited(
+        policies: &[RatePolicy],
+        select: SelectPolicy,
+        current: Replicas,
+        wanted: Replicas,
+    ) -> (Replicas, Reason) {
+        let mut policy = policy(&[]);
+        for rules in [&mut policy.scale_up, &mut policy.scale_down] {
+            rules.policies = policies.iter().copied().collect();
+            rules.select_policy = select;
+        }
+        let held = limit(&step(&policy, &Memory::default(), current, wanted));
+        (held.replicas, held.reason)
+    }
+
+    fn step<'a>(policy: &'a Policy, memory: &'a Memory, current: Replicas, wanted: Replicas) -> Step<'a> {
+        Step {
+            policy,
+            memory,
+            now: after(100),
+            current,
+            floor: 1,
+            wanted,
+        }
+    }
+
+    #[test]
+    fn the_table() {
+        use Reason::{
+            NoChangeWanted, ScaleDownDisabled, ScaleDownLimit, ScaleUpDisabled, ScaleUpLimit, WithinLimit,
+        };
+        use SelectPolicy::{Disabled, Max, Min};
+        let both = [pods(4, 60), percent(50, 60)];
+        for (policies, select, current, wanted, expected) in [
+            (&both[..], Max, 20, 20, (20, NoChangeWanted)),
+            // Growth.
+            (&both[..1], Max, 20, 90, (24, ScaleUpLimit)),
+            (&both[1..], Max, 20, 90, (30, ScaleUpLimit)),
+            (&both[1..], Max, 3, 90, (5, ScaleUpLimit)),
+            (&both[..], Max, 20, 90, (30, ScaleUpLimit)),
+            (&both[..], Min, 20, 90, (24, ScaleUpLimit)),
+            (&both[..], Max, 20, 25, (25, WithinLimit)),
+            (&both[..], Disabled, 20, 25, (20, ScaleUpDisabled)),
+            (&[], Max, 1, 90, (90, WithinLimit)),
+            (&[], Min, 1, 90, (90, WithinLimit)),
+            // Ten per cent more of 10 are 11, not 12 by a float's noise.
+            (&[percent(10, 60)], Max, 10, 90, (11, ScaleUpLimit)),
+            // At least one, also from zero.
+            (&[pods(0, 60)], Max, 20, 90, (21, ScaleUpLimit)),
+            (&[percent(0, 60)], Max, 20, 90, (21, ScaleUpLimit)),
+            (&[percent(100, 60)], Max, 0, 90, (1, ScaleUpLimit)),
+            // Shrinking.
+            (&both[..1], Max, 20, 2, (16, ScaleDownLimit)),
+            (&both[1..], Max, 20, 2, (10, ScaleDownLimit)),
+            (&both[1..], Max, 5, 1, (2, ScaleDownLimit)),
+            (&both[..], Max, 20, 2, (10, ScaleDownLimit)),
+            (&both[..], Min, 20, 2, (16, ScaleDownLimit)),
+            (&both[..], Max, 20, 15, (15, WithinLimit)),
+            (&both[..], Disabled, 20, 2, (20, ScaleDownDisabled)),
+            (&[], Max, 20, 2, (15, ScaleDownLimit)),
+            (&[], Min, 20, 2, (15, ScaleDownLimit)),
+            (&[percent(1, 60)], Max, 20, 2, (19, ScaleDownLimit)),
+            (&[pods(0, 60)], Max, 20, 2, (19, ScaleDownLimit)),
+            (&[percent(100, 60)], Max, 20, 2, (2, WithinLimit)),
+            (&[percent(u32::MAX, 60)], Max, 20, 2, (2, WithinLimit)),
+            // The ends of the numbers.
+            (
+                &[percent(u32::MAX, 60)],
+                Max,
+                i32::MAX - 1,
+                i32::MAX,
+                (i32::MAX, WithinLimit),
+            ),
+            (
+                &[pods(u32::MAX, 60)],
+                Max,
+                i32::MAX - 1,
+                i32::MAX,
+                (i32::MAX, WithinLimit),
+            ),
+            (
+                &[percent(50, 60)],
+                Max,
+                i32::MAX,
+                1,
+                (1_073_741_823, ScaleDownLimit),
+            ),
+        ] {
+            let found = limited(policies, select, current, wanted);
+            assert_eq!(found, expected, "{policies:?} {select:?}: {current} → {wanted}");
+        }
+    }
+
+    #[test]
+    fn the_budget_counts_from_the_beginning_of_the_period() {
+        let mut policy = policy(&[]);
+        policy.scale_up.policies = [pods(4, 60)].into_iter().collect();
+        policy.scale_down.policies = [pods(4, 60)].into_iter().collect();
+        // (from, to, seconds after noon); it is 100 seconds after noon.
+        for (changes, current, wanted, expected, retry) in [
+            (&[(10, 13, 40)][..], 13, 90, 17, None),
+            (&[(10, 13, 41)], 13, 90, 14, Some(1)),
+            (&[(10, 14, 41)], 14, 90, 14, Some(1)),
+            // Shrinking gives room to grow back, and growth to shrink back.
+            (&[(10, 6, 50)], 6, 90, 14, Some(10)),
+            (&[(10, 14, 50)], 14, 1, 6, Some(10)),
+            // Net of both: 10 → 14 → 12 leaves two.
+            (&[(10, 14, 50), (14, 12, 60)], 12, 90, 14, Some(10)),
+            // The budget is overdrawn by somebody else: as now, not back.
+            (&[(10, 30, 50)], 30, 90, 30, Some(10)),
+            (&[(30, 10, 50)], 10, 1, 10, Some(10)),
+            // Seen only now: the memory knows 10.
+            (&[(9, 10, 20)], 12, 90, 14, Some(60)),
+            (&[(9, 10, 20)], 7, 1, 6, Some(60)),
+        ] {
+            let mut memory = Memory::default();
+            for (from, to, seconds) in changes {
+                memory.record_change(*from, *to, after(*seconds));
+            }
+            let held = limit(&step(&policy, &memory, current, wanted));
+            assert_eq!(
+                (held.replicas, held.retry_after_seconds),
+                (expected, retry),
+                "{changes:?}: {current} → {wanted}"
+            );
+        }
+    }
+
+    #[test]
+    fn periods_are_between_a_second_and_half_an_hour() {
+        for (asked_for, seconds) in [(0, 1), (1, 1), (1800, 1800), (u32::MAX, 1800)] {
+            assert_eq!(period_seconds(pods(1, asked_for)), seconds);
+        }
+    }
+}

@@ -209,3 +209,6 @@ fn positive(number: Option<f64>) -> Option<f64> {
 fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -201,3 +201,6 @@ impl Side {
 fn tolerance(asked_for: f64) -> f64 {
     asked_for.max(0.0)
 }
+
+#[cfg(test)]
+mod tests;

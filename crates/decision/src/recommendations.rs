@@ -111,3 +111,6 @@ impl Recommendations {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,3 +46,85 @@ pub(crate) fn stabilise(step: &Step<'_>) -> Held {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::*;
+    use crate::recommendations::Keep;
+    use crate::{Memory, Policy, Replicas, Rules};
+
+    /// Stabilises 20 seconds after these wants, with windows of a minute.
+    fn stabilised(
+        wants: &[Replicas],
+        current: Replicas,
+        wanted: Replicas,
+    ) -> (Replicas, Reason, Option<u32>) {
+        let window = Rules {
+            stabilization_window_seconds: 60,
+            ..free()
+        };
+        let policy = Policy {
+            scale_up: window.clone(),
+            scale_down: window,
+            ..policy(&[])
+        };
+        let mut memory = Memory::default();
+        for want in wants {
+            memory.scale_up_wants.push(Keep::Least, *want, noon(), 60);
+            memory.scale_down_wants.push(Keep::Greatest, *want, noon(), 60);
+            memory.recorded_at = Some(noon());
+        }
+        let step = Step {
+            policy: &policy,
+            memory: &memory,
+            now: after(20),
+            current,
+            floor: 1,
+            wanted,
+        };
+        let held = stabilise(&step);
+        (held.replicas, held.reason, held.retry_after_seconds)
+    }
+
+    #[test]
+    fn the_table() {
+        use Reason::{NoChangeWanted, ScaleDownStabilized, ScaleUpStabilized, WantedThroughout};
+        for (wants, current, wanted, expected) in [
+            (vec![9], 5, 5, (5, NoChangeWanted, None)),
+            (vec![9], 5, 9, (9, WantedThroughout, None)),
+            (vec![12], 5, 9, (9, WantedThroughout, None)),
+            (vec![7], 5, 9, (7, ScaleUpStabilized, Some(40))),
+            (vec![3], 5, 9, (5, ScaleUpStabilized, Some(40))),
+            (vec![2], 5, 2, (2, WantedThroughout, None)),
+            (vec![1], 5, 2, (2, WantedThroughout, None)),
+            (vec![4], 5, 2, (4, ScaleDownStabilized, Some(40))),
+            (vec![9], 5, 2, (5, ScaleDownStabilized, Some(40))),
+            // The first evaluation.
+            (vec![], 5, 2, (5, ScaleDownStabilized, Some(60))),
+            (vec![], 5, 9, (9, WantedThroughout, None)),
+        ] {
+            assert_eq!(
+                stabilised(&wants, current, wanted),
+                expected,
+                "{wants:?}: {current} → {wanted}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_a_window_nothing_is_held() {
+        let (policy, memory) = (policy(&[]), Memory::default());
+        for wanted in [2, 9] {
+            let step = Step {
+                policy: &policy,
+                memory: &memory,
+                now: noon(),
+                current: 5,
+                floor: 1,
+                wanted,
+            };
+            assert_eq!(stabilise(&step).replicas, wanted);
+        }
+    }
+}

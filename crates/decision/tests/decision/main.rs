@@ -1,0 +1,10 @@
+//! The pipeline as a whole: one decision, many in a row, and what holds for all of them. Pure: no network, no clock.
+
+#[path = "../fixtures/mod.rs"]
+mod fixtures;
+
+mod one_decision;
+mod overload;
+mod properties;
+mod sentences;
+mod timelines;

@@ -1,0 +1,451 @@
+//! What holds for every input. The number of cases is proptest's (256), or `PROPTEST_CASES`.
+
+use concertina_decision::*;
+use proptest::prelude::*;
+
+use crate::fixtures::*;
+
+/// Any float at all, with those that break things more often.
+fn any_number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        4 => 0.0..200.0,
+        2 => any::<f64>(),
+        1 => proptest::num::f64::ANY,
+        1 => prop::sample::select(vec![
+            f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, -1.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, 1.0,
+        ]),
+    ]
+}
+
+/// A load as it is measured on a healthy day.
+fn load() -> impl Strategy<Value = f64> {
+    prop_oneof![1 => Just(0.0), 8 => 0.0..50.0, 1 => 0.0..1e6]
+}
+
+fn any_replicas() -> impl Strategy<Value = Replicas> {
+    prop_oneof![8 => 0..60, 1 => any::<i32>(), 1 => prop::sample::select(vec![0, 1, -1, i32::MAX, i32::MIN])]
+}
+
+fn any_time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        6 => (0u32..900).prop_map(after),
+        1 => any::<i64>().prop_map(Timestamp),
+    ]
+}
+
+fn target(number: impl Strategy<Value = f64>) -> impl Strategy<Value = Target> {
+    (0..3, number).prop_map(|(kind, number)| match kind {
+        0 => Target::Utilization { percent: number },
+        1 => Target::AverageValue { per_replica: number },
+        _ => Target::Value { value: number },
+    })
+}
+
+fn metric(number: impl Strategy<Value = f64>) -> impl Strategy<Value = Metric> {
+    (target(number), prop_oneof![Just(60), any::<u32>()], any::<bool>()).prop_map(
+        |(target, max_age_seconds, cpu_bound)| Metric {
+            target,
+            max_age_seconds,
+            cpu_bound,
+        },
+    )
+}
+
+fn rate_policy() -> impl Strategy<Value = RatePolicy> {
+    let value = prop_oneof![4 => 0u32..150, 1 => any::<u32>()];
+    let period = prop_oneof![4 => 0u32..120, 1 => any::<u32>()];
+    (any::<bool>(), value, period).prop_map(|(by_pods, value, period_seconds)| RatePolicy {
+        kind: if by_pods {
+            RateKind::Pods
+        } else {
+            RateKind::Percent
+        },
+        value,
+        period_seconds,
+    })
+}
+
+fn rules(tolerance: impl Strategy<Value = f64>) -> impl Strategy<Value = Rules> {
+    let seconds = || prop_oneof![3 => Just(0), 4 => 0u32..120, 1 => any::<u32>()];
+    let select = prop::sample::select(vec![
+        SelectPolicy::Max,
+        SelectPolicy::Max,
+        SelectPolicy::Min,
+        SelectPolicy::Disabled,
+    ]);
+    (
+        seconds(),
+        seconds(),
+        tolerance,
+        select,
+        prop::collection::vec(rate_policy(), 0..3),
+    )
+        .prop_map(
+            |(cooldown_seconds, stabilization_window_seconds, tolerance, select_policy, policies)| Rules {
+                cooldown_seconds,
+                stabilization_window_seconds,
+                tolerance,
+                select_policy,
+                policies: policies.into_iter().collect(),
+            },
+        )
+}
+
+fn pod() -> impl Strategy<Value = Pod> {
+    prop::sample::select(vec![
+        Pod::Ready,
+        Pod::Ready,
+        Pod::Ready,
+        Pod::Unready,
+        Pod::Starting,
+    ])
+}
+
+fn any_reading() -> impl Strategy<Value = Reading> {
+    let time = || prop::option::of(any_time());
+    let pod = (
+        prop::option::of(any_number()),
+        time(),
+        prop::option::of(any_number()),
+        prop::option::of(any_number()),
+    )
+        .prop_map(|(value, time, request, limit)| PodReading {
+            value,
+            time,
+            request,
+            limit,
+        });
+    prop_oneof![
+        1 => Just(Reading::Missing(Missing::TimedOut)),
+        3 => (any_number(), time()).prop_map(|(value, time)| Reading::Total { value, time }),
+        4 => prop::collection::vec(pod, 0..8).prop_map(Reading::PerPod),
+    ]
+}
+
+prop_compose! {
+    /// Any policy, however senseless.
+    fn any_policy()(
+        min_replicas in any_replicas(),
+        max_replicas in any_replicas(),
+        metrics in prop::collection::vec(metric(any_number()), 0..4),
+        scale_up in rules(any_number()),
+        scale_down in rules(any_number()),
+    ) -> Policy {
+        Policy { min_replicas, max_replicas, metrics: metrics.into_iter().collect(), scale_up, scale_down }
+    }
+}
+
+prop_compose! {
+    /// A policy that a user could have written.
+    fn sound_policy()(
+        min_replicas in 0..10,
+        more in 0..60,
+        metrics in prop::collection::vec(metric(1.0..200.0), 1..4),
+        scale_up in rules(0.0..0.5),
+        scale_down in rules(0.0..0.5),
+    ) -> Policy {
+        let metrics = metrics.into_iter().map(|metric| Metric { max_age_seconds: 60, ..metric }).collect();
+        Policy { min_replicas, max_replicas: min_replicas + more, metrics, scale_up, scale_down }
+    }
+}
+
+prop_compose! {
+    fn any_observation()(
+        current_replicas in any_replicas(),
+        pods in prop::collection::vec(pod(), 0..8),
+        metrics in prop::collection::vec(any_reading(), 0..5),
+    ) -> Observation {
+        Observation { current_replicas, pods, metrics }
+    }
+}
+
+/// A reading that suits the metric's target; a fifth of the pods have no sample.
+fn sound_reading() -> impl Strategy<Value = Vec<(f64, bool)>> {
+    prop::collection::vec((load(), prop::bool::weighted(0.8)), 10)
+}
+
+prop_compose! {
+    /// What a working Prometheus would show. `None` in place of a metric: it is missing.
+    fn sound_observation()(
+        current_replicas in 0..40i32,
+        pods in prop::collection::vec(pod(), 10),
+        readings in prop::collection::vec((load(), sound_reading(), any::<bool>()), 3),
+    ) -> (Observation, Vec<(Reading, Reading)>) {
+        let readings = readings
+            .into_iter()
+            .map(|(value, samples, limited)| {
+                let per_pod = samples
+                    .into_iter()
+                    .map(|(value, there)| PodReading {
+                        value: there.then_some(value / 20.0),
+                        time: None,
+                        request: Some(1.0),
+                        limit: limited.then_some(1.0),
+                    })
+                    .collect();
+                (total(value), Reading::PerPod(per_pod))
+            })
+            .collect();
+        (Observation { current_replicas, pods, metrics: Vec::new() }, readings)
+    }
+}
+
+/// The readings that suit the targets of a policy.
+fn suited(policy: &Policy, observation: &Observation, readings: &[(Reading, Reading)]) -> Observation {
+    let metrics = policy
+        .metrics
+        .iter()
+        .zip(readings)
+        .map(|(metric, (total, per_pod))| match metric.target {
+            Target::Utilization { .. } => per_pod.clone(),
+            Target::AverageValue { .. } if metric.cpu_bound => per_pod.clone(),
+            _ => total.clone(),
+        })
+        .collect();
+    Observation {
+        metrics,
+        ..observation.clone()
+    }
+}
+
+/// The same, with every measured value so many times as great.
+fn times(observation: &Observation, factor: f64) -> Observation {
+    let mut observation = observation.clone();
+    for reading in &mut observation.metrics {
+        match reading {
+            Reading::Missing(_) => {}
+            Reading::Total { value, .. } => *value *= factor,
+            Reading::PerPod(readings) => {
+                for reading in readings {
+                    reading.value = reading.value.map(|value| value * factor);
+                }
+            }
+        }
+    }
+    observation
+}
+
+/// A memory with a past, made by evaluating.
+fn remembered(policy: &Policy, past: &[(Observation, Timestamp)]) -> Memory {
+    let mut memory = Memory::default();
+    for (observation, now) in past {
+        evaluate(policy, &mut memory, observation, *now);
+    }
+    memory
+}
+
+fn evaluate(policy: &Policy, memory: &mut Memory, observation: &Observation, now: Timestamp) -> Decision {
+    let decision = decide(policy, memory, observation, now);
+    memory.record(&decision, now);
+    if decision.verdict == Verdict::Scale {
+        memory.record_change(decision.current, decision.desired, now);
+    }
+    decision
+}
+
+fn any_past() -> impl Strategy<Value = Vec<(Observation, Timestamp)>> {
+    prop::collection::vec((any_observation(), any_time()), 0..12)
+}
+
+/// What the records of one proposal say it must be.
+fn recomputed(proposal: &Proposal, current: Replicas) -> Option<Replicas> {
+    let ratio = proposal.ratio?;
+    let counted = f64::from(proposal.counted_pods);
+    let demand = match proposal.measured? {
+        Measured::Total(total) => match proposal.target {
+            Target::Value { .. } => counted * ratio,
+            target => total / target.number(),
+        },
+        _ if ratio < 1.0 => counted * ratio + f64::from(proposal.missing_pods),
+        _ => counted * ratio,
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "saturates, as the crate does")]
+    let rounded = (demand - demand * 1e-9).ceil() as Replicas;
+    Some(match proposal.reason {
+        Reason::MetricAboveTarget => rounded.max(current),
+        Reason::MetricBelowTarget => rounded.min(current),
+        Reason::CpuAtLimit if ratio > 1.0 => return i32::try_from(2 * proposal.counted_pods).ok(),
+        _ => current,
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_input_has_an_answer_within_the_bounds(
+        policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
+    ) {
+        let memory = remembered(&policy, &past);
+        let decision = decide(&policy, &memory, &observation, now);
+        let ceiling = policy.max_replicas.max(0);
+        let floor = policy.min_replicas.max(0).min(ceiling);
+        prop_assert_eq!((decision.floor, decision.ceiling), (floor, ceiling));
+        prop_assert_eq!(decision.current, observation.current_replicas.max(0));
+        if decision.reason == Reason::ScaledToZeroManually {
+            prop_assert_eq!((decision.current, decision.desired), (0, 0));
+        } else {
+            prop_assert!((floor..=ceiling).contains(&decision.desired), "{:?}", decision);
+        }
+        prop_assert_eq!(decision.verdict == Verdict::Hold, decision.desired == decision.current);
+        prop_assert_eq!(decision.proposals.len(), policy.metrics.len());
+    }
+
+    #[test]
+    fn every_decision_can_be_followed_from_its_records(
+        policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
+    ) {
+        let decision = decide(&policy, &remembered(&policy, &past), &observation, now);
+        let stages: Vec<_> = decision.stages.iter().map(|record| record.stage).collect();
+        prop_assert!(Stage::ORDER.starts_with(&stages));
+        prop_assert!(stages.len() >= 4, "{:?}", stages);
+        prop_assert_eq!(decision.stages.last().map(|record| record.replicas), Some(decision.desired));
+        for proposal in &decision.proposals {
+            prop_assert!(proposal.ratio.is_none_or(f64::is_finite));
+            if let Some(replicas) = proposal.replicas() {
+                prop_assert!(proposal.measured.is_some());
+                prop_assert!(decision.current == 0 || proposal.ratio.is_some());
+                if decision.current > 0 && replicas < 1_000_000 {
+                    prop_assert_eq!(recomputed(proposal, decision.current), Some(replicas), "{:?}", proposal);
+                }
+            }
+        }
+        if let Some(winner) = decision.winning_proposal() {
+            let greatest = decision.proposals.iter().filter_map(Proposal::replicas).max();
+            prop_assert_eq!(winner.replicas(), greatest);
+        }
+        prop_assert!(!decision.summary(&["one"]).to_string().is_empty());
+    }
+
+    #[test]
+    fn a_missing_metric_never_shrinks_anything_but_to_the_maximum(
+        policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
+    ) {
+        let decision = decide(&policy, &remembered(&policy, &past), &observation, now);
+        if decision.missing().next().is_some() {
+            prop_assert!(decision.desired >= decision.current.min(decision.ceiling), "{:?}", decision);
+        }
+    }
+
+    #[test]
+    fn losing_a_sample_never_lowers_the_number_below_now(
+        policy in sound_policy(), (observation, readings) in sound_observation(), lost in 0..3usize
+    ) {
+        let mut observation = suited(&policy, &observation, &readings);
+        let current = observation.current_replicas;
+        let whole = once(&policy, &observation);
+        prop_assume!(lost < observation.metrics.len());
+        observation.metrics[lost] = Reading::Missing(Missing::TimedOut);
+        let partial = once(&policy, &observation);
+        prop_assert!(partial.desired >= current.min(partial.ceiling));
+        prop_assert!(partial.desired <= whole.desired.max(current).max(partial.floor));
+    }
+
+    #[test]
+    fn more_load_never_gives_fewer_replicas(
+        policy in sound_policy(),
+        past in any_past(),
+        (observation, readings) in sound_observation(),
+        factor in 1.0..20.0f64,
+        now in any_time(),
+    ) {
+        let memory = remembered(&policy, &past);
+        let observation = suited(&policy, &observation, &readings);
+        let less = decide(&policy, &memory, &observation, now);
+        let more = decide(&policy, &memory, &times(&observation, factor), now);
+        prop_assert!(less.desired <= more.desired, "{:#?}\n{:#?}", less, more);
+        for (less, more) in less.proposals.iter().zip(&more.proposals) {
+            prop_assert!(less.replicas() <= more.replicas(), "{:#?}\n{:#?}", less, more);
+        }
+    }
+
+    #[test]
+    fn the_number_never_moves_against_the_want(
+        policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
+    ) {
+        let decision = decide(&policy, &remembered(&policy, &past), &observation, now);
+        let want = decision.stage(Stage::Bounds).unwrap().replicas;
+        let (low, high) = (decision.current.min(want), decision.current.max(want));
+        for record in decision.stages.iter().filter(|record| record.stage >= Stage::Bounds) {
+            prop_assert!((low..=high).contains(&record.replicas), "{:?} in {:?}", record, decision);
+        }
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_output(
+        policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
+    ) {
+        let (one, two) = (remembered(&policy, &past), remembered(&policy, &past));
+        prop_assert_eq!(&one, &two);
+        let (one, two) = (decide(&policy, &one, &observation, now), decide(&policy, &two, &observation, now));
+        prop_assert_eq!(format!("{one:?}"), format!("{two:?}"), "compared as text, since NaN is not NaN");
+    }
+
+    #[test]
+    fn writing_and_reading_the_memory_between_any_two_steps_changes_nothing(
+        policy in any_policy(), steps in prop::collection::vec((any_observation(), any_time()), 1..12)
+    ) {
+        let (mut kept, mut written) = (Memory::default(), Memory::default());
+        for (observation, now) in steps {
+            let text = serde_json::to_string(&written).unwrap();
+            written = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(&kept, &written);
+            let with_kept = evaluate(&policy, &mut kept, &observation, now);
+            let with_written = evaluate(&policy, &mut written, &observation, now);
+            prop_assert_eq!(format!("{with_kept:?}"), format!("{with_written:?}"));
+        }
+    }
+
+    #[test]
+    fn recording_a_decision_twice_at_the_same_time_is_recording_it_once(
+        policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
+    ) {
+        let mut memory = remembered(&policy, &past);
+        let decision = decide(&policy, &memory, &observation, now);
+        memory.record(&decision, now);
+        let once = memory.clone();
+        memory.record(&decision, now);
+        prop_assert_eq!(once, memory);
+    }
+
+    #[test]
+    fn the_memory_stays_bounded(
+        policy in any_policy(), seed in prop::collection::vec((any_observation(), any_time()), 4..8)
+    ) {
+        let mut memory = Memory::default();
+        for round in 0..100 {
+            for (step, (observation, now)) in (0..).zip(&seed) {
+                let now = now.plus_seconds(round * 7 + step);
+                evaluate(&policy, &mut memory, observation, now);
+            }
+        }
+        let memory = serde_json::to_value(&memory).unwrap();
+        prop_assert!(memory["changes"].as_array().unwrap().len() <= MAX_CHANGES);
+        prop_assert!(memory["scaleUpWants"].as_array().unwrap().len() <= 64);
+        prop_assert!(memory["scaleDownWants"].as_array().unwrap().len() <= 64);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_holds_growth_no_longer_than_the_longest_rule(
+        back in 0u32..100_000, cooldown in 0u32..600, window in 0u32..600, period in 1u32..600
+    ) {
+        let rules = Rules {
+            cooldown_seconds: cooldown,
+            stabilization_window_seconds: window,
+            policies: [percent(100, period)].into_iter().collect(),
+            ..free()
+        };
+        let policy = Policy { scale_up: rules.clone(), scale_down: rules, ..policy(&[queue()]) };
+        let mut target = Timeline::new(policy, 2);
+        target.at(0).total(20.0);
+        target.at(5).somebody_scales_to(4).total(40.0);
+        // A window may run longer by a sixtieth, and the ticks are five seconds apart.
+        let longest = i64::from(cooldown.max(window + window.div_ceil(60)).max(period));
+        let start = -i64::from(back);
+        for seconds in (0..=longest + 5).step_by(5) {
+            target.at(start + seconds).total(300.0);
+            if target.replicas > 4 {
+                return Ok(());
+            }
+        }
+        prop_assert!(false, "still {} after {longest} s", target.replicas);
+    }
+}
