@@ -1,0 +1,21 @@
+//! The whole controller against a scripted API server and a scripted Prometheus: the exact requests it sends, what it
+//! reports, and that it is silent when nothing changed. Time is given, not waited for; nothing but loopback is used.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)] // a test fails by panicking
+
+mod api_server;
+mod faults;
+mod fixtures;
+mod prometheus;
+mod requests;
+mod watch;
+mod world;
+
+mod missing_metrics;
+mod modes;
+mod scaling;
+mod targets;

@@ -1,0 +1,158 @@
+//! A scripted Prometheus on loopback: for each text that a query may contain, what is answered. It records every query.
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{RawForm, State};
+use axum::http::Response;
+use axum::routing::post;
+use concertina_decision::Timestamp;
+use serde_json::{Value, json};
+
+use crate::api_server::NAMESPACE;
+use crate::faults::Held;
+
+/// What a query is answered.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    /// This body with this HTTP status and content type.
+    Body(u16, &'static str, String),
+    /// Nothing, ever.
+    Silence,
+    /// The reply, once the test says so.
+    Held(Held, Box<Reply>),
+}
+
+#[derive(Default)]
+struct Script {
+    replies: Vec<(String, Reply)>,
+    queries: Vec<String>,
+}
+
+/// The server; it ends with the test's runtime.
+pub(crate) struct Prometheus {
+    pub(crate) url: String,
+    script: Arc<Mutex<Script>>,
+}
+
+impl Prometheus {
+    pub(crate) async fn start() -> Self {
+        let script = Arc::new(Mutex::new(Script::default()));
+        let router = Router::new()
+            .route("/api/v1/query", post(reply))
+            .with_state(Arc::clone(&script));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, script }
+    }
+
+    /// From now on queries that contain this text are answered like this. All others are answered with no series.
+    pub(crate) fn answers(&self, text: &str, reply: Reply) {
+        let mut script = self.script.lock().unwrap();
+        script.replies.retain(|(known, _)| known != text);
+        script.replies.push((text.into(), reply));
+    }
+
+    /// The queries since the last call.
+    pub(crate) fn take_queries(&self) -> Vec<String> {
+        std::mem::take(&mut self.script.lock().unwrap().queries)
+    }
+
+    /// Waits until so many queries have arrived since the last [`Prometheus::take_queries`].
+    pub(crate) async fn is_asked(&self, count: usize) {
+        for _ in 0..5000 {
+            if self.script.lock().unwrap().queries.len() >= count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("{count} queries do not arrive");
+    }
+}
+
+async fn reply(State(script): State<Arc<Mutex<Script>>>, RawForm(form): RawForm) -> Response<Body> {
+    let form = format!("http://form/?{}", String::from_utf8_lossy(&form));
+    let form = reqwest::Url::parse(&form).unwrap();
+    let query = form
+        .query_pairs()
+        .find(|(name, _)| name == "query")
+        .expect("a query")
+        .1
+        .into_owned();
+    let reply = {
+        let mut script = script.lock().unwrap();
+        let known = script.replies.iter().find(|(text, _)| query.contains(text));
+        let reply = known.map_or_else(no_series, |(_, reply)| reply.clone());
+        script.queries.push(query);
+        reply
+    };
+    let reply = match reply {
+        Reply::Held(held, reply) => {
+            held.wait().await;
+            *reply
+        }
+        other => other,
+    };
+    match reply {
+        Reply::Body(code, kind, body) => {
+            let response = Response::builder().status(code).header("content-type", kind);
+            response.body(Body::from(body)).unwrap()
+        }
+        Reply::Silence | Reply::Held(..) => std::future::pending().await,
+    }
+}
+
+/// An answer of this type.
+pub(crate) fn result(kind: &str, result: Value) -> Reply {
+    let body = json!({"status": "success", "data": {"resultType": kind, "result": result}});
+    Reply::Body(200, "application/json", body.to_string())
+}
+
+/// No series.
+pub(crate) fn no_series() -> Reply {
+    result("vector", json!([]))
+}
+
+/// One series without labels.
+pub(crate) fn number(value: &str) -> Reply {
+    series(&[(json!({}), value)])
+}
+
+/// These series.
+pub(crate) fn series(series: &[(Value, &str)]) -> Reply {
+    let one = |(labels, value): &(Value, &str)| json!({"metric": labels, "value": [1_700_000_000, value]});
+    result("vector", series.iter().map(one).collect())
+}
+
+/// Requests per second of each pod, measured at `time`.
+pub(crate) fn rates(time: Timestamp, pods: &[(&str, f64)]) -> Reply {
+    let pods: Vec<_> = pods
+        .iter()
+        .map(|(pod, rate)| (json!({"namespace": NAMESPACE, "pod": pod}), *rate))
+        .collect();
+    result("vector", families(time, &pods).into())
+}
+
+/// Usage of the container `app` of each pod, in cores or bytes, measured at `time`.
+pub(crate) fn usages(time: Timestamp, pods: &[(&str, f64)]) -> Reply {
+    let labels = |pod: &str| json!({"namespace": NAMESPACE, "pod": pod, "container": "app"});
+    let pods: Vec<_> = pods.iter().map(|(pod, usage)| (labels(pod), *usage)).collect();
+    result("vector", families(time, &pods).into())
+}
+
+/// The values and the times of a grouped answer.
+pub(crate) fn families(time: Timestamp, values: &[(Value, f64)]) -> Vec<Value> {
+    #[allow(clippy::cast_precision_loss)] // times of our age fit
+    let seconds = time.0 as f64 / 1000.0;
+    let tagged = |labels: &Value, family: &str, value: f64| {
+        let mut labels = labels.clone();
+        labels["concertina"] = family.into();
+        json!({"metric": labels, "value": [seconds, value.to_string()]})
+    };
+    values
+        .iter()
+        .flat_map(|(labels, value)| [tagged(labels, "value", *value), tagged(labels, "time", seconds)])
+        .collect()
+}
