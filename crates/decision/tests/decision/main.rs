@@ -3,8 +3,11 @@
 #[path = "../fixtures/mod.rs"]
 mod fixtures;
 
+mod arbitrary;
+mod changes;
 mod one_decision;
 mod overload;
 mod properties;
 mod sentences;
-mod timelines;
+mod troubles;
+mod windows;

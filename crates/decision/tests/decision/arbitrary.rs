@@ -1,0 +1,234 @@
+//! Policies, observations and pasts of all kinds, for the properties.
+
+use concertina_decision::*;
+use proptest::prelude::*;
+
+use crate::fixtures::*;
+
+/// Any float at all, with those that break things more often.
+fn any_number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        4 => 0.0..200.0,
+        2 => any::<f64>(),
+        1 => proptest::num::f64::ANY,
+        1 => prop::sample::select(vec![
+            f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, -1.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, 1.0,
+        ]),
+    ]
+}
+
+/// A load as it is measured on a healthy day.
+fn load() -> impl Strategy<Value = f64> {
+    prop_oneof![1 => Just(0.0), 8 => 0.0..50.0, 1 => 0.0..1e6]
+}
+
+fn any_replicas() -> impl Strategy<Value = Replicas> {
+    prop_oneof![8 => 0..60, 1 => any::<i32>(), 1 => prop::sample::select(vec![0, 1, -1, i32::MAX, i32::MIN])]
+}
+
+pub(crate) fn any_time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        6 => (0u32..900).prop_map(after),
+        1 => any::<i64>().prop_map(Timestamp),
+    ]
+}
+
+fn target(number: impl Strategy<Value = f64>) -> impl Strategy<Value = Target> {
+    (0..3, number).prop_map(|(kind, number)| match kind {
+        0 => Target::Utilization { percent: number },
+        1 => Target::AverageValue { per_replica: number },
+        _ => Target::Value { value: number },
+    })
+}
+
+fn metric(number: impl Strategy<Value = f64>) -> impl Strategy<Value = Metric> {
+    (target(number), prop_oneof![Just(60), any::<u32>()], any::<bool>()).prop_map(
+        |(target, max_age_seconds, cpu_bound)| Metric {
+            target,
+            max_age_seconds,
+            cpu_bound,
+        },
+    )
+}
+
+fn rate_policy() -> impl Strategy<Value = RatePolicy> {
+    let value = prop_oneof![4 => 0u32..150, 1 => any::<u32>()];
+    let period = prop_oneof![4 => 0u32..120, 1 => any::<u32>()];
+    (any::<bool>(), value, period).prop_map(|(by_pods, value, period_seconds)| RatePolicy {
+        kind: if by_pods {
+            RateKind::Pods
+        } else {
+            RateKind::Percent
+        },
+        value,
+        period_seconds,
+    })
+}
+
+fn rules(tolerance: impl Strategy<Value = f64>) -> impl Strategy<Value = Rules> {
+    let seconds = || prop_oneof![3 => Just(0), 4 => 0u32..120, 1 => any::<u32>()];
+    let select = prop::sample::select(vec![
+        SelectPolicy::Max,
+        SelectPolicy::Max,
+        SelectPolicy::Min,
+        SelectPolicy::Disabled,
+    ]);
+    (
+        seconds(),
+        seconds(),
+        tolerance,
+        select,
+        prop::collection::vec(rate_policy(), 0..3),
+    )
+        .prop_map(
+            |(cooldown_seconds, stabilization_window_seconds, tolerance, select_policy, policies)| Rules {
+                cooldown_seconds,
+                stabilization_window_seconds,
+                tolerance,
+                select_policy,
+                policies: policies.into_iter().collect(),
+            },
+        )
+}
+
+fn pod() -> impl Strategy<Value = Pod> {
+    prop::sample::select(vec![
+        Pod::Ready,
+        Pod::Ready,
+        Pod::Ready,
+        Pod::Unready,
+        Pod::Starting,
+    ])
+}
+
+fn any_reading() -> impl Strategy<Value = Reading> {
+    let time = || prop::option::of(any_time());
+    let pod = (
+        prop::option::of(any_number()),
+        time(),
+        prop::option::of(any_number()),
+        prop::option::of(any_number()),
+    )
+        .prop_map(|(value, time, request, limit)| PodReading {
+            value,
+            time,
+            request,
+            limit,
+        });
+    prop_oneof![
+        1 => Just(Reading::Missing(Missing::TimedOut)),
+        3 => (any_number(), time()).prop_map(|(value, time)| Reading::Total { value, time }),
+        4 => prop::collection::vec(pod, 0..8).prop_map(Reading::PerPod),
+    ]
+}
+
+prop_compose! {
+    /// Any policy, however senseless.
+    pub(crate) fn any_policy()(
+        min_replicas in any_replicas(),
+        max_replicas in any_replicas(),
+        metrics in prop::collection::vec(metric(any_number()), 0..4),
+        scale_up in rules(any_number()),
+        scale_down in rules(any_number()),
+    ) -> Policy {
+        Policy { min_replicas, max_replicas, metrics: metrics.into_iter().collect(), scale_up, scale_down }
+    }
+}
+
+prop_compose! {
+    /// A policy that a user could have written.
+    pub(crate) fn sound_policy()(
+        min_replicas in 0..10,
+        more in 0..60,
+        metrics in prop::collection::vec(metric(1.0..200.0), 1..4),
+        scale_up in rules(0.0..0.5),
+        scale_down in rules(0.0..0.5),
+    ) -> Policy {
+        let metrics = metrics.into_iter().map(|metric| Metric { max_age_seconds: 60, ..metric }).collect();
+        Policy { min_replicas, max_replicas: min_replicas + more, metrics, scale_up, scale_down }
+    }
+}
+
+prop_compose! {
+    pub(crate) fn any_observation()(
+        current_replicas in any_replicas(),
+        pods in prop::collection::vec(pod(), 0..8),
+        metrics in prop::collection::vec(any_reading(), 0..5),
+    ) -> Observation {
+        Observation { current_replicas, pods, metrics }
+    }
+}
+
+/// A reading that suits the metric's target; a fifth of the pods have no sample.
+fn sound_reading() -> impl Strategy<Value = Vec<(f64, bool)>> {
+    prop::collection::vec((load(), prop::bool::weighted(0.8)), 10)
+}
+
+prop_compose! {
+    /// What a working Prometheus would show. `None` in place of a metric: it is missing.
+    pub(crate) fn sound_observation()(
+        current_replicas in 0..40i32,
+        pods in prop::collection::vec(pod(), 10),
+        readings in prop::collection::vec((load(), sound_reading(), any::<bool>()), 3),
+    ) -> (Observation, Vec<(Reading, Reading)>) {
+        let readings = readings
+            .into_iter()
+            .map(|(value, samples, limited)| {
+                let per_pod = samples
+                    .into_iter()
+                    .map(|(value, there)| PodReading {
+                        value: there.then_some(value / 20.0),
+                        time: None,
+                        request: Some(1.0),
+                        limit: limited.then_some(1.0),
+                    })
+                    .collect();
+                (total(value), Reading::PerPod(per_pod))
+            })
+            .collect();
+        (Observation { current_replicas, pods, metrics: Vec::new() }, readings)
+    }
+}
+
+/// The readings that suit the targets of a policy.
+pub(crate) fn suited(
+    policy: &Policy,
+    observation: &Observation,
+    readings: &[(Reading, Reading)],
+) -> Observation {
+    let metrics = policy
+        .metrics
+        .iter()
+        .zip(readings)
+        .map(|(metric, (total, per_pod))| match metric.target {
+            Target::Utilization { .. } => per_pod.clone(),
+            Target::AverageValue { .. } if metric.cpu_bound => per_pod.clone(),
+            _ => total.clone(),
+        })
+        .collect();
+    Observation {
+        metrics,
+        ..observation.clone()
+    }
+}
+
+/// The same, with every measured value so many times as great.
+pub(crate) fn times(observation: &Observation, factor: f64) -> Observation {
+    let mut observation = observation.clone();
+    for reading in &mut observation.metrics {
+        match reading {
+            Reading::Missing(_) => {}
+            Reading::Total { value, .. } => *value *= factor,
+            Reading::PerPod(readings) => {
+                for reading in readings {
+                    reading.value = reading.value.map(|value| value * factor);
+                }
+            }
+        }
+    }
+    observation
+}
+
+pub(crate) fn any_past() -> impl Strategy<Value = Vec<(Observation, Timestamp)>> {
+    prop::collection::vec((any_observation(), any_time()), 0..12)
+}
