@@ -26,6 +26,10 @@ test: ## All tests: unit, property, controller, generated files, and those on a 
 test-fast: ## The tests that need no cluster
 	@./tests/run --without-cluster
 
+.PHONY: test-cluster
+test-cluster: ## The cluster tests alone, on what cluster-up began
+	testbed/enter cargo test --locked --test cluster -- --ignored
+
 .PHONY: check
 check: ## Everything that needs no cluster and runs nothing: format, lints, licences, scripts
 	cargo fmt --all --check
@@ -40,7 +44,7 @@ generate: ## Write crds/, deploy/manifests/crd.yaml and docs/reference anew from
 
 .PHONY: image
 image: ## Static programs for images: the controller and the sample shop
-	$(STATIC_BUILD) --package concertina --bin concertina --package shop
+	$(STATIC_BUILD) --package concertina --package shop --bins
 
 .PHONY: cluster-up
 cluster-up: ## A real Kubernetes and Prometheus on this machine, with the controller in it

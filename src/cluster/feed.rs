@@ -17,6 +17,8 @@ use crate::api::ScalingPolicy;
 
 /// A kind that could not be looked up, or does not exist, is looked up again after this.
 const LOOKUP_RETRY_SECONDS: u64 = 15;
+/// Least time between two looks at which kinds are wanted.
+const LOOKUP_GAP: Duration = Duration::from_millis(100);
 /// One look-up of a kind is given up after this.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -33,6 +35,8 @@ pub async fn run(cluster: Arc<Cluster>, watch_client: Client, call_client: Clien
                 look_up(&cluster, &watch_client, &call_client, gvk, &mut tasks).await;
             }
         }
+        // Every status that is written comes back as a change of a policy: look at the kinds now and then, not each time.
+        tokio::time::sleep(LOOKUP_GAP).await;
         let _ = tokio::time::timeout(Duration::from_secs(1), cluster.policies_changed.notified()).await;
     }
 }

@@ -16,7 +16,7 @@ const CONCURRENT_QUERIES: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The HTTP client cannot be built.
-    #[error("cannot make the HTTP client of server {name}")]
+    #[error("cannot make the HTTP client of server {name} (for https the image needs the system's CA certificates)")]
     Http {
         /// The server.
         name: String,
@@ -48,7 +48,12 @@ impl Server {
     /// # Errors
     /// When the HTTP client cannot be built or the URL is unusable.
     pub fn new(config: ServerConfig) -> Result<Self, ServerError> {
-        let http = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder();
+        if !config.url.starts_with("https:") {
+            // An image FROM scratch has no CA certificates; they are only asked for where they are needed.
+            builder = builder.tls_certs_only(std::iter::empty());
+        }
+        let http = builder
             .connect_timeout(Duration::from_secs(2))
             .timeout(Duration::from_secs(config.timeout_seconds.into()))
             .redirect(reqwest::redirect::Policy::none())
