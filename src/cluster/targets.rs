@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use concertina_decision::Replicas;
+use k8s_openapi::api::autoscaling::v1::Scale;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::discovery::Scope;
@@ -195,12 +196,12 @@ impl TargetTable {
     }
 
     /// Notes what `/scale` answered, so that the next decision sees it before the watch tells.
-    pub fn note_scale(&mut self, key: &TargetKey, replicas: Replicas, resource_version: Option<&str>) {
+    pub fn note_scale(&mut self, key: &TargetKey, scale: &Scale) {
         let Some(record) = self.objects.get_mut(key) else { return };
-        let version = resource_version.and_then(|version| version.parse().ok()).unwrap_or(0);
+        let Some(uid) = &scale.metadata.uid else { return };
+        let version = scale.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0);
         if version >= record.resource_version {
-            record.resource_version = version;
-            record.replicas = Some(replicas);
+            *record = TargetRecord { uid: uid.clone(), replicas: Some(scale_replicas(scale)), resource_version: version };
         }
     }
 
@@ -216,6 +217,12 @@ fn key_of(gvk: &GroupVersionKind, metadata: &ObjectMeta) -> TargetKey {
         namespace: metadata.namespace.clone().unwrap_or_default(),
         name: metadata.name.clone().unwrap_or_default(),
     }
+}
+
+/// A Scale leaves out `spec.replicas` at zero.
+#[must_use]
+pub fn scale_replicas(scale: &Scale) -> Replicas {
+    scale.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(0)
 }
 
 /// Built-in kinds keep the count in `spec.replicas`; a custom kind may map `/scale` to any field.

@@ -9,7 +9,7 @@ use kube::discovery::Scope;
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
-use crate::cluster::targets::TargetKey;
+use crate::cluster::targets::{TargetKey, scale_replicas};
 
 /// The name under which the API server records our writes.
 pub const FIELD_MANAGER: &str = "concertina";
@@ -26,6 +26,8 @@ pub enum ApplyError {
         target: String,
         /// What is different.
         detail: String,
+        /// What is there instead, if that was looked up.
+        seen: Option<Box<Scale>>,
     },
     /// The target is gone.
     #[error("{0} does not exist any more")]
@@ -82,24 +84,30 @@ impl ScaleClient {
         let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
         let patch = Patch::Json::<()>(patch);
         let result = self.call(self.api.patch_scale(&self.key.name, &parameters, &patch)).await;
-        let Err(ApplyError::Refused { source, .. }) = &result else { return result };
-        // A failed `test` answers 422, and so does a refused value: look which it was.
-        if !matches!(&**source, kube::Error::Api(status) if status.code == 422) {
+        let doubt = match &result {
+            Err(ApplyError::Refused { source, .. }) => Doubt::about(source),
+            Err(ApplyError::TimedOut(_)) => Doubt::WhetherWritten,
+            _ => Doubt::None,
+        };
+        if doubt == Doubt::None {
             return result;
         }
-        let seen = self.read().await?;
-        let count = replicas_of(&seen);
-        if seen.uid().as_deref() != Some(uid) {
-            return Err(self.conflict("it was deleted and created again".into()));
+        let Ok(seen) = self.read().await else { return result };
+        let count = scale_replicas(&seen);
+        let is_same = seen.uid().as_deref() == Some(uid);
+        match doubt {
+            Doubt::WhetherWritten if is_same && count == to => Ok(seen),
+            Doubt::WhatWasRefused if !is_same => Err(self.conflict("it was deleted and created again", seen)),
+            Doubt::WhatWasRefused if count != from => {
+                let detail = format!("it has {count} replicas where the decision saw {from}");
+                Err(self.conflict(&detail, seen))
+            }
+            _ => result,
         }
-        if count != from {
-            return Err(self.conflict(format!("it has {count} replicas where the decision saw {from}")));
-        }
-        result
     }
 
-    fn conflict(&self, detail: String) -> ApplyError {
-        ApplyError::Conflict { target: self.key.to_string(), detail }
+    fn conflict(&self, detail: &str, seen: Scale) -> ApplyError {
+        ApplyError::Conflict { target: self.key.to_string(), detail: detail.into(), seen: Some(Box::new(seen)) }
     }
 
     async fn call(&self, request: impl Future<Output = kube::Result<Scale>>) -> Result<Scale, ApplyError> {
@@ -108,17 +116,33 @@ impl ScaleClient {
             Err(_) => Err(ApplyError::TimedOut(target())),
             Ok(Ok(scale)) => Ok(scale),
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(ApplyError::Gone(target())),
-            Ok(Err(kube::Error::Api(status))) if status.code == 409 => Err(self.conflict(status.message.clone())),
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
+                Err(ApplyError::Conflict { target: target(), detail: status.message.clone(), seen: None })
+            }
             Ok(Err(kube::Error::Api(status))) if status.code == 429 => Err(ApplyError::Busy(target())),
             Ok(Err(error)) => Err(ApplyError::Refused { target: target(), source: Box::new(error) }),
         }
     }
 }
 
-/// A Scale leaves out `spec.replicas` at zero.
-#[must_use]
-pub fn replicas_of(scale: &Scale) -> Replicas {
-    scale.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(0)
+/// What an error leaves open; a look at the scale settles it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    None,
+    /// A failed `test` answers 422, and so does a refused value.
+    WhatWasRefused,
+    /// The connection broke, or no answer came in time: the write may have been made before that.
+    WhetherWritten,
+}
+
+impl Doubt {
+    fn about(error: &kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) if status.code == 422 => Self::WhatWasRefused,
+            kube::Error::Api(_) => Self::None,
+            _ => Self::WhetherWritten,
+        }
+    }
 }
 
 /// The uid guards against an object of the same name, the count against anyone else's change;

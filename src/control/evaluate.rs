@@ -6,13 +6,13 @@ use kube::core::ApiResource;
 use kube::discovery::Scope;
 
 use super::Context;
-use super::apply::{ApplyError, ScaleClient, replicas_of};
+use super::apply::{ApplyError, ScaleClient};
 use super::compile::CompiledPolicy;
 use super::state::Due;
 use crate::api::Mode;
 use crate::cluster::pods::PodRecord;
 use crate::cluster::policies::PolicyRecord;
-use crate::cluster::targets::{KindState, TargetKey};
+use crate::cluster::targets::{KindState, TargetKey, scale_replicas};
 use crate::observe::join::{Note, reading};
 use crate::observe::table::{Answer, FetchError};
 
@@ -169,9 +169,8 @@ async fn find_target(context: &Context, key: TargetKey) -> Result<Found, Note> {
         None => {
             let scale = ScaleClient::new(context.client.clone(), &resource, &scope, &key).read().await;
             let scale = scale.map_err(|error| Note { reason: Reason::TargetUnavailable, message: error.to_string() })?;
-            let replicas = replicas_of(&scale);
-            context.cluster.targets().note_scale(&key, replicas, scale.metadata.resource_version.as_deref());
-            replicas
+            context.cluster.targets().note_scale(&key, &scale);
+            scale_replicas(&scale)
         }
     };
     let pods = context.cluster.pods().of_owner(&record.uid);
@@ -251,11 +250,16 @@ async fn put_into_effect(
     context.metrics.scale_write(&written);
     match written {
         Ok(scale) => {
-            let version = scale.metadata.resource_version.as_deref();
-            context.cluster.targets().note_scale(&found.key, decision.desired, version);
+            context.cluster.targets().note_scale(&found.key, &scale);
             Effect::Written
         }
-        Err(error @ ApplyError::Conflict { .. }) => Effect::Conflict(error.to_string()),
+        Err(error @ ApplyError::Conflict { .. }) => {
+            // The next decision starts from what is there, even while the watch still shows what was there before.
+            if let ApplyError::Conflict { seen: Some(scale), .. } = &error {
+                context.cluster.targets().note_scale(&found.key, scale);
+            }
+            Effect::Conflict(error.to_string())
+        }
         Err(error) => Effect::Failed(error.to_string()),
     }
 }
