@@ -67,9 +67,13 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
             async move {
                 let answers: Answers = futures::future::join_all(waiting).await;
                 let (outcome, again) = evaluate(context, &due, &answers, now).await;
-                context.states().finish(&due.record.key, &due.record.uid, again);
-                context.metrics.evaluated(&outcome);
-                context.reporter.report(&outcome);
+                let PolicyRecord { key, uid, .. } = &*due.record;
+                context.states().finish(key, uid, again);
+                // What is gone is not spoken of any more: its series and its status would come back to stay.
+                if context.cluster.policies().get(key).is_some_and(|stored| stored.uid == *uid) {
+                    context.metrics.evaluated(&outcome);
+                    context.reporter.report(&outcome);
+                }
             }
         })
         .collect();

@@ -12,7 +12,7 @@ use concertina_decision::{Reason, Timestamp};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
-use kube::{Client, Resource};
+use kube::Client;
 use serde_json::json;
 
 use crate::api::{ScalingPolicy, ScalingPolicyStatus};
@@ -62,6 +62,26 @@ struct PolicyReport {
     troubles: BTreeMap<Reason, (Timestamp, bool)>,
 }
 
+/// What became of a status.
+enum Sent {
+    Accepted,
+    /// To be tried again.
+    Failed,
+    /// The policy does not exist.
+    Gone,
+}
+
+/// As [`status::difference`]; a status that was stored may have been made to fit before.
+fn difference(written: &ScalingPolicyStatus, pending: &ScalingPolicyStatus) -> status::Difference {
+    match status::difference(written, pending) {
+        status::Difference::None => status::Difference::None,
+        difference => match status::difference(written, &pending.clone().fitted()) {
+            status::Difference::None => status::Difference::None,
+            _ => difference,
+        },
+    }
+}
+
 impl Reporter {
     /// A reporter that writes through `client`.
     #[must_use]
@@ -89,17 +109,18 @@ impl Reporter {
             let mut events = events::changes(outcome);
             let now = outcome.time;
             let troubles = events::troubles(outcome);
-            for (reason, (_, present)) in &mut report.troubles {
-                *present = troubles.iter().any(|trouble| trouble.reason == *reason);
-            }
-            for trouble in troubles {
-                let announced = report.troubles.get(&trouble.reason);
-                let told = announced
-                    .is_some_and(|(at, present)| *present || now.milliseconds_since(*at) < TROUBLE_REPEAT_MS);
+            for trouble in &troubles {
+                let told = report.troubles.get(&trouble.reason).is_some_and(|(at, present)| {
+                    // A time in the future is from before the clock was set back, and says nothing.
+                    *present || (*at <= now && now.milliseconds_since(*at) < TROUBLE_REPEAT_MS)
+                });
                 if !told {
-                    events.push(events::Note::warning(trouble.reason, trouble.message));
+                    events.push(events::Note::warning(trouble.reason, trouble.message.clone()));
                     report.troubles.insert(trouble.reason, (now, true));
                 }
+            }
+            for (reason, (_, present)) in &mut report.troubles {
+                *present = troubles.iter().any(|trouble| trouble.reason == *reason);
             }
             report.pending = Some(status);
             for note in events {
@@ -147,12 +168,16 @@ impl Reporter {
             }
         }
         for (key, uid, status) in self.due_statuses(now) {
-            let accepted = self.send_status(&key, &uid, &status).await;
+            let sent = self.send_status(&key, &uid, &status).await;
             let mut queue = lock(&self.queue);
             let Some(report) = queue.policies.get_mut(&key).filter(|report| report.uid == uid) else { continue };
             report.written_at = Some(now);
-            if accepted {
-                report.written = Some(status);
+            match sent {
+                Sent::Accepted => report.written = Some(status),
+                Sent::Failed => {}
+                Sent::Gone => {
+                    queue.policies.remove(&key);
+                }
             }
         }
     }
@@ -165,8 +190,8 @@ impl Reporter {
             .filter_map(|(key, report)| {
                 let pending = report.pending.as_ref()?;
                 let gap = match &report.written {
-                    None => 0,
-                    Some(written) => match status::difference(written, pending) {
+                    None => EVENTFUL_GAP_MS,
+                    Some(written) => match difference(written, pending) {
                         status::Difference::None => return None,
                         status::Difference::Eventful => EVENTFUL_GAP_MS,
                         status::Difference::Uneventful => UNEVENTFUL_GAP_MS,
@@ -183,33 +208,39 @@ impl Reporter {
         due
     }
 
-    async fn send_status(&self, key: &ObjectKey, uid: &str, status: &ScalingPolicyStatus) -> bool {
+    async fn send_status(&self, key: &ObjectKey, uid: &str, status: &ScalingPolicyStatus) -> Sent {
         // The answer is read as an untyped object: a malformed policy has a status too.
         let resource = ApiResource::erase::<ScalingPolicy>(&());
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &key.namespace, &resource);
-        let body = json!({
-            "apiVersion": ScalingPolicy::api_version(&()),
-            "kind": ScalingPolicy::kind(&()),
-            // A policy of the same name that came later is not the one this speaks of.
-            "metadata": {"name": key.name, "uid": uid},
-            "status": status,
-        });
-        let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        let patch = Patch::Apply(&body);
+        let operations = json!([
+            // A policy of the same name that came later is not the one this speaks of. (Server-side apply would
+            // write to it all the same: it does not look at the uid when it applies a status.)
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": status.clone().fitted()},
+        ]);
+        let patch: json_patch::Patch = match serde_json::from_value(operations) {
+            Ok(patch) => patch,
+            Err(error) => {
+                tracing::error!(policy = %key, %error, "the status cannot be written down");
+                return Sent::Failed;
+            }
+        };
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let patch = Patch::Json::<()>(patch);
         let request = api.patch_status(&key.name, &parameters, &patch);
         let result = tokio::time::timeout(CALL_TIMEOUT, request).await;
         self.metrics.status_write(matches!(result, Ok(Ok(_))));
         match result {
-            Ok(Ok(_)) => true,
-            // Deleted, or deleted and created again: nothing is left to be told.
-            Ok(Err(kube::Error::Api(error))) if matches!(error.code, 404 | 409) => false,
+            Ok(Ok(_)) => Sent::Accepted,
+            // Nothing is left to be told.
+            Ok(Err(kube::Error::Api(error))) if error.code == 404 => Sent::Gone,
             Ok(Err(error)) => {
                 tracing::warn!(policy = %key, %error, "the status could not be written and will be tried again");
-                false
+                Sent::Failed
             }
             Err(_) => {
                 tracing::warn!(policy = %key, "the status could not be written in 10 s and will be tried again");
-                false
+                Sent::Failed
             }
         }
     }
