@@ -248,9 +248,9 @@ impl ApiServer {
             Some(Fault::Answers(code, message)) => return Ok(failure(code, message)),
             Some(Fault::Waits(held)) => held.wait().await,
             Some(Fault::NeverAnswers) => std::future::pending().await,
-            Some(Fault::LosesTheAnswer) => {
+            Some(Fault::Breaks) => {
                 self.handle(&request);
-                std::future::pending().await
+                return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
             }
             Some(Fault::Disconnects) => {
                 return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());

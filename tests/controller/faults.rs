@@ -17,8 +17,8 @@ pub(crate) enum Fault {
     Waits(Held),
     /// It is not handled and not answered.
     NeverAnswers,
-    /// It is handled, but the answer never arrives.
-    LosesTheAnswer,
+    /// It is handled, but the connection breaks before the answer.
+    Breaks,
     /// The connection breaks before it is handled.
     Disconnects,
 }

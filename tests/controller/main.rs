@@ -15,7 +15,12 @@ mod requests;
 mod watch;
 mod world;
 
+mod conflicts;
+mod deletion;
+mod failures;
+mod malformed;
 mod missing_metrics;
 mod modes;
+mod ownership;
 mod scaling;
 mod targets;

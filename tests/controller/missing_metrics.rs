@@ -1,8 +1,9 @@
 //! Every way in which Prometheus gives no usable answer: the target stays, the reason is told, others are unaffected.
-use crate::fixtures::{deployment, policy, query, rate};
-use crate::prometheus::{Reply, number};
-use crate::world::World;
 use serde_json::json;
+
+use crate::fixtures::{cpu, deployment, policy, query, rate};
+use crate::prometheus::{Reply, families, no_series, number, result, series};
+use crate::world::World;
 
 /// A policy `bad` on two replicas whose one metric is the query `broken` to this server, beside a good one.
 async fn one_bad_metric(server: &str, reply: Reply) -> World {
@@ -81,4 +82,346 @@ async fn a_missing_metric_lets_the_others_raise() {
     let writes = world.tick().await;
     assert_eq!(writes[0], "scale web 2 → 4");
     world.expect("web", "Ready", "False PrometheusError", "503");
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_slow_holds_its_policies() {
+    let world = one_bad_metric("impatient", Reply::Silence).await;
+    holds(world, "PrometheusTimeout", "no answer within 1 s").await;
+}
+
+#[tokio::test]
+async fn an_overloaded_server_is_quoted() {
+    let reply = Reply::Body(503, "text/plain", "no healthy upstream".into());
+    holds(
+        one_bad_metric("default", reply).await,
+        "PrometheusError",
+        "503: no healthy upstream",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_query_that_does_not_parse_is_quoted_with_the_servers_words() {
+    let body =
+        json!({"status": "error", "errorType": "bad_data", "error": "1:5: parse error: unexpected <by>"});
+    let reply = Reply::Body(400, "application/json", body.to_string());
+    holds(
+        one_bad_metric("default", reply).await,
+        "PrometheusRefused",
+        "1:5: parse error: unexpected <by>",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_proxys_error_page_is_no_answer() {
+    let page = format!(
+        "<html><body><h1>502 Bad Gateway</h1>{}</body></html>",
+        "<hr>".repeat(2000)
+    );
+    let reply = Reply::Body(502, "text/html", page);
+    holds(
+        one_bad_metric("default", reply).await,
+        "PrometheusError",
+        "502 Bad Gateway",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_login_page_is_no_answer() {
+    let reply = Reply::Body(200, "text/html", "<html>Please sign in</html>".into());
+    holds(
+        one_bad_metric("default", reply).await,
+        "PrometheusBadAnswer",
+        "cannot be read",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let reply = Reply::Body(302, "text/html", String::new());
+    holds(one_bad_metric("default", reply).await, "PrometheusRefused", "302").await;
+}
+
+#[tokio::test]
+async fn garbage_is_no_answer() {
+    let reply = Reply::Body(200, "application/json", "{\"status\":\"succ".into());
+    holds(
+        one_bad_metric("default", reply).await,
+        "PrometheusBadAnswer",
+        "cannot be read",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_error_inside_a_successful_response_is_quoted() {
+    let body = json!({"status": "error", "errorType": "execution", "error": "too many samples"});
+    let reply = Reply::Body(200, "application/json", body.to_string());
+    holds(
+        one_bad_metric("default", reply).await,
+        "PrometheusBadAnswer",
+        "too many samples",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn nan_is_missing_not_zero() {
+    holds(
+        one_bad_metric("default", number("NaN")).await,
+        "NotANumber",
+        "not a finite number",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn infinity_is_missing_not_the_maximum() {
+    holds(
+        one_bad_metric("default", number("+Inf")).await,
+        "NotANumber",
+        "not a finite number",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_negative_value_is_missing_not_zero() {
+    holds(
+        one_bad_metric("default", number("-5")).await,
+        "NegativeValue",
+        "below zero",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_empty_answer_is_missing_not_zero() {
+    holds(
+        one_bad_metric("default", no_series()).await,
+        "NoSamples",
+        "no series",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_beyond_the_bound_is_not_read() {
+    let labels = json!({"text": "x".repeat(3000)});
+    let reply = series(&[(labels, "5")]);
+    holds(
+        one_bad_metric("narrow", reply).await,
+        "PrometheusBadAnswer",
+        "greater than 2000 bytes",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_native_histogram_must_be_reduced_first() {
+    let sample = json!({"metric": {}, "histogram": [1, {"count": "5", "sum": "3"}]});
+    let reply = result("vector", json!([sample]));
+    holds(
+        one_bad_metric("default", reply).await,
+        "PrometheusBadAnswer",
+        "native histogram",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_string_is_no_number() {
+    let reply = result("string", json!([1, "many"]));
+    holds(
+        one_bad_metric("default", reply).await,
+        "PrometheusBadAnswer",
+        "the result is a string",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_range_is_no_number() {
+    let reply = result("matrix", json!([]));
+    holds(
+        one_bad_metric("default", reply).await,
+        "PrometheusBadAnswer",
+        "the result is a matrix",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn several_series_without_match_are_ambiguous() {
+    let reply = series(&[(json!({"queue": "a"}), "100"), (json!({"queue": "b"}), "200")]);
+    holds(
+        one_bad_metric("default", reply).await,
+        "AmbiguousSeries",
+        "2 series",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn match_picks_one_of_several_series() {
+    let world = World::start().await;
+    deployment(&world.api, "web", 2);
+    let mut orders = query("queue_length", 10);
+    orders["prometheus"]["match"] = json!({"queue": "orders"});
+    world.api.has(policy("web").by(&[orders]));
+    let orders = json!({"queue": "orders", "host": "h"});
+    world.prometheus.answers(
+        "queue_length",
+        series(&[(json!({"queue": "other"}), "900"), (orders, "40")]),
+    );
+    assert_eq!(world.tick().await[0], "scale web 2 → 4");
+}
+
+#[tokio::test]
+async fn a_scalar_is_a_number() {
+    let world = World::start().await;
+    deployment(&world.api, "web", 2);
+    world.api.has(policy("web").by(&[query("scalar(x)", 10)]));
+    world
+        .prometheus
+        .answers("scalar(x)", result("scalar", json!([1, "40"])));
+    assert_eq!(world.tick().await[0], "scale web 2 → 4");
+}
+
+/// A policy on four pods of which two have samples, with so many requests per second each.
+async fn half_the_series(each: f64) -> World {
+    let world = World::start().await;
+    deployment(&world.api, "web", 4);
+    world.api.has(policy("web"));
+    world.rate(&[("web", 2, each)]);
+    world
+}
+
+#[tokio::test]
+async fn half_the_series_does_not_look_like_half_the_load() {
+    let world = half_the_series(10.0).await;
+    assert_eq!(
+        world.tick().await,
+        ["Warning PodsWithoutSamples on ScalingPolicy web", "status web"]
+    );
+    world.expect(
+        "web",
+        "Ready",
+        "False PodsWithoutSamples",
+        "2 of 4 pods have no sample",
+    );
+    assert_eq!(world.status("web")["desiredReplicas"], 4);
+}
+
+#[tokio::test]
+async fn pods_without_samples_count_as_busy_when_shrinking() {
+    // 2 × 0.2 and 2 × 1 make 2.4.
+    assert_eq!(half_the_series(2.0).await.tick().await[0], "scale web 4 → 3");
+}
+
+#[tokio::test]
+async fn pods_without_samples_count_as_nothing_when_growing() {
+    assert_eq!(half_the_series(25.0).await.tick().await[0], "scale web 4 → 5");
+}
+
+#[tokio::test]
+async fn duplicate_series_are_reported_and_the_greatest_counts() {
+    let world = World::start().await;
+    deployment(&world.api, "web", 1);
+    world.api.has(policy("web"));
+    let labels = json!({"namespace": "shop", "pod": "web-0"});
+    let mut samples = families(world.now, &[(labels.clone(), 30.0)]);
+    let mut duplicates = labels;
+    duplicates["concertina"] = "duplicates".into();
+    samples.push(json!({"metric": duplicates, "value": [1, "2"]}));
+    world
+        .prometheus
+        .answers("http_requests_total", result("vector", samples.into()));
+    let expected = [
+        "scale web 1 → 3",
+        "Normal MetricAboveTarget on ScalingPolicy web",
+        "Normal MetricAboveTarget on Deployment web",
+        "Warning DuplicateSeries on ScalingPolicy web",
+        "status web",
+    ];
+    assert_eq!(world.tick().await, expected);
+    world.expect(
+        "web",
+        "Ready",
+        "False DuplicateSeries",
+        "pod web-0 has several series",
+    );
+}
+
+#[tokio::test]
+async fn samples_that_are_too_old_are_missing() {
+    let mut world = World::start().await;
+    deployment(&world.api, "web", 2);
+    world.api.has(policy("web"));
+    world.rate(&[("web", 2, 2.0)]);
+    world.pass(121);
+    assert_eq!(
+        world.tick().await,
+        ["Warning StaleSamples on ScalingPolicy web", "status web"]
+    );
+    world.expect("web", "Ready", "False StaleSamples", "older than");
+}
+
+#[tokio::test]
+async fn a_utilisation_of_pods_without_requests_says_what_to_set() {
+    let world = World::start().await;
+    deployment(&world.api, "web", 2);
+    for pod in ["web-0", "web-1"] {
+        world
+            .api
+            .set("pods", pod, "/spec/containers/0/resources", json!({}));
+    }
+    world.api.has(policy("web").by(&[cpu(50)]));
+    world.cpu(&[("web", 2, 1.0)]);
+    assert_eq!(
+        world.tick().await,
+        ["Warning NoResourceRequests on ScalingPolicy web", "status web"]
+    );
+    world.expect(
+        "web",
+        "Ready",
+        "False NoResourceRequests",
+        "set resource requests",
+    );
+    world.expect("web", "ScalingActive", "False MetricsMissing", "");
+}
+
+#[tokio::test]
+async fn a_utilisation_is_that_of_what_the_pods_request() {
+    let world = World::start().await;
+    deployment(&world.api, "web", 2);
+    world.api.has(policy("web").by(&[cpu(50)]));
+    world.cpu(&[("web", 2, 1.0)]);
+    assert_eq!(world.tick().await[0], "scale web 2 → 4");
+    assert_eq!(world.status("web")["metrics"][0]["value"], "100%");
+}
+
+#[tokio::test]
+async fn a_metric_that_comes_back_makes_the_policy_ready_again() {
+    let mut world = one_bad_metric("default", number("NaN")).await;
+    world.tick().await;
+    world.prometheus.answers("broken", number("20"));
+    world.tick_after(15).await;
+    world.expect("bad", "Ready", "True Ready", "");
+    // The same trouble within five minutes is in the status, but no second event.
+    world.prometheus.answers("broken", number("NaN"));
+    assert_eq!(world.tick_after(15).await, ["status bad"]);
+    world.expect("bad", "Ready", "False NotANumber", "");
+    world.prometheus.answers("broken", number("20"));
+    world.tick_after(300).await;
+    world.prometheus.answers("broken", number("NaN"));
+    let writes = world.tick_after(15).await;
+    assert!(
+        writes.contains(&"Warning NotANumber on ScalingPolicy bad".to_owned()),
+        "{writes:?}"
+    );
 }

@@ -110,10 +110,12 @@ impl World {
             .filter_map(|record| record.target())
             .collect();
         for target in wanted {
-            watched.extend(ApiServer::scalable(&target.gvk.api_version(), &target.gvk.kind));
             match cluster.targets().kind(&target.gvk) {
                 KindState::Unknown | KindState::Watched { synced: false, .. } => return false,
-                _ => {}
+                KindState::Watched { .. } => {
+                    watched.extend(ApiServer::scalable(&target.gvk.api_version(), &target.gvk.kind));
+                }
+                KindState::Missing | KindState::NotScalable | KindState::Unavailable(_) => {}
             }
         }
         cluster.is_synced() && self.api.is_settled(&watched)
