@@ -1,18 +1,11 @@
-//! Every default in one place, and the settings that a spec asks for once they are filled in. Pure.
+//! Every default in one place, and the rules of a spec once they are filled in. Pure.
 
 use concertina_decision::{
-    DEFAULT_SCALE_DOWN_POLICY, MAX_METRICS, MAX_RATE_POLICIES, Metric, Policy, RateKind, RatePolicy, Rules,
-    Target,
+    DEFAULT_SCALE_DOWN_POLICY, MAX_RATE_POLICIES, Policy, RateKind, RatePolicy, Rules,
 };
-use jiff::Timestamp;
-use kube::ResourceExt;
 
-use super::PAUSED_UNTIL_ANNOTATION;
-use super::quantity::Quantity;
-use super::spec::{
-    MetricSpec, Mode, PrometheusMetric, RateLimit, RateUnit, ResourceMetric, ScalingPolicy,
-    ScalingPolicySpec, ScalingRules, SelectPolicy,
-};
+use super::settings::{SettingsError, unsigned_within};
+use super::spec::{RateLimit, RateUnit, ScalingPolicySpec, ScalingRules, SelectPolicy};
 use super::status::{EffectiveSettings, RulesStatus};
 
 /// Fewest replicas of a policy that names none.
@@ -27,137 +20,27 @@ pub const DEFAULT_SOURCE: &str = "http";
 const DEFAULT_TOLERANCE: f64 = 0.1;
 
 /// One direction's defaults. The windows are HorizontalPodAutoscaler's.
-struct Direction {
+pub(super) struct Direction {
     name: &'static str,
     cooldown_seconds: u32,
     stabilization_window_seconds: u32,
     policy: Option<RatePolicy>,
 }
 
-const UP: Direction = Direction {
+pub(super) const UP: Direction = Direction {
     name: "scaleUp",
     cooldown_seconds: 0,
     stabilization_window_seconds: 0,
     policy: None,
 };
-const DOWN: Direction = Direction {
+pub(super) const DOWN: Direction = Direction {
     name: "scaleDown",
     cooldown_seconds: 60,
     stabilization_window_seconds: 300,
     policy: Some(DEFAULT_SCALE_DOWN_POLICY),
 };
 
-/// Why a stored policy cannot be acted on. The API server refuses all of these today; an object that was stored under
-/// an older schema may still hold them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    /// A number outside its bounds.
-    #[error("{field} is {value}: write {expected}")]
-    OutOfBounds {
-        /// Path of the field.
-        field: String,
-        /// What is stored.
-        value: String,
-        /// What is allowed.
-        expected: &'static str,
-    },
-    /// The bounds contradict each other.
-    #[error("minReplicas {min} is greater than maxReplicas {max}: lower minReplicas or raise maxReplicas")]
-    MinAboveMax {
-        /// minReplicas.
-        min: i32,
-        /// maxReplicas.
-        max: i32,
-    },
-    /// No metric, or too many.
-    #[error("metrics has {0} entries: write 1 to {MAX_METRICS}")]
-    MetricCount(usize),
-    /// Two metrics of one name.
-    #[error("two metrics are named {0}: give each a name of its own")]
-    DuplicateMetric(String),
-    /// A metric without a kind, or with several.
-    #[error("metric {0} has {1} of cpu, memory, requestRate and prometheus: write exactly one")]
-    MetricKinds(String, usize),
-    /// A metric without a target, or with two.
-    #[error("metric {0} needs exactly one of {1}")]
-    MetricTarget(String, &'static str),
-    /// Too many rate limits.
-    #[error("behavior.{0}.policies has {1} entries: write at most {MAX_RATE_POLICIES}")]
-    TooManyPolicies(&'static str, usize),
-    /// An end of a pause without a pause.
-    #[error("pausedUntil needs mode: Paused; write both or neither")]
-    PausedUntilWithoutPaused,
-    /// The annotation is not a time.
-    #[error(
-        "annotation {PAUSED_UNTIL_ANNOTATION} is {0:?}: write an RFC 3339 time such as 2026-12-24T18:00:00Z, or remove it"
-    )]
-    PausedUntilAnnotation(String),
-}
-
-impl ScalingPolicy {
-    /// The mode in force at `now`: Paused while the annotation [`PAUSED_UNTIL_ANNOTATION`] lies in the future, whatever
-    /// the spec says; Auto once `pausedUntil` has passed.
-    ///
-    /// # Errors
-    /// When the annotation is not an RFC 3339 time: somebody meant to pause, so this is not to be ignored.
-    pub fn mode_in_force(&self, now: Timestamp) -> Result<Mode, SettingsError> {
-        if let Some(text) = self.annotations().get(PAUSED_UNTIL_ANNOTATION) {
-            let until: Timestamp = text
-                .parse()
-                .map_err(|_| SettingsError::PausedUntilAnnotation(text.clone()))?;
-            if now < until {
-                return Ok(Mode::Paused);
-            }
-        }
-        let asked = self.spec.mode.unwrap_or(Mode::Auto);
-        let is_over = self
-            .spec
-            .paused_until
-            .as_ref()
-            .is_some_and(|until| until.0 <= now);
-        Ok(if asked == Mode::Paused && is_over {
-            Mode::Auto
-        } else {
-            asked
-        })
-    }
-}
-
 impl ScalingPolicySpec {
-    /// What the decision works with: every default filled in, every contradiction refused.
-    ///
-    /// # Errors
-    /// The first thing that makes no sense, with what to write instead.
-    pub fn decision_policy(&self) -> Result<Policy, SettingsError> {
-        let min = self.min_replicas.unwrap_or(DEFAULT_MIN_REPLICAS);
-        let min = within(
-            "minReplicas",
-            min,
-            1..=100_000,
-            "1 to 100000; scaling to zero is not offered yet",
-        )?;
-        let max = within("maxReplicas", self.max_replicas, 1..=100_000, "1 to 100000")?;
-        if min > max {
-            return Err(SettingsError::MinAboveMax { min, max });
-        }
-        if self.paused_until.is_some() && self.mode != Some(Mode::Paused) {
-            return Err(SettingsError::PausedUntilWithoutPaused);
-        }
-        self.check_metric_names()?;
-        let behavior = self.behavior.clone().unwrap_or_default();
-        Ok(Policy {
-            min_replicas: min,
-            max_replicas: max,
-            metrics: self
-                .metrics
-                .iter()
-                .map(decision_metric)
-                .collect::<Result<_, _>>()?,
-            scale_up: rules(&UP, &behavior.scale_up.unwrap_or_default())?,
-            scale_down: rules(&DOWN, &behavior.scale_down.unwrap_or_default())?,
-        })
-    }
-
     /// What `status.effective` shows for settings that [`Self::decision_policy`] accepted. `default_period_seconds` is
     /// the controller's.
     #[must_use]
@@ -176,137 +59,9 @@ impl ScalingPolicySpec {
             scale_down: rules_status(&policy.scale_down),
         }
     }
-
-    fn check_metric_names(&self) -> Result<(), SettingsError> {
-        if self.metrics.is_empty() || self.metrics.len() > MAX_METRICS {
-            return Err(SettingsError::MetricCount(self.metrics.len()));
-        }
-        for (index, metric) in self.metrics.iter().enumerate() {
-            if self
-                .metrics
-                .iter()
-                .take(index)
-                .any(|earlier| earlier.name == metric.name)
-            {
-                return Err(SettingsError::DuplicateMetric(metric.name.clone()));
-            }
-        }
-        Ok(())
-    }
 }
 
-fn decision_metric(metric: &MetricSpec) -> Result<Metric, SettingsError> {
-    let kinds = (
-        &metric.cpu,
-        &metric.memory,
-        &metric.request_rate,
-        &metric.prometheus,
-    );
-    let (target, cpu_bound) = match kinds {
-        (Some(cpu), None, None, None) => (resource_target(metric, cpu, "cores above 0, such as 250m")?, true),
-        (None, Some(memory), None, None) => (
-            resource_target(metric, memory, "bytes above 0, such as 512Mi")?,
-            false,
-        ),
-        (None, None, Some(rate), None) => {
-            let per_replica = amount(
-                metric,
-                "averageValue",
-                rate.average_value,
-                "an amount above 0, such as 50",
-            )?;
-            (Target::AverageValue { per_replica }, true)
-        }
-        (None, None, None, Some(prometheus)) => (prometheus_target(metric, prometheus)?, false),
-        (cpu, memory, rate, prometheus) => {
-            let kinds = [
-                cpu.is_some(),
-                memory.is_some(),
-                rate.is_some(),
-                prometheus.is_some(),
-            ];
-            let count = kinds.iter().filter(|is_there| **is_there).count();
-            return Err(SettingsError::MetricKinds(metric.name.clone(), count));
-        }
-    };
-    let max_age_seconds = match metric.max_age_seconds {
-        None => DEFAULT_MAX_AGE_SECONDS,
-        Some(seconds) => unsigned_within(
-            format!("metric {} maxAgeSeconds", metric.name),
-            seconds,
-            5..=3600,
-            "5 to 3600",
-        )?,
-    };
-    if let Some(seconds) = metric.window_seconds {
-        let field = format!("metric {} windowSeconds", metric.name);
-        unsigned_within(field, seconds, 1..=600, "one of 15, 30, 60, 120, 300 and 600")?;
-    }
-    Ok(Metric {
-        target,
-        max_age_seconds,
-        cpu_bound,
-    })
-}
-
-fn resource_target(
-    metric: &MetricSpec,
-    resource: &ResourceMetric,
-    expected: &'static str,
-) -> Result<Target, SettingsError> {
-    match (resource.average_utilization, resource.average_value) {
-        (Some(percent), None) => {
-            let field = format!("metric {} averageUtilization", metric.name);
-            let percent = within(field, percent, 1..=10_000, "per cent from 1 to 10000")?;
-            Ok(Target::Utilization {
-                percent: f64::from(percent),
-            })
-        }
-        (None, Some(value)) => Ok(Target::AverageValue {
-            per_replica: amount(metric, "averageValue", value, expected)?,
-        }),
-        _ => Err(SettingsError::MetricTarget(
-            metric.name.clone(),
-            "averageUtilization and averageValue",
-        )),
-    }
-}
-
-fn prometheus_target(metric: &MetricSpec, prometheus: &PrometheusMetric) -> Result<Target, SettingsError> {
-    let expected = "an amount above 0, such as 30 or 500m";
-    match (prometheus.average_value, prometheus.value) {
-        (Some(value), None) => Ok(Target::AverageValue {
-            per_replica: amount(metric, "averageValue", value, expected)?,
-        }),
-        (None, Some(value)) => Ok(Target::Value {
-            value: amount(metric, "value", value, expected)?,
-        }),
-        _ => Err(SettingsError::MetricTarget(
-            metric.name.clone(),
-            "averageValue and value",
-        )),
-    }
-}
-
-fn amount(
-    metric: &MetricSpec,
-    field: &str,
-    value: Quantity,
-    expected: &'static str,
-) -> Result<f64, SettingsError> {
-    let number = value.as_f64();
-    if number.is_finite() && number > 0.0 {
-        return Ok(number);
-    }
-    let field = format!("metric {} {field}", metric.name);
-    Err(SettingsError::OutOfBounds {
-        field,
-        value: value.to_string(),
-        expected,
-    })
-}
-
-fn rules(direction: &Direction, asked: &ScalingRules) -> Result<Rules, SettingsError> {
+pub(super) fn rules(direction: &Direction, asked: &ScalingRules) -> Result<Rules, SettingsError> {
     let path = |field: &str| format!("behavior.{}.{field}", direction.name);
     let seconds = |field: &str, asked: Option<i32>, default: u32| match asked {
         None => Ok(default),
@@ -377,32 +132,6 @@ fn rate_policy(path: &str, limit: &RateLimit) -> Result<RatePolicy, SettingsErro
     })
 }
 
-fn within(
-    field: impl Into<String>,
-    value: i32,
-    bounds: std::ops::RangeInclusive<i32>,
-    expected: &'static str,
-) -> Result<i32, SettingsError> {
-    if bounds.contains(&value) {
-        return Ok(value);
-    }
-    Err(SettingsError::OutOfBounds {
-        field: field.into(),
-        value: value.to_string(),
-        expected,
-    })
-}
-
-/// As [`within`], for bounds that are not negative.
-fn unsigned_within(
-    field: String,
-    value: i32,
-    bounds: std::ops::RangeInclusive<i32>,
-    expected: &'static str,
-) -> Result<u32, SettingsError> {
-    within(field, value, bounds, expected).map(i32::unsigned_abs)
-}
-
 fn rules_status(rules: &Rules) -> RulesStatus {
     let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     RulesStatus {
@@ -428,6 +157,3 @@ fn rules_status(rules: &Rules) -> RulesStatus {
             .collect(),
     }
 }
-
-#[cfg(test)]
-mod tests;

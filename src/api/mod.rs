@@ -7,16 +7,16 @@ pub mod quantity;
 mod reference;
 mod rules;
 mod schema;
+mod settings;
 mod spec;
 mod status;
 
-pub use defaults::{
-    DEFAULT_MAX_AGE_SECONDS, DEFAULT_MIN_REPLICAS, DEFAULT_PROMETHEUS, DEFAULT_SOURCE, SettingsError,
-};
+pub use defaults::{DEFAULT_MAX_AGE_SECONDS, DEFAULT_MIN_REPLICAS, DEFAULT_PROMETHEUS, DEFAULT_SOURCE};
 pub use fit::MAX_STATUS_BYTES;
 pub use quantity::{ParseQuantityError, Quantity};
 pub use reference::reference_markdown;
 pub use schema::{SchemaError, crd, crd_yaml};
+pub use settings::SettingsError;
 pub use spec::{
     Behavior, MatchLabels, MetricSpec, Mode, PrometheusMetric, PrometheusRef, RateLimit, RateUnit,
     RequestRateMetric, ResourceMetric, ScaleTargetRef, ScalingPolicy, ScalingPolicySpec, ScalingRules,

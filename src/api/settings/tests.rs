@@ -1,6 +1,9 @@
 //! What a spec comes to, and what is said about one that cannot be acted on.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use concertina_decision::{RateKind, RatePolicy};
 
 use super::*;
 
@@ -126,6 +129,10 @@ fn what_an_older_schema_let_through_is_refused_with_what_to_write() {
             "minReplicas is 0: write 1 to 100000; scaling to zero is not offered yet",
         ),
         (json!({"minReplicas": -3}), "minReplicas is -3"),
+        (
+            json!({"periodSeconds": 7}),
+            "periodSeconds is 7: write one of 1, 2, 5, 10, 15, 30 and 60",
+        ),
         (json!({"maxReplicas": 0}), "maxReplicas is 0: write 1 to 100000"),
         (
             json!({"minReplicas": 11}),
@@ -274,4 +281,33 @@ fn a_pause_ends_by_itself_and_the_annotation_wins_over_the_spec() {
         .mode_in_force(now)
         .unwrap_err();
     assert!(error.to_string().contains("write an RFC 3339 time"), "{error}");
+}
+
+/// Any number, most often one near the bounds.
+fn number() -> impl Strategy<Value = i32> {
+    prop_oneof![1 => any::<i32>(), 9 => -1..12]
+}
+
+proptest! {
+    #[test]
+    fn any_numbers_make_a_policy_within_bounds_or_an_error(
+        min in number(), max in number(), percent in number(), seconds in number(), value in number(),
+        target in "[+-]?[0-9]{1,3}(m|Ki|E|e9)?", tolerance in "-?[01][.][0-9]",
+    ) {
+        let changes = json!({
+            "minReplicas": min, "maxReplicas": max,
+            "metrics": [
+                {"name": "a", "cpu": {"averageUtilization": percent}, "maxAgeSeconds": seconds},
+                {"name": "b", "prometheus": {"query": "x", "value": target}},
+            ],
+            "behavior": {"scaleUp": {"cooldownSeconds": seconds, "tolerance": tolerance,
+                "policies": [{"type": "Percent", "value": value, "periodSeconds": seconds}]}},
+        });
+        if let Ok(policy) = spec(changes).unwrap().decision_policy() {
+            prop_assert!(1 <= policy.min_replicas && policy.min_replicas <= policy.max_replicas);
+            prop_assert!(policy.metrics.iter().all(|metric| metric.target.number() > 0.0));
+            prop_assert!((0.0..=1.0).contains(&policy.scale_up.tolerance));
+            prop_assert!(policy.scale_up.cooldown_seconds <= 3600);
+        }
+    }
 }
