@@ -205,3 +205,22 @@ fn the_memory_of_a_restless_target_stays_small() {
     );
     assert_eq!(memory["changes"].as_array().unwrap().len(), MAX_CHANGES);
 }
+
+#[test]
+fn changes_are_forgotten_once_no_period_can_reach_them() {
+    let mut target = Timeline::new(policy(&[queue()]), 2);
+    target.at(0).total(40.0).gives(4, Reason::MetricAboveTarget);
+    target.at(1000).total(60.0).gives(6, Reason::MetricAboveTarget);
+    target.at(1799).total(60.0).gives(6, Reason::WithinTolerance);
+    assert_eq!(target.memory.changes().len(), 2);
+    target.at(1800).total(60.0).gives(6, Reason::WithinTolerance);
+    assert_eq!(target.memory.changes().len(), 1);
+    assert_eq!(target.memory.last_change(), Some(after(1000)));
+    target.at(9000).total(60.0).gives(6, Reason::WithinTolerance);
+    assert!(target.memory.changes().is_empty());
+    assert_eq!(
+        target.memory.last_change(),
+        Some(after(1000)),
+        "cooldowns may be longer"
+    );
+}
