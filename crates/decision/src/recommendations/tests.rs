@@ -117,3 +117,28 @@ fn wants_that_are_postponed_or_pulled_back_keep_their_order() {
     assert_eq!(queue.extreme(at(309_999), 300).map(|(want, _)| want), Some(9));
     assert_eq!(queue.extreme(at(310_000), 300), None);
 }
+
+#[test]
+fn a_long_window_with_many_wants_runs_over_by_a_slice_at_most() {
+    let mut queue = Recommendations::default();
+    // One want a second, each less than the one before, in a window of an hour with slices of a minute.
+    for second in 0..7200i32 {
+        let now = at(u64::from(second.unsigned_abs()) * 1000);
+        queue.push(Keep::Greatest, 10_000 - second, now, 3600);
+        let (found, _) = queue.extreme(now, 3600).unwrap();
+        let exactly = 10_000 - (second - 3599).max(0);
+        assert!(
+            (exactly..=exactly + 60).contains(&found),
+            "{found} instead of {exactly} at {second} s"
+        );
+    }
+}
+
+#[test]
+fn a_want_that_does_not_change_is_kept_once() {
+    let mut queue = Recommendations::default();
+    for tick in 0..100 {
+        queue.push(Keep::Greatest, 5, at(tick * 10_000), 300);
+        assert_eq!(queue.entries.len(), 1);
+    }
+}
