@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use concertina_decision::Policy;
 
 use crate::api::{DEFAULT_PROMETHEUS, DEFAULT_SOURCE, MetricSpec, ScalingPolicy};
-use crate::config::{Config, PERIODS};
+use crate::config::Config;
 use crate::observe::query::Template;
 
 /// A rate is taken over this many scrapes: one may be late and one lost, and a rate is still there.
@@ -67,13 +67,8 @@ impl CompiledPolicy {
         let server = spec.prometheus_ref.as_ref().map_or(DEFAULT_PROMETHEUS, |server| &server.name).to_owned();
         let scrape_interval = config.server(&server).map_or(15, |server| server.scrape_interval_seconds);
         let metrics = spec.metrics.iter().map(|metric| compile_metric(metric, scrape_interval)).collect::<Result<_, _>>()?;
-        let period_seconds = match spec.period_seconds {
-            None => config.period_seconds,
-            Some(period) => u32::try_from(period)
-                .ok()
-                .filter(|period| PERIODS.contains(period))
-                .ok_or_else(|| format!("periodSeconds is {period}: use one of 1 2 5 10 15 30 60"))?,
-        };
+        let period_seconds =
+            spec.period_seconds.and_then(|period| u32::try_from(period).ok()).unwrap_or(config.period_seconds).max(1);
         Ok(Self { decision, server, period_seconds, metrics })
     }
 }
