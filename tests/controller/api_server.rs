@@ -145,14 +145,9 @@ impl ApiServer {
         self.state().faults.add(requests, fault, times);
     }
 
-    /// Requests that match are answered with the fault until [`ApiServer::recovers`].
+    /// Requests that match are answered with the fault from now on.
     pub(crate) fn always_fails(&self, requests: Match, fault: Fault) {
         self.fails(requests, fault, usize::MAX);
-    }
-
-    /// No request fails any more.
-    pub(crate) fn recovers(&self) {
-        self.state().faults = Faults::default();
     }
 
     /// From now on watches of a kind deliver nothing until [`ApiServer::delivers`].
@@ -166,6 +161,18 @@ impl ApiServer {
         state.withheld.clear();
         for watch in &state.watches {
             watch.lock().unwrap().deliver();
+        }
+    }
+
+    /// What is withheld of a kind is never delivered, as when a connection dies unseen.
+    pub(crate) fn forgets_what_it_withheld(&self, plural: &str) {
+        let mut state = self.state();
+        state.withheld.retain(|withheld| *withheld != plural);
+        for watch in &state.watches {
+            let mut watch = watch.lock().unwrap();
+            if watch.plural == plural {
+                watch.forget();
+            }
         }
     }
 

@@ -138,7 +138,11 @@ async fn a_target_that_was_deleted_and_created_again_is_not_scaled_by_an_old_dec
     assert_eq!(world.tick().await, ["scale web 2 → 4", "status web"]);
     assert_eq!(world.api.replicas("web"), 2, "the write had no effect");
     assert_eq!(world.status("web")["lastDecision"]["reason"], "Conflict");
-    assert_eq!(world.tick_after(1).await[0], "scale web 2 → 4", "decided again for the new object");
+    assert_eq!(
+        world.tick_after(1).await[0],
+        "scale web 2 → 4",
+        "decided again for the new object"
+    );
     assert_eq!(world.api.replicas("web"), 4);
     world.api.delivers();
     world.tick_after(15).await;
@@ -225,13 +229,23 @@ async fn a_write_whose_answer_is_lost_is_our_own_change_all_the_same() {
     world.rate(&[("web", 2, 20.0)]);
     world.api.fails(Request::is_scale_write, Fault::Breaks, 1);
     let writes = world.tick().await;
-    assert_eq!(world.api.replicas("web"), 4, "the write was made, but the connection broke before the answer");
-    assert!(writes.contains(&"Normal MetricAboveTarget on Deployment web".to_owned()), "{writes:?}");
+    assert_eq!(
+        world.api.replicas("web"),
+        4,
+        "the write was made, but the connection broke before the answer"
+    );
+    assert!(
+        writes.contains(&"Normal MetricAboveTarget on Deployment web".to_owned()),
+        "{writes:?}"
+    );
     assert_eq!(world.status("web")["lastChanges"][0]["by"], "Concertina");
     world.expect("web", "AbleToScale", "True Ready", "");
     pods(&world.api, "web", 2, 4);
     world.pass(15);
     world.rate(&[("web", 4, 10.0)]);
     let writes = world.tick().await;
-    assert!(!writes.iter().any(|write| write.contains("ChangedByOther")), "{writes:?}");
+    assert!(
+        !writes.iter().any(|write| write.contains("ChangedByOther")),
+        "{writes:?}"
+    );
 }

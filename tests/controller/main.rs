@@ -15,6 +15,7 @@ mod requests;
 mod watch;
 mod world;
 
+mod clock;
 mod conflicts;
 mod deletion;
 mod failures;
@@ -22,5 +23,9 @@ mod malformed;
 mod missing_metrics;
 mod modes;
 mod ownership;
+mod restarts;
 mod scaling;
+mod sharing;
+mod size;
 mod targets;
+mod watches;

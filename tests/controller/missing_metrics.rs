@@ -200,13 +200,24 @@ async fn a_negative_value_is_missing_not_zero() {
 }
 
 #[tokio::test]
-async fn an_empty_answer_is_missing_not_zero() {
-    holds(
-        one_bad_metric("default", no_series()).await,
-        "NoSamples",
-        "no series",
-    )
-    .await;
+async fn an_empty_answer_is_missing_not_zero_and_told_when_it_lasts() {
+    let mut world = one_bad_metric("default", no_series()).await;
+    let writes = world.tick().await;
+    assert!(writes.contains(&"scale good 2 → 4".to_owned()), "{writes:?}");
+    assert!(
+        !writes.iter().any(|write| write.starts_with("Warning")),
+        "what a start brings is no trouble: {writes:?}"
+    );
+    assert_eq!(world.status("bad")["desiredReplicas"], 2);
+    world.expect("bad", "Ready", "False MetricsMissing", "");
+    world.expect("bad", "ScalingActive", "False MetricsMissing", "");
+    world.tick_after(15).await;
+    assert_eq!(
+        world.tick_after(15).await,
+        ["Warning NoSamples on ScalingPolicy bad", "status bad"]
+    );
+    world.expect("bad", "Ready", "False NoSamples", "no series");
+    assert_eq!(world.tick_after(15).await, [""; 0]);
 }
 
 #[tokio::test]
@@ -303,7 +314,12 @@ async fn half_the_series(each: f64) -> World {
 
 #[tokio::test]
 async fn half_the_series_does_not_look_like_half_the_load() {
-    let world = half_the_series(10.0).await;
+    let mut world = half_the_series(10.0).await;
+    assert_eq!(world.tick().await, ["status web"]);
+    assert_eq!(world.status("web")["desiredReplicas"], 4);
+    world.tick_after(15).await;
+    world.pass(15);
+    world.rate(&[("web", 2, 10.0)]);
     assert_eq!(
         world.tick().await,
         ["Warning PodsWithoutSamples on ScalingPolicy web", "status web"]

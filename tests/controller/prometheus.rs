@@ -1,6 +1,5 @@
 //! A scripted Prometheus on loopback: for each text that a query may contain, what is answered. It records every query.
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -58,17 +57,6 @@ impl Prometheus {
     /// The queries since the last call.
     pub(crate) fn take_queries(&self) -> Vec<String> {
         std::mem::take(&mut self.script.lock().unwrap().queries)
-    }
-
-    /// Waits until so many queries have arrived since the last [`Prometheus::take_queries`].
-    pub(crate) async fn is_asked(&self, count: usize) {
-        for _ in 0..5000 {
-            if self.script.lock().unwrap().queries.len() >= count {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        panic!("{count} queries do not arrive");
     }
 }
 

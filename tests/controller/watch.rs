@@ -49,6 +49,10 @@ impl Watch {
         self.wake();
     }
 
+    pub(crate) fn forget(&mut self) {
+        self.withheld.clear();
+    }
+
     /// Sends a last event and closes the connection.
     pub(crate) fn end(&mut self, event: Value) {
         self.push(event, false);

@@ -90,15 +90,19 @@ impl World {
 
     /// Waits until the controller has taken in all that the API server told.
     pub(crate) async fn settle(&self) {
-        let patience = Duration::from_secs(20);
-        let settled = async {
-            while !self.is_settled() {
+        self.until(Self::is_settled).await;
+    }
+
+    /// Waits until something is so.
+    pub(crate) async fn until(&self, is_so: impl Fn(&Self) -> bool) {
+        let waits = async {
+            while !is_so(self) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(patience, settled)
+        tokio::time::timeout(Duration::from_secs(20), waits)
             .await
-            .expect("the controller takes in what it is told");
+            .expect("it becomes so within 20 seconds");
     }
 
     fn is_settled(&self) -> bool {

@@ -1,0 +1,99 @@
+//! The fattest policies that the schema lets in: their status stays within its bound, and is not written over and over.
+use concertina::api::MAX_STATUS_BYTES;
+use serde_json::{Value, json};
+
+use crate::fixtures::{deployment, policy};
+use crate::prometheus::{Reply, number};
+use crate::requests::Request;
+use crate::world::World;
+
+/// Sixteen metrics of the longest names, eight limits in each direction.
+async fn fat(reply: Reply) -> World {
+    let world = World::start().await;
+    deployment(&world.api, "fat", 2);
+    let metrics: Vec<Value> = (0..16)
+        .map(|index| {
+            let name = format!("{}-{index:02}", "m".repeat(60));
+            let query = format!("a_long_metric_name_{index:02}");
+            json!({"name": name, "prometheus": {"query": query, "averageValue": "123456789123"}})
+        })
+        .collect();
+    let limits = vec![json!({"type": "Percent", "value": 100_000, "periodSeconds": 1800}); 8];
+    let rules = json!({"cooldownSeconds": 0, "stabilizationWindowSeconds": 0, "tolerance": "0.123456789", "policies": limits});
+    world.api.has(policy("fat").by(&metrics).between(2, 100_000).with(
+        "/spec/behavior",
+        json!({
+            "scaleUp": rules, "scaleDown": rules,
+        }),
+    ));
+    world.prometheus.answers("a_long_metric_name", reply);
+    world
+}
+
+/// The sizes of all statuses written so far, in bytes.
+fn sizes(world: &World) -> Vec<usize> {
+    let sent = world.api.requests(Request::is_status_write);
+    sent.iter()
+        .map(|request| request.body[1]["value"].to_string().len())
+        .collect()
+}
+
+fn all_fit(world: &World) {
+    let sizes = sizes(world);
+    assert!(
+        !sizes.is_empty() && sizes.iter().all(|size| *size <= MAX_STATUS_BYTES),
+        "{sizes:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_status_full_of_long_error_messages_fits_and_is_written_once() {
+    let error = json!({"status": "error", "errorType": "bad_data", "error": "parse error →\n".repeat(300)});
+    let mut world = fat(Reply::Body(400, "application/json", error.to_string())).await;
+    world.tick().await;
+    all_fit(&world);
+    world.expect("fat", "Ready", "False PrometheusRefused", "400");
+    for _ in 0..5 {
+        assert_eq!(world.tick_after(15).await, [""; 0]);
+    }
+    world.restart().await;
+    let writes = world.tick_after(15).await;
+    assert!(
+        !writes.contains(&"status fat".to_owned()),
+        "not even after a restart: {writes:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_status_full_of_numbers_and_changes_fits() {
+    let mut world = fat(number("987654321987654")).await;
+    for round in 0..6 {
+        world.prometheus.answers(
+            "a_long_metric_name",
+            number(&format!("{}", 123_456_789_123_i64 * (5 + round * 3))),
+        );
+        world.tick_after(15).await;
+    }
+    all_fit(&world);
+    let status = world.status("fat");
+    assert!(
+        status["lastChanges"]
+            .as_array()
+            .is_some_and(|changes| !changes.is_empty()),
+        "{status}"
+    );
+    let shown = status["metrics"].as_array().unwrap().len();
+    let omitted = usize::try_from(status["metricsOmitted"].as_u64().unwrap_or(0)).unwrap();
+    assert_eq!(shown + omitted, 16, "what is left out is counted");
+    assert_eq!(
+        world
+            .tick_after(15)
+            .await
+            .iter()
+            .filter(|write| write.starts_with("scale"))
+            .count(),
+        0
+    );
+    assert_eq!(world.tick_after(15).await, [""; 0]);
+    println!("{:?}", sizes(&world));
+}
