@@ -64,8 +64,10 @@ fn the_definition_that_is_applied_is_the_one_that_is_printed() {
 fn every_property_is_described_in_whole_sentences() {
     let bad = offenders(|path, schema| {
         let text = schema["description"].as_str().unwrap_or_default();
-        let is_sentence = text.starts_with(char::is_uppercase) && text.ends_with('.');
-        !path.ends_with("[]") && !(is_sentence && text.lines().count() == 1)
+        let is_one_line = text.lines().count() == 1;
+        let is_sentence = is_one_line && text.starts_with(char::is_uppercase) && text.ends_with('.');
+        let is_list_item = path.ends_with("[]");
+        !is_sentence && !is_list_item
     });
     assert_eq!(bad, none());
 }
