@@ -135,11 +135,11 @@ fn explain(
     last_alteration(stages).map_or(proposed, |record| record.reason)
 }
 
-/// The last stage after propose that altered the number.
+/// The last stage that altered the number.
 pub(crate) fn last_alteration(stages: &[StageRecord]) -> Option<&StageRecord> {
     stages
         .iter()
         .zip(stages.iter().skip(1))
-        .rfind(|(before, after)| after.stage > Stage::Propose && before.replicas != after.replicas)
+        .rfind(|(before, after)| before.replicas != after.replicas)
         .map(|(_, after)| after)
 }
