@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Pods that together use this share of their CPU limits are out of CPU: they are throttled in some of the scheduler's
-/// periods, so usage says "at least". From the design; the kernel throttles per 100 ms, a sample spans seconds.
+/// periods, so usage says "at least". A chosen number: the kernel throttles per 100 ms, while a sample spans seconds.
 const CPU_AT_LIMIT: f64 = 0.95;
 
 /// What is known of the target after looking at each reading.

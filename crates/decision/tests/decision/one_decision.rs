@@ -5,7 +5,7 @@ use concertina_decision::*;
 use crate::fixtures::*;
 
 #[test]
-fn the_stages_run_in_the_order_of_the_design() {
+fn the_stages_run_in_their_order() {
     let decision = once(&policy(&[queue()]), &observation(3, vec![total(60.0)]));
     let order: Vec<_> = decision.stages.iter().map(|record| record.stage).collect();
     assert_eq!(order, Stage::ORDER);
