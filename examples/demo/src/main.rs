@@ -3,6 +3,7 @@
 
 mod cluster;
 mod manifests;
+mod page;
 mod plot;
 mod rows;
 mod run;
@@ -45,7 +46,7 @@ struct Arguments {
     #[arg(long, default_value_t = 110, value_parser = clap::value_parser!(u32).range(30..=1200))]
     overload_seconds: u32,
     /// Seconds after the overload
-    #[arg(long, default_value_t = 75, value_parser = clap::value_parser!(u32).range(10..=1200))]
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(10..=1200))]
     fall_seconds: u32,
     /// Leave the shop and its policy in the cluster: 1 or true
     #[arg(long, env = "KEEP", default_value = "false", num_args = 0..=1, default_missing_value = "true",

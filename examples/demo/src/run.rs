@@ -3,6 +3,7 @@
 use crate::Arguments;
 use crate::cluster::{Cluster, ClusterError};
 use crate::manifests::{Changes, ManifestError};
+use crate::page;
 use crate::plot;
 use crate::rows::{self, Row, Sample};
 use crate::summary::{Phases, Summary};
@@ -102,7 +103,7 @@ async fn follow(cluster: &Cluster, view: &View, start: Instant) -> Result<(Vec<R
                 load,
                 cluster: cluster.clone(),
             };
-            table.show(&row, phases);
+            table.show(&row, &view.changes(start), phases);
             rows.push(row);
         }
         if finished && rows.len() >= phases.end {
@@ -124,7 +125,7 @@ async fn write_results(directory: &Path, rows: &[Row], summary: &Summary) -> Res
     for (name, text) in [
         ("demo.csv", Ok(rows::csv(rows))),
         ("summary.json", figures),
-        ("index.html", Ok(plot::html(&svg, summary))),
+        ("index.html", Ok(page::html(&svg, summary))),
         ("demo.svg", Ok(svg)),
     ] {
         let path = directory.join(name);

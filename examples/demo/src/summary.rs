@@ -49,6 +49,8 @@ impl Phases {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Summary {
     pub(crate) phases: Phases,
+    /// The overload until a further replica was ready.
+    pub(crate) alone: Answered,
     /// The first 20 s of the overload.
     pub(crate) at_first: Answered,
     /// The last 30 s of the overload.
@@ -80,8 +82,16 @@ impl Summary {
             let share = Answered::of(within(rows, *second, second + STEADY_SECONDS)).share();
             share.is_some_and(|share| share >= NEARLY_ALL)
         });
+        let replicas_before = within(rows, 0, overload)
+            .filter_map(|row| row.cluster.spec)
+            .last();
+        let helped = |row: &&Row| row.cluster.ready > replicas_before;
+        let alone = within(rows, overload, fall)
+            .find(helped)
+            .map_or(fall, |row| row.load.second);
         Summary {
             phases,
+            alone: Answered::of(within(rows, overload, alone)),
             at_first: Answered::of(within(rows, overload, (overload + 20).min(fall))),
             after_scaling: Answered::of(within(rows, fall.saturating_sub(30).max(overload), fall)),
             while_shrinking: Answered::of(within(rows, fall, end)),
@@ -90,9 +100,7 @@ impl Summary {
                 .find(|change| change.to > change.from && (step..falls).contains(&change.at))
                 .map(|change| change.at - step),
             nearly_all_seconds: nearly_all.map(|second| second - overload),
-            replicas_before: within(rows, 0, overload)
-                .filter_map(|row| row.cluster.spec)
-                .last(),
+            replicas_before,
             replicas_peak: rows.iter().filter_map(|row| row.cluster.spec).max(),
             replicas_end,
             changes: changes.to_vec(),
@@ -130,6 +138,7 @@ impl Summary {
         let number =
             |value: Option<i32>| value.map_or_else(|| "unknown".to_owned(), |value| value.to_string());
         vec![
+            ("answered until a further replica was ready", share(self.alone)),
             ("answered in the first 20 s of overload", share(self.at_first)),
             ("answered in the last 30 s of overload", share(self.after_scaling)),
             (
@@ -167,7 +176,7 @@ impl Summary {
         let mut text = String::new();
         for (name, value) in self.figures() {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {name:<42}{value}");
+            let _ = writeln!(text, "  {name:<46}{value}");
         }
         text
     }
@@ -197,6 +206,13 @@ mod tests {
     fn a_good_run_has_its_figures_and_no_complaint() {
         let changes = [change(14.2, 1, 2), change(20.0, 2, 16), change(88.0, 16, 1)];
         let summary = Summary::new(&good_run(), &changes, PHASES, Some(1));
+        assert_eq!(
+            summary.alone,
+            Answered {
+                offered: 30 * 80,
+                answered: 30 * 8
+            }
+        );
         assert_eq!(summary.at_first.share(), Some(0.1));
         assert_eq!(summary.after_scaling.share(), Some(1.0));
         assert_eq!(

@@ -1,8 +1,9 @@
 //! The live table. On a terminal it is redrawn in place; elsewhere each second is one line. Writes to stdout only.
 
-use crate::rows::{Answered, Row, or_empty};
+use crate::rows::{Answered, Change, Row, or_empty};
 use crate::summary::Phases;
-use std::io::{IsTerminal, Write};
+use std::collections::VecDeque;
+use std::io::IsTerminal;
 
 /// Seconds that the redrawn table shows.
 const SHOWN: usize = 14;
@@ -17,7 +18,7 @@ const SUBHEAD: &str = "                  1/s      1/s                           
 pub(crate) struct Table {
     redraw: bool,
     drawn_lines: usize,
-    rows: Vec<String>,
+    rows: VecDeque<Row>,
     lines_since_head: usize,
 }
 
@@ -27,41 +28,92 @@ impl Table {
         Table {
             redraw: std::io::stdout().is_terminal(),
             drawn_lines: 0,
-            rows: Vec::new(),
+            rows: VecDeque::new(),
             lines_since_head: usize::MAX,
         }
     }
 
-    /// Shows one more second.
-    pub(crate) fn show(&mut self, row: &Row, phases: Phases) {
-        let line = line(row, phases);
-        if !self.redraw {
-            if self.lines_since_head >= 30 {
-                println!("{HEAD}\n{SUBHEAD}");
-                self.lines_since_head = 0;
+    /// Shows one more second, and the changes of the replicas so far.
+    pub(crate) fn show(&mut self, row: &Row, changes: &[Change], phases: Phases) {
+        let wanted_before = self.rows.back().map(|last| last.cluster.desired);
+        if self.rows.len() == SHOWN {
+            self.rows.pop_front();
+        }
+        self.rows.push_back(row.clone());
+        if self.redraw {
+            let screen = self.screen(changes, phases);
+            if self.drawn_lines > 0 {
+                // Up to the first line of the table, and clear from there on.
+                print!("\x1b[{}A\x1b[J", self.drawn_lines);
             }
-            self.lines_since_head += 1;
-            println!("{line}");
+            println!("{}", screen.join("\n"));
+            self.drawn_lines = screen.len();
             return;
         }
-        if self.rows.len() == SHOWN {
-            self.rows.remove(0);
+        if self.lines_since_head >= 30 {
+            println!("{HEAD}\n{SUBHEAD}");
+            self.lines_since_head = 0;
         }
-        self.rows.push(cut(&line));
-        let message = row.cluster.message.as_deref().unwrap_or("no decision yet");
-        let mut screen = vec![HEAD.to_owned(), SUBHEAD.to_owned()];
-        screen.extend(self.rows.iter().cloned());
-        screen.extend([String::new(), cut(&format!("  {message}"))]);
-        let mut text = String::new();
-        if self.drawn_lines > 0 {
-            // Up to the first line of the table, and clear from there on.
-            text += &format!("\x1b[{}A\x1b[J", self.drawn_lines);
+        self.lines_since_head += 1;
+        println!("{}", line(row, phases));
+        if wanted_before.is_some_and(|wanted| wanted != row.cluster.desired)
+            && let Some(message) = &row.cluster.message
+        {
+            println!("        {message}");
         }
-        text += &screen.join("\n");
-        println!("{text}");
-        let _ = std::io::stdout().flush();
-        self.drawn_lines = screen.len();
     }
+
+    fn screen(&self, changes: &[Change], phases: Phases) -> Vec<String> {
+        let mut screen = vec![HEAD.to_owned(), SUBHEAD.to_owned()];
+        screen.extend(
+            self.rows
+                .iter()
+                .map(|row| coloured(&cut(&line(row, phases)), row)),
+        );
+        let message = self.rows.back().and_then(|row| row.cluster.message.as_deref());
+        screen.push(String::new());
+        screen.extend(wrap("  Decision:", message.unwrap_or("none yet"), 3));
+        let newest = changes.iter().skip(changes.len().saturating_sub(6));
+        let newest: Vec<_> = newest
+            .map(|change| format!("{} → {}", change.from, change.to))
+            .collect();
+        screen.push(format!("  Changes:  {}", newest.join(", ")));
+        screen
+    }
+}
+
+/// Green where nearly all were answered, yellow where half were, red below; only the bar has a colour.
+fn coloured(line: &str, row: &Row) -> String {
+    let colour = match Answered::of([row]).share() {
+        Some(share) if share >= 0.99 => 32,
+        Some(share) if share >= 0.5 => 33,
+        Some(_) => 31,
+        None => return line.to_owned(),
+    };
+    match (line.find(['█', '░']), line.rfind(['█', '░'])) {
+        (Some(first), Some(last)) => {
+            let (head, rest) = line.split_at(first);
+            let (bar, tail) = rest.split_at(last - first + '█'.len_utf8());
+            format!("{head}\x1b[{colour}m{bar}\x1b[0m{tail}")
+        }
+        _ => line.to_owned(),
+    }
+}
+
+/// The text after its name, in at most `lines` lines of `WIDTH`, broken between words.
+fn wrap(name: &str, text: &str, lines: usize) -> Vec<String> {
+    let mut wrapped = vec![name.to_owned()];
+    for word in text.split_whitespace() {
+        match wrapped.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() < WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => wrapped.push(format!("{} {word}", " ".repeat(name.chars().count()))),
+        }
+    }
+    wrapped.truncate(lines);
+    wrapped
 }
 
 fn cut(text: &str) -> String {
@@ -149,6 +201,52 @@ mod tests {
         assert_eq!(bar(1.0), "██████████");
         assert_eq!(bar(0.999), "█████████░");
         assert_eq!(bar(0.0), "░░░░░░░░░░");
+    }
+
+    #[test]
+    fn only_the_bar_has_a_colour() {
+        let text = coloured(&line(&row(3, 80, 80, 1), PHASES), &row(3, 80, 80, 1));
+        assert!(text.contains("\x1b[32m██████████\x1b[0m 100 %"), "{text}");
+        let idle = row(3, 0, 0, 1);
+        assert!(!coloured(&line(&idle, PHASES), &idle).contains('\x1b'));
+    }
+
+    #[test]
+    fn a_long_sentence_is_broken_between_words_and_bounded() {
+        let lines = wrap("  Decision:", &"requests are above their target ".repeat(20), 3);
+        assert_eq!(lines.len(), 3);
+        assert!(
+            lines
+                .iter()
+                .all(|line| line.chars().count() <= WIDTH && !line.ends_with("targ")),
+            "{lines:?}"
+        );
+        assert_eq!(wrap("  Decision:", "stays at 1", 3), ["  Decision: stays at 1"]);
+    }
+
+    #[test]
+    fn the_screen_shows_the_newest_seconds_the_decision_and_the_changes() {
+        let mut table = Table {
+            redraw: false,
+            drawn_lines: 0,
+            rows: VecDeque::new(),
+            lines_since_head: 0,
+        };
+        let changes = [Change {
+            at: 4.0,
+            from: 1,
+            to: 6,
+        }];
+        for second in 0..40 {
+            table.show(&row(second, 4, 4, 1), &changes, PHASES);
+        }
+        let screen = table.screen(&changes, PHASES);
+        assert_eq!(screen.iter().filter(|line| line.contains("100 %")).count(), SHOWN);
+        assert!(screen.iter().any(|line| line.starts_with("  0:39")), "{screen:?}");
+        assert_eq!(
+            screen[screen.len() - 2..],
+            ["  Decision: none yet", "  Changes:  1 → 6"]
+        );
     }
 
     #[test]
