@@ -31,7 +31,10 @@ pub async fn run(cluster: Arc<Cluster>, watch_client: Client, call_client: Clien
     tasks.spawn(feed_replica_sets(Arc::clone(&cluster), watch_client.clone()));
     loop {
         for gvk in wanted_kinds(&cluster) {
-            if cluster.targets().needs_lookup(&gvk, Instant::now(), LOOKUP_RETRY_SECONDS) {
+            if cluster
+                .targets()
+                .needs_lookup(&gvk, Instant::now(), LOOKUP_RETRY_SECONDS)
+            {
                 look_up(&cluster, &watch_client, &call_client, gvk, &mut tasks).await;
             }
         }
@@ -48,6 +51,7 @@ async fn feed_policies(cluster: Arc<Cluster>, client: Client) {
             Change::Replace(policies) => cluster.policies().replace(policies),
             Change::Apply(policy) => cluster.policies().apply(policy),
             Change::Delete(policy) => cluster.policies().delete(&policy),
+            Change::Fail(_) => {}
         }
         cluster.policies_changed.notify_one();
     })
@@ -59,6 +63,7 @@ async fn feed_pods(cluster: Arc<Cluster>, client: Client) {
         Change::Replace(pods) => cluster.pods().replace_pods(pods),
         Change::Apply(pod) => cluster.pods().apply_pod(&pod),
         Change::Delete(pod) => cluster.pods().delete_pod(&pod),
+        Change::Fail(_) => {}
     })
     .await;
 }
@@ -66,16 +71,22 @@ async fn feed_pods(cluster: Arc<Cluster>, client: Client) {
 async fn feed_replica_sets(cluster: Arc<Cluster>, client: Client) {
     let api: Api<PartialObjectMeta<ReplicaSet>> = Api::all(client);
     follow(api, "replica sets", |change| match change {
-        Change::Replace(sets) => cluster.pods().replace_replica_sets(sets.iter().map(|set| &set.metadata)),
+        Change::Replace(sets) => cluster
+            .pods()
+            .replace_replica_sets(sets.iter().map(|set| &set.metadata)),
         Change::Apply(set) => cluster.pods().apply_replica_set(&set.metadata),
         Change::Delete(set) => cluster.pods().delete_replica_set(&set.metadata),
+        Change::Fail(_) => {}
     })
     .await;
 }
 
 fn wanted_kinds(cluster: &Cluster) -> HashSet<GroupVersionKind> {
     let policies = cluster.policies();
-    policies.iter().filter_map(|record| Some(record.target()?.gvk)).collect()
+    policies
+        .iter()
+        .filter_map(|record| Some(record.target()?.gvk))
+        .collect()
 }
 
 async fn look_up(
@@ -92,9 +103,12 @@ async fn look_up(
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => KindState::Missing,
         Ok(Err(error)) => KindState::Unavailable(error.to_string()),
         Ok(Ok((_, capabilities))) if !is_scalable(&capabilities) => KindState::NotScalable,
-        Ok(Ok((resource, capabilities))) => {
-            KindState::Watched { resource, scope: capabilities.scope, synced: false }
-        }
+        Ok(Ok((resource, capabilities))) => KindState::Watched {
+            resource,
+            scope: capabilities.scope,
+            synced: false,
+            failure: None,
+        },
     };
     cluster.targets().set_kind(&gvk, state.clone(), Instant::now());
     if let KindState::Watched { resource, .. } = state {
@@ -105,6 +119,7 @@ async fn look_up(
                 Change::Replace(objects) => cluster.targets().replace(&gvk, objects),
                 Change::Apply(object) => cluster.targets().apply(&gvk, &object),
                 Change::Delete(object) => cluster.targets().delete(&gvk, &object),
+                Change::Fail(failure) => cluster.targets().note_failure(&gvk, failure),
             })
             .await;
         });

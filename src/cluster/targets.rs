@@ -10,6 +10,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::discovery::Scope;
 use serde::{Deserialize, Serialize};
 
+use super::watch::Failure;
 use crate::api::ScaleTargetRef;
 
 /// A target: kind, namespace and name.
@@ -27,7 +28,10 @@ impl TargetKey {
     /// The target that `reference` names from a policy in `namespace`.
     #[must_use]
     pub fn of(namespace: &str, reference: &ScaleTargetRef) -> Self {
-        let (group, version) = reference.api_version.rsplit_once('/').unwrap_or(("", &reference.api_version));
+        let (group, version) = reference
+            .api_version
+            .rsplit_once('/')
+            .unwrap_or(("", &reference.api_version));
         Self {
             gvk: GroupVersionKind::gvk(group, version, &reference.kind),
             namespace: namespace.into(),
@@ -61,6 +65,8 @@ pub enum KindState {
         scope: Scope,
         /// Whether the first list is complete.
         synced: bool,
+        /// Why there is no first list yet, if it was tried.
+        failure: Option<Failure>,
     },
 }
 
@@ -80,7 +86,7 @@ pub struct TargetRecord {
 pub struct SlimTarget {
     metadata: ObjectMeta,
     #[serde(default)]
-    spec: SlimSpec,
+    spec: Option<SlimSpec>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -133,12 +139,20 @@ impl TargetTable {
     /// The state of a kind.
     #[must_use]
     pub fn kind(&self, gvk: &GroupVersionKind) -> KindState {
-        self.kinds.get(gvk).map_or(KindState::Unknown, |kind| kind.state.clone())
+        self.kinds
+            .get(gvk)
+            .map_or(KindState::Unknown, |kind| kind.state.clone())
     }
 
     /// Sets the state of a kind after a look-up at `now`.
     pub fn set_kind(&mut self, gvk: &GroupVersionKind, state: KindState, now: Instant) {
-        self.kinds.insert(gvk.clone(), Kind { state, looked_up: Some(now) });
+        self.kinds.insert(
+            gvk.clone(),
+            Kind {
+                state,
+                looked_up: Some(now),
+            },
+        );
     }
 
     /// Whether the kind has to be looked up: never done, or done without success `retry_seconds` ago.
@@ -146,7 +160,10 @@ impl TargetTable {
     pub fn needs_lookup(&self, gvk: &GroupVersionKind, now: Instant, retry_seconds: u64) -> bool {
         match self.kinds.get(gvk) {
             None => true,
-            Some(Kind { state: KindState::Watched { .. }, .. }) => false,
+            Some(Kind {
+                state: KindState::Watched { .. },
+                ..
+            }) => false,
             Some(Kind { looked_up, .. }) => {
                 looked_up.is_none_or(|at| now.saturating_duration_since(at).as_secs() >= retry_seconds)
             }
@@ -176,14 +193,20 @@ impl TargetTable {
             }
             self.apply(gvk, &object);
         }
-        if let Some(Kind { state: KindState::Watched { synced, .. }, .. }) = self.kinds.get_mut(gvk) {
+        if let Some(Kind {
+            state: KindState::Watched { synced, .. },
+            ..
+        }) = self.kinds.get_mut(gvk)
+        {
             *synced = true;
         }
     }
 
     /// Takes over one object, unless it is older than what is known.
     pub fn apply(&mut self, gvk: &GroupVersionKind, object: &SlimTarget) {
-        let (Some(uid), Some(version)) = (&object.metadata.uid, &object.metadata.resource_version) else { return };
+        let (Some(uid), Some(version)) = (&object.metadata.uid, &object.metadata.resource_version) else {
+            return;
+        };
         let resource_version = version.parse().unwrap_or(0);
         let key = key_of(gvk, &object.metadata);
         if self.objects.get(&key).is_some_and(|known| {
@@ -191,17 +214,48 @@ impl TargetTable {
         }) {
             return;
         }
-        let replicas = has_plain_replicas(gvk).then(|| replicas_of(&object.spec)).flatten();
-        self.objects.insert(key, TargetRecord { uid: uid.clone(), replicas, resource_version });
+        let replicas = has_plain_replicas(gvk)
+            .then(|| object.spec.as_ref().and_then(replicas_of))
+            .flatten();
+        self.objects.insert(
+            key,
+            TargetRecord {
+                uid: uid.clone(),
+                replicas,
+                resource_version,
+            },
+        );
     }
 
     /// Notes what `/scale` answered, so that the next decision sees it before the watch tells.
     pub fn note_scale(&mut self, key: &TargetKey, scale: &Scale) {
-        let Some(record) = self.objects.get_mut(key) else { return };
+        let Some(record) = self.objects.get_mut(key) else {
+            return;
+        };
         let Some(uid) = &scale.metadata.uid else { return };
-        let version = scale.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0);
+        let version = scale
+            .metadata
+            .resource_version
+            .as_deref()
+            .and_then(|version| version.parse().ok())
+            .unwrap_or(0);
         if version >= record.resource_version {
-            *record = TargetRecord { uid: uid.clone(), replicas: Some(scale_replicas(scale)), resource_version: version };
+            *record = TargetRecord {
+                uid: uid.clone(),
+                replicas: Some(scale_replicas(scale)),
+                resource_version: version,
+            };
+        }
+    }
+
+    /// Notes that the watch of a kind failed. Objects that were listed before are still good to work with.
+    pub fn note_failure(&mut self, gvk: &GroupVersionKind, why: Failure) {
+        if let Some(Kind {
+            state: KindState::Watched { failure, .. },
+            ..
+        }) = self.kinds.get_mut(gvk)
+        {
+            *failure = Some(why);
         }
     }
 
@@ -231,5 +285,8 @@ fn has_plain_replicas(gvk: &GroupVersionKind) -> bool {
 }
 
 fn replicas_of(spec: &SlimSpec) -> Option<Replicas> {
-    spec.replicas.as_ref()?.as_i64().and_then(|count| Replicas::try_from(count).ok())
+    spec.replicas
+        .as_ref()?
+        .as_i64()
+        .and_then(|count| Replicas::try_from(count).ok())
 }

@@ -16,6 +16,33 @@ pub enum Change<K> {
     Apply(K),
     /// One object is gone.
     Delete(K),
+    /// The watch failed and is tried again; meanwhile nothing is heard.
+    Fail(Failure),
+}
+
+/// Why a watch failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Whether the controller lacks the right to list or watch.
+    pub is_forbidden: bool,
+    /// The API server's words.
+    pub message: String,
+}
+
+impl Failure {
+    fn of(error: &watcher::Error) -> Self {
+        let status = match error {
+            watcher::Error::InitialListFailed(kube::Error::Api(status))
+            | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+            | watcher::Error::WatchFailed(kube::Error::Api(status))
+            | watcher::Error::WatchError(status) => Some(status),
+            _ => None,
+        };
+        Self {
+            is_forbidden: status.is_some_and(|status| status.code == 403),
+            message: status.map_or_else(|| error.to_string(), |status| status.message.clone()),
+        }
+    }
 }
 
 /// Follows `api` until the future is dropped. Failures are logged and tried again with back-off; the table
@@ -34,7 +61,10 @@ where
             Ok(watcher::Event::InitDone) => on_change(Change::Replace(std::mem::take(&mut listing))),
             Ok(watcher::Event::Apply(object)) => on_change(Change::Apply(object)),
             Ok(watcher::Event::Delete(object)) => on_change(Change::Delete(object)),
-            Err(error) => tracing::warn!(what, %error, "the watch failed and will be tried again"),
+            Err(error) => {
+                tracing::warn!(what, %error, "the watch failed and will be tried again");
+                on_change(Change::Fail(Failure::of(&error)));
+            }
         }
     }
 }
