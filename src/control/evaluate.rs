@@ -33,6 +33,29 @@ pub struct Outcome {
     pub result: Result<Decided, Note>,
 }
 
+impl Outcome {
+    /// Whether the target is still being looked up, so that nothing can be said of it yet.
+    #[must_use]
+    pub fn is_looking_up(&self) -> bool {
+        matches!(&self.result, Err(note) if note.reason == Reason::Evaluating)
+    }
+
+    /// Whether the policy has a status already.
+    fn has_status(&self) -> bool {
+        self.record
+            .policy
+            .as_ref()
+            .is_ok_and(|policy| policy.status.is_some())
+    }
+
+    /// Whether there is anything to tell. That a target is being looked up is told to a new policy only: every
+    /// start of the controller begins with it.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        !(self.is_looking_up() && self.has_status())
+    }
+}
+
 /// A decision and what was done with it.
 #[derive(Clone, Debug)]
 pub struct Decided {
@@ -85,12 +108,17 @@ pub async fn evaluate(context: &Context, due: &Due, answers: &Answers, now: Time
         time: now,
         mode: Mode::Auto,
         target_uid: None,
-        result: Err(Note { reason: Reason::InvalidPolicy, message: String::new() }),
+        result: Err(Note {
+            reason: Reason::InvalidPolicy,
+            message: String::new(),
+        }),
     };
     match prepare(context, due, &mut outcome, now).await {
         Err(note) => {
             outcome.result = Err(note);
-            (outcome, false)
+            // What is being looked up is soon found, so it need not wait for a whole period.
+            let again = outcome.is_looking_up();
+            (outcome, again)
         }
         Ok((compiled, found)) => {
             let Some(mut decided) = decide_on(context, record, &compiled, &found, answers, now) else {
@@ -104,7 +132,9 @@ pub async fn evaluate(context: &Context, due: &Due, answers: &Answers, now: Time
             if decided.effect == Effect::Written
                 && let Some(state) = context.states().get_mut(&record.key, &record.uid)
             {
-                state.memory.record_change(decided.decision.current, decided.decision.desired, now);
+                state
+                    .memory
+                    .record_change(decided.decision.current, decided.decision.desired, now);
             }
             let again = matches!(decided.effect, Effect::Conflict(_));
             outcome.result = Ok(decided);
@@ -119,12 +149,19 @@ async fn prepare(
     outcome: &mut Outcome,
     now: Timestamp,
 ) -> Result<(Arc<CompiledPolicy>, Found), Note> {
-    let invalid = |message: String| Note { reason: Reason::InvalidPolicy, message };
+    let invalid = |message: String| Note {
+        reason: Reason::InvalidPolicy,
+        message,
+    };
     let policy = due.record.policy.as_ref().map_err(|error| {
-        invalid(format!("the stored object cannot be read ({error}): apply the policy again in the present schema"))
+        invalid(format!(
+            "the stored object cannot be read ({error}): apply the policy again in the present schema"
+        ))
     })?;
     let at = jiff::Timestamp::from_millisecond(now.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    outcome.mode = policy.mode_in_force(at).map_err(|error| invalid(error.to_string()))?;
+    outcome.mode = policy
+        .mode_in_force(at)
+        .map_err(|error| invalid(error.to_string()))?;
     let compiled = due.compiled.clone().map_err(invalid)?;
     let key = TargetKey::of(&due.record.key.namespace, &policy.spec.scale_target_ref);
     let found = find_target(context, key).await?;
@@ -138,8 +175,25 @@ async fn find_target(context: &Context, key: TargetKey) -> Result<Found, Note> {
     // The guard must not be held across the await below, so it ends with this statement.
     let kind_state = context.cluster.targets().kind(&key.gvk);
     let (resource, scope) = match kind_state {
-        KindState::Unknown | KindState::Watched { synced: false, .. } => {
+        KindState::Unknown
+        | KindState::Watched {
+            synced: false,
+            failure: None,
+            ..
+        } => {
             return note(Reason::Evaluating, format!("looking up {key}"));
+        }
+        KindState::Watched {
+            synced: false,
+            failure: Some(failure),
+            ..
+        } => {
+            let reason = if failure.is_forbidden {
+                Reason::TargetForbidden
+            } else {
+                Reason::TargetUnavailable
+            };
+            return note(reason, format!("cannot list {kind} objects: {}", failure.message));
         }
         KindState::Missing => {
             let message = format!(
@@ -149,13 +203,23 @@ async fn find_target(context: &Context, key: TargetKey) -> Result<Found, Note> {
             return note(Reason::TargetNotFound, message);
         }
         KindState::NotScalable => {
-            let message = format!("{kind} has no scale subresource: choose a target that has one, such as a Deployment");
+            let message = format!(
+                "{kind} has no scale subresource: choose a target that has one, such as a Deployment"
+            );
             return note(Reason::TargetNotScalable, message);
         }
         KindState::Unavailable(error) => {
-            return note(Reason::TargetUnavailable, format!("cannot look up {kind}: {error}"));
+            return note(
+                Reason::TargetUnavailable,
+                format!("cannot look up {kind}: {error}"),
+            );
         }
-        KindState::Watched { resource, scope, synced: true } => (resource, scope),
+        KindState::Watched {
+            resource,
+            scope,
+            synced: true,
+            ..
+        } => (resource, scope),
     };
     let record = context.cluster.targets().get(&key);
     let Some(record) = record else {
@@ -167,14 +231,26 @@ async fn find_target(context: &Context, key: TargetKey) -> Result<Found, Note> {
     let replicas = match record.replicas {
         Some(replicas) => replicas,
         None => {
-            let scale = ScaleClient::new(context.client.clone(), &resource, &scope, &key).read().await;
-            let scale = scale.map_err(|error| Note { reason: Reason::TargetUnavailable, message: error.to_string() })?;
+            let scale = ScaleClient::new(context.client.clone(), &resource, &scope, &key)
+                .read()
+                .await;
+            let scale = scale.map_err(|error| Note {
+                reason: Reason::TargetUnavailable,
+                message: error.to_string(),
+            })?;
             context.cluster.targets().note_scale(&key, &scale);
             scale_replicas(&scale)
         }
     };
     let pods = context.cluster.pods().of_owner(&record.uid);
-    Ok(Found { key, uid: record.uid, replicas, pods, resource, scope })
+    Ok(Found {
+        key,
+        uid: record.uid,
+        replicas,
+        pods,
+        resource,
+        scope,
+    })
 }
 
 /// `None` when the policy is gone or replaced.
@@ -212,7 +288,12 @@ fn decide_on(
         .last()
         .filter(|change| change.at == now && change.by == Writer::Other)
         .map(|change| (change.from, change.to));
-    Some(Decided { decision, notes, effect: Effect::None, changed_by_other })
+    Some(Decided {
+        decision,
+        notes,
+        effect: Effect::None,
+        changed_by_other,
+    })
 }
 
 async fn put_into_effect(
@@ -222,7 +303,11 @@ async fn put_into_effect(
     found: &Found,
     decision: &Decision,
 ) -> Effect {
-    let owner = context.cluster.policies().owner_of(&found.key).map(|owner| owner.key.clone());
+    let owner = context
+        .cluster
+        .policies()
+        .owner_of(&found.key)
+        .map(|owner| owner.key.clone());
     match owner {
         Some(owner) if owner == record.key => {}
         Some(owner) => return Effect::NotOwner(owner.to_string()),
@@ -244,7 +329,9 @@ async fn put_into_effect(
     if !unchanged {
         return Effect::Conflict("the policy was changed while its decision was made".into());
     }
-    let Ok(_permit) = context.writers.acquire().await else { return Effect::Withheld };
+    let Ok(_permit) = context.writers.acquire().await else {
+        return Effect::Withheld;
+    };
     let client = ScaleClient::new(context.client.clone(), &found.resource, &found.scope, &found.key);
     let written = client.write(&found.uid, decision.current, decision.desired).await;
     context.metrics.scale_write(&written);
@@ -255,7 +342,10 @@ async fn put_into_effect(
         }
         Err(error @ ApplyError::Conflict { .. }) => {
             // The next decision starts from what is there, even while the watch still shows what was there before.
-            if let ApplyError::Conflict { seen: Some(scale), .. } = &error {
+            if let ApplyError::Conflict {
+                seen: Some(scale), ..
+            } = &error
+            {
                 context.cluster.targets().note_scale(&found.key, scale);
             }
             Effect::Conflict(error.to_string())

@@ -40,6 +40,21 @@ pub struct Due {
     pub compiled: Result<Arc<CompiledPolicy>, String>,
 }
 
+/// What the stored status still knows, so that cooldowns and limits per period outlive a restart. What was wanted is
+/// not stored: the first evaluation begins the window of shrinking anew.
+fn memory_of(record: &PolicyRecord) -> Memory {
+    let mut memory = Memory::default();
+    let status = record
+        .policy
+        .as_ref()
+        .ok()
+        .and_then(|policy| policy.status.as_ref());
+    for change in status.iter().flat_map(|status| status.last_changes.iter().rev()) {
+        memory.record_change(change.from, change.to, Timestamp(change.time.0.as_millisecond()));
+    }
+    memory
+}
+
 impl PolicyStates {
     /// Brings the states in line with the stored policies: new ones are due at once, gone ones are
     /// forgotten. Returns the keys of those that are gone.
@@ -52,7 +67,10 @@ impl PolicyStates {
         let mut living = HashSet::new();
         for record in records {
             living.insert(record.key.clone());
-            let known = self.0.get_mut(&record.key).filter(|state| state.uid == record.uid);
+            let known = self
+                .0
+                .get_mut(&record.key)
+                .filter(|state| state.uid == record.uid);
             match known {
                 Some(state) if state.generation == record.generation && record.generation.is_some() => {}
                 Some(state) => {
@@ -72,7 +90,7 @@ impl PolicyStates {
                         generation: record.generation,
                         target: record.target(),
                         compiled: compiled_before(record, config),
-                        memory: Memory::default(),
+                        memory: memory_of(record),
                         in_flight: false,
                         due_now: true,
                         last_evaluated: None,
@@ -81,7 +99,12 @@ impl PolicyStates {
                 }
             }
         }
-        let gone: Vec<ObjectKey> = self.0.keys().filter(|key| !living.contains(*key)).cloned().collect();
+        let gone: Vec<ObjectKey> = self
+            .0
+            .keys()
+            .filter(|key| !living.contains(*key))
+            .cloned()
+            .collect();
         for key in &gone {
             self.0.remove(key);
         }
@@ -91,12 +114,21 @@ impl PolicyStates {
     /// Whether the policy is to be evaluated at `now`; if so it is marked as in flight.
     ///
     /// Periods are aligned to the clock, so that policies with the same period share their queries.
-    pub fn take_due(&mut self, record: &Arc<PolicyRecord>, default_period: u32, now: Timestamp) -> Option<Due> {
+    pub fn take_due(
+        &mut self,
+        record: &Arc<PolicyRecord>,
+        default_period: u32,
+        now: Timestamp,
+    ) -> Option<Due> {
         let state = self.0.get_mut(&record.key)?;
         if state.in_flight {
             return None;
         }
-        let period = state.compiled.as_ref().map_or(default_period, |compiled| compiled.period_seconds).max(1);
+        let period = state
+            .compiled
+            .as_ref()
+            .map_or(default_period, |compiled| compiled.period_seconds)
+            .max(1);
         let period_ms = i64::from(period) * 1000;
         let slot = |time: Timestamp| time.0.div_euclid(period_ms);
         // A slot that differs in either direction is a new one: the clock may have been set back.
@@ -107,7 +139,10 @@ impl PolicyStates {
         state.due_now = false;
         state.in_flight = true;
         state.last_evaluated = Some(now);
-        Some(Due { record: Arc::clone(record), compiled: state.compiled.clone() })
+        Some(Due {
+            record: Arc::clone(record),
+            compiled: state.compiled.clone(),
+        })
     }
 
     /// Ends an evaluation.

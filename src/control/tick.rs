@@ -60,8 +60,17 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
                 .iter()
                 .flat_map(|compiled| &compiled.metrics)
                 .filter_map(|metric| {
-                    let server = due.compiled.as_ref().map(|compiled| compiled.server.clone()).ok()?;
-                    answers.get(&QueryKey { server, template: metric.template.clone() }).cloned()
+                    let server = due
+                        .compiled
+                        .as_ref()
+                        .map(|compiled| compiled.server.clone())
+                        .ok()?;
+                    answers
+                        .get(&QueryKey {
+                            server,
+                            template: metric.template.clone(),
+                        })
+                        .cloned()
                 })
                 .collect();
             async move {
@@ -70,7 +79,12 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
                 let PolicyRecord { key, uid, .. } = &*due.record;
                 context.states().finish(key, uid, again);
                 // What is gone is not spoken of any more: its series and its status would come back to stay.
-                if context.cluster.policies().get(key).is_some_and(|stored| stored.uid == *uid) {
+                let lives = context
+                    .cluster
+                    .policies()
+                    .get(key)
+                    .is_some_and(|stored| stored.uid == *uid);
+                if lives && outcome.is_news() {
                     context.metrics.evaluated(&outcome);
                     context.reporter.report(&outcome);
                 }
@@ -116,18 +130,26 @@ fn ask(context: &Arc<Context>, due: &[Due]) -> HashMap<QueryKey, SharedAnswer> {
         .map(|(key, namespaces)| {
             let context = Arc::clone(context);
             let asked = key.clone();
-            let answer = async move { Arc::new(fetch(&context, &asked, &namespaces).await) }.boxed().shared();
+            let answer = async move { Arc::new(fetch(&context, &asked, &namespaces).await) }
+                .boxed()
+                .shared();
             (key, answer)
         })
         .collect()
 }
 
 async fn fetch(context: &Context, key: &QueryKey, namespaces: &Namespaces) -> Result<Answer, FetchError> {
-    let server =
-        context.servers.get(&key.server).ok_or_else(|| FetchError::UnknownServer(key.server.clone()))?;
+    let server = context
+        .servers
+        .get(&key.server)
+        .ok_or_else(|| FetchError::UnknownServer(key.server.clone()))?;
     let source = match &key.template {
         Template::RequestRate { source, .. } => Some(
-            context.config.sources.get(source).ok_or_else(|| FetchError::UnknownSource(source.clone()))?,
+            context
+                .config
+                .sources
+                .get(source)
+                .ok_or_else(|| FetchError::UnknownSource(source.clone()))?,
         ),
         _ => None,
     };
