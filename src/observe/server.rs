@@ -9,7 +9,8 @@ use crate::config::{ServerConfig, SourceConfig};
 
 /// So much of an error page is kept.
 const ERROR_TEXT_BYTES: usize = 200;
-/// Queries in flight to one server at a time.
+/// Queries of each sort in flight to one server at a time: those of the built-in metrics, which all policies share,
+/// do not wait behind those that users wrote.
 const CONCURRENT_QUERIES: usize = 8;
 
 /// Why a server's client cannot be made.
@@ -40,6 +41,7 @@ pub struct Server {
     config: ServerConfig,
     client: Client,
     permits: tokio::sync::Semaphore,
+    custom_permits: tokio::sync::Semaphore,
 }
 
 impl Server {
@@ -62,7 +64,8 @@ impl Server {
             .map_err(|source| ServerError::Http { name: config.name.clone(), source })?;
         let client = Client::from(http, &config.url)
             .map_err(|source| ServerError::Url { name: config.name.clone(), source })?;
-        Ok(Self { config, client, permits: tokio::sync::Semaphore::new(CONCURRENT_QUERIES) })
+        let permits = || tokio::sync::Semaphore::new(CONCURRENT_QUERIES);
+        Ok(Self { config, client, permits: permits(), custom_permits: permits() })
     }
 
     /// The server's configuration.
@@ -83,7 +86,7 @@ impl Server {
     ) -> Result<Answer, FetchError> {
         // The time-out covers the wait for a permit too, so a slow server never makes a queue.
         let limit = Duration::from_secs(self.config.timeout_seconds.into());
-        let body = tokio::time::timeout(limit, self.body(text))
+        let body = tokio::time::timeout(limit, self.body(template, text))
             .await
             .map_err(|_| FetchError::TimedOut(self.config.timeout_seconds))??;
         match (template, source) {
@@ -93,8 +96,12 @@ impl Server {
         }
     }
 
-    async fn body(&self, text: &str) -> Result<Vec<u8>, FetchError> {
-        let _permit = self.permits.acquire().await.map_err(|error| FetchError::Unreachable(error.to_string()))?;
+    async fn body(&self, template: &Template, text: &str) -> Result<Vec<u8>, FetchError> {
+        let permits = match template {
+            Template::Custom { .. } => &self.custom_permits,
+            _ => &self.permits,
+        };
+        let _permit = permits.acquire().await.map_err(|error| FetchError::Unreachable(error.to_string()))?;
         let timeout_ms = i64::from(self.config.timeout_seconds) * 1000;
         let response = self
             .client
