@@ -116,7 +116,11 @@ impl Config {
             scrape_interval_seconds,
             max_response_bytes: default_max_response(),
         };
-        let config = Self { servers: vec![server], sources: BTreeMap::new(), period_seconds: default_period() };
+        let config = Self {
+            servers: vec![server],
+            sources: BTreeMap::new(),
+            period_seconds: default_period(),
+        };
         config.checked()
     }
 
@@ -125,10 +129,14 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, is malformed, or holds a value that makes no sense.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let config: Self = serde_yaml::from_str(&text)
-            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let config: Self = serde_yaml::from_str(&text).map_err(|source| ConfigError::Parse {
+            path: path.to_owned(),
+            source,
+        })?;
         config.checked()
     }
 
@@ -148,34 +156,50 @@ impl Config {
             if name.is_empty() {
                 return invalid(format!("servers[{index}] has no name"));
             }
-            if self.servers.iter().take(index).any(|earlier| earlier.name == *name) {
+            if self
+                .servers
+                .iter()
+                .take(index)
+                .any(|earlier| earlier.name == *name)
+            {
                 return invalid(format!("two servers are named {name}: give each its own name"));
             }
             if let Err(reason) = http_url(&server.url) {
                 return invalid(format!("server {name}: {reason}"));
             }
             if server.timeout_seconds == 0 || server.scrape_interval_seconds == 0 {
-                return invalid(format!("server {name}: timeoutSeconds and scrapeIntervalSeconds must be at least 1"));
+                return invalid(format!(
+                    "server {name}: timeoutSeconds and scrapeIntervalSeconds must be at least 1"
+                ));
             }
         }
         if !PERIODS.contains(&self.period_seconds) {
-            return invalid(format!("periodSeconds is {}: use one of 1 2 5 10 15 30 60", self.period_seconds));
+            return invalid(format!(
+                "periodSeconds is {}: use one of 1 2 5 10 15 30 60",
+                self.period_seconds
+            ));
         }
         for (name, source) in &self.sources {
             // These are spliced into PromQL, so nothing but identifiers may pass.
-            for (field, text) in
-                [("counter", &source.counter), ("namespaceLabel", &source.namespace_label), ("podLabel", &source.pod_label)]
-            {
+            for (field, text) in [
+                ("counter", &source.counter),
+                ("namespaceLabel", &source.namespace_label),
+                ("podLabel", &source.pod_label),
+            ] {
                 if !is_identifier(text) {
-                    return invalid(format!("source {name}: {field} {text:?} is not a Prometheus name"));
+                    return invalid(format!(
+                        "source {name}: {field} {text:?} is not a Prometheus name"
+                    ));
                 }
             }
         }
-        self.sources.entry(DEFAULT_SOURCE.into()).or_insert_with(|| SourceConfig {
-            counter: "http_requests_total".into(),
-            namespace_label: default_namespace_label(),
-            pod_label: default_pod_label(),
-        });
+        self.sources
+            .entry(DEFAULT_SOURCE.into())
+            .or_insert_with(|| SourceConfig {
+                counter: "http_requests_total".into(),
+                namespace_label: default_namespace_label(),
+                pod_label: default_pod_label(),
+            });
         Ok(self)
     }
 }
@@ -183,7 +207,9 @@ impl Config {
 /// Whether `text` is a Prometheus metric or label name in the classic character set.
 fn is_identifier(text: &str) -> bool {
     let mut chars = text.chars();
-    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_' || c == ':')
+    chars
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_' || c == ':')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':')
 }
 
@@ -201,7 +227,10 @@ mod tests {
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
         serde_yaml::from_str::<Config>(text)
-            .map_err(|source| ConfigError::Parse { path: "test.yaml".into(), source })?
+            .map_err(|source| ConfigError::Parse {
+                path: "test.yaml".into(),
+                source,
+            })?
             .checked()
     }
 
@@ -220,11 +249,26 @@ mod tests {
             ("servers: []", "servers is empty"),
             ("servers: [{name: a, url: 'ftp://x'}]", "use http or https"),
             ("servers: [{name: a, url: nonsense}]", "is not a URL"),
-            ("servers: [{name: a, url: 'http://x'}, {name: a, url: 'http://y'}]", "two servers are named a"),
-            ("servers: [{name: a, url: 'http://x', timeoutSeconds: 0}]", "at least 1"),
-            ("servers: [{name: a, url: 'http://x'}]\nperiodSeconds: 7", "use one of 1 2 5"),
-            ("servers: [{name: a, url: 'http://x'}]\nsources: {s: {counter: 'x{}'}}", "is not a Prometheus name"),
-            ("servers: [{name: a, url: 'http://x', password: b}]", "unknown field"),
+            (
+                "servers: [{name: a, url: 'http://x'}, {name: a, url: 'http://y'}]",
+                "two servers are named a",
+            ),
+            (
+                "servers: [{name: a, url: 'http://x', timeoutSeconds: 0}]",
+                "at least 1",
+            ),
+            (
+                "servers: [{name: a, url: 'http://x'}]\nperiodSeconds: 7",
+                "use one of 1 2 5",
+            ),
+            (
+                "servers: [{name: a, url: 'http://x'}]\nsources: {s: {counter: 'x{}'}}",
+                "is not a Prometheus name",
+            ),
+            (
+                "servers: [{name: a, url: 'http://x', password: b}]",
+                "unknown field",
+            ),
         ];
         for (text, expected) in table {
             let message = parse(text).unwrap_err().to_string();

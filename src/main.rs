@@ -7,7 +7,10 @@ use concertina::cli::{Arguments, Command, crd, run};
 
 fn main() -> ExitCode {
     // One crypto provider for the API server's and Prometheus' clients; two would make the first connection panic.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         eprintln!("error: a crypto provider is installed already");
         return ExitCode::FAILURE;
     }

@@ -79,9 +79,10 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
     start_logging(arguments.log_json);
     let config = match (&arguments.config, &arguments.prometheus_url) {
         (Some(path), _) => Config::read(path)?,
-        (None, url) => {
-            Config::with_server(url.as_deref().unwrap_or_default(), arguments.scrape_interval_seconds)?
-        }
+        (None, url) => Config::with_server(
+            url.as_deref().unwrap_or_default(),
+            arguments.scrape_interval_seconds,
+        )?,
     };
     let kube_config = kube_config(arguments.context).await?;
     let watch_client = client(kube_config.clone(), None)?;
@@ -89,8 +90,8 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
 
     let cluster = Arc::new(Cluster::default());
     let context = Arc::new(Context::new(config, call_client.clone(), Arc::clone(&cluster))?);
-    let mut terminate =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(RunError::Signal)?;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(RunError::Signal)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %arguments.listen, "concertina starts");
 
     let address = arguments.listen;
@@ -113,7 +114,9 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
 fn start_logging(json: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     if json {
         builder.json().init();
     } else {
@@ -124,10 +127,17 @@ fn start_logging(json: bool) {
 async fn kube_config(context: Option<String>) -> Result<kube::Config, RunError> {
     let no_cluster = |error: Box<dyn std::error::Error + Send + Sync>| RunError::Kubeconfig(error);
     if context.is_some() {
-        let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-        return kube::Config::from_kubeconfig(&options).await.map_err(|error| no_cluster(error.into()));
+        let options = KubeConfigOptions {
+            context,
+            ..KubeConfigOptions::default()
+        };
+        return kube::Config::from_kubeconfig(&options)
+            .await
+            .map_err(|error| no_cluster(error.into()));
     }
-    kube::Config::infer().await.map_err(|error| no_cluster(error.into()))
+    kube::Config::infer()
+        .await
+        .map_err(|error| no_cluster(error.into()))
 }
 
 /// kube's own defaults would retry writes many times and wait for ever on a silent connection; a control loop decides

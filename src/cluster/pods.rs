@@ -103,7 +103,11 @@ impl PodTable {
         self.pods.clear();
         self.by_owner.clear();
         for pod in pods {
-            let known = pod.metadata.uid.as_ref().is_some_and(|uid| was_ready.contains(uid));
+            let known = pod
+                .metadata
+                .uid
+                .as_ref()
+                .is_some_and(|uid| was_ready.contains(uid));
             self.insert(&pod, known);
         }
         self.pods_synced = true;
@@ -140,7 +144,10 @@ impl PodTable {
         self.delete_replica_set(metadata);
         if let Some(owner) = controller_of(metadata) {
             self.replica_set_owner.insert(uid.clone(), owner.uid.clone());
-            self.replica_sets_of.entry(owner.uid.clone()).or_default().insert(uid.clone());
+            self.replica_sets_of
+                .entry(owner.uid.clone())
+                .or_default()
+                .insert(uid.clone());
         }
     }
 
@@ -160,7 +167,12 @@ impl PodTable {
     /// The living pods that `owner_uid` controls, directly or through its ReplicaSets, ordered by name.
     #[must_use]
     pub fn of_owner(&self, owner_uid: &str) -> Vec<PodRecord> {
-        let sets = self.replica_sets_of.get(owner_uid).into_iter().flatten().map(String::as_str);
+        let sets = self
+            .replica_sets_of
+            .get(owner_uid)
+            .into_iter()
+            .flatten()
+            .map(String::as_str);
         let mut pods: Vec<PodRecord> = std::iter::once(owner_uid)
             .chain(sets)
             .filter_map(|uid| self.by_owner.get(uid))
@@ -173,15 +185,30 @@ impl PodTable {
     }
 
     fn insert(&mut self, pod: &Pod, was_ready: bool) {
-        let Some(owner) = controller_of(&pod.metadata) else { return };
-        let Some(record) = record_of(pod, was_ready) else { return };
+        let Some(owner) = controller_of(&pod.metadata) else {
+            return;
+        };
+        let Some(record) = record_of(pod, was_ready) else {
+            return;
+        };
         let key = ObjectKey::of(&pod.metadata);
-        self.by_owner.entry(owner.uid.clone()).or_default().insert(key.clone());
-        self.pods.insert(key, Entry { owner: owner.uid.clone(), record });
+        self.by_owner
+            .entry(owner.uid.clone())
+            .or_default()
+            .insert(key.clone());
+        self.pods.insert(
+            key,
+            Entry {
+                owner: owner.uid.clone(),
+                record,
+            },
+        );
     }
 
     fn remove(&mut self, key: &ObjectKey) {
-        let Some(entry) = self.pods.remove(key) else { return };
+        let Some(entry) = self.pods.remove(key) else {
+            return;
+        };
         if let Some(keys) = self.by_owner.get_mut(&entry.owner) {
             keys.remove(key);
             if keys.is_empty() {
@@ -192,7 +219,11 @@ impl PodTable {
 }
 
 fn controller_of(metadata: &ObjectMeta) -> Option<&OwnerReference> {
-    metadata.owner_references.as_ref()?.iter().find(|owner| owner.controller == Some(true))
+    metadata
+        .owner_references
+        .as_ref()?
+        .iter()
+        .find(|owner| owner.controller == Some(true))
 }
 
 /// `None` for a pod that is not living: ended, or being deleted.
@@ -211,9 +242,17 @@ fn record_of(pod: &Pod, was_ready: bool) -> Option<PodRecord> {
 }
 
 fn state_of(pod: &Pod, was_ready: bool) -> PodState {
-    let Some(status) = &pod.status else { return PodState::Starting };
-    let ready = status.conditions.iter().flatten().find(|condition| condition.type_ == "Ready");
-    let Some(ready) = ready else { return PodState::Starting };
+    let Some(status) = &pod.status else {
+        return PodState::Starting;
+    };
+    let ready = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|condition| condition.type_ == "Ready");
+    let Some(ready) = ready else {
+        return PodState::Starting;
+    };
     if ready.status == "True" {
         return PodState::Ready;
     }
@@ -222,7 +261,11 @@ fn state_of(pod: &Pod, was_ready: bool) -> PodState {
         let changed: Timestamp = ready.last_transition_time.as_ref()?.0;
         Some(changed.as_second() - started.as_second() > INITIAL_READINESS_SECONDS)
     };
-    if was_ready || turned_unready_late().unwrap_or(false) { PodState::Unready } else { PodState::Starting }
+    if was_ready || turned_unready_late().unwrap_or(false) {
+        PodState::Unready
+    } else {
+        PodState::Starting
+    }
 }
 
 fn containers_of(pod: &Pod) -> Vec<ContainerResources> {
@@ -237,7 +280,12 @@ fn containers_of(pod: &Pod) -> Vec<ContainerResources> {
 
 fn resources_of(container: &Container) -> ContainerResources {
     let amount = |list: Option<&BTreeMap<String, RawQuantity>>, name: &str| {
-        list?.get(name)?.0.parse::<Quantity>().ok().map(|quantity| quantity.as_f64())
+        list?
+            .get(name)?
+            .0
+            .parse::<Quantity>()
+            .ok()
+            .map(|quantity| quantity.as_f64())
     };
     let resources = container.resources.as_ref();
     let requests = resources.and_then(|resources| resources.requests.as_ref());

@@ -42,7 +42,10 @@ impl PolicyRecord {
     /// The target that the policy names.
     #[must_use]
     pub fn target(&self) -> Option<TargetKey> {
-        self.policy.as_ref().ok().map(|policy| TargetKey::of(&self.key.namespace, &policy.spec.scale_target_ref))
+        self.policy
+            .as_ref()
+            .ok()
+            .map(|policy| TargetKey::of(&self.key.namespace, &policy.spec.scale_target_ref))
     }
 }
 
@@ -80,7 +83,10 @@ impl PolicyTable {
 
     /// Forgets a policy.
     pub fn delete(&mut self, policy: &DeserializeGuard<ScalingPolicy>) {
-        let metadata = policy.0.as_ref().map_or_else(|invalid| &invalid.metadata, |policy| &policy.metadata);
+        let metadata = policy
+            .0
+            .as_ref()
+            .map_or_else(|invalid| &invalid.metadata, |policy| &policy.metadata);
         self.remove(&ObjectKey::of(metadata));
     }
 
@@ -113,7 +119,9 @@ impl PolicyTable {
     }
 
     fn remove(&mut self, key: &ObjectKey) {
-        let Some(record) = self.policies.remove(key) else { return };
+        let Some(record) = self.policies.remove(key) else {
+            return;
+        };
         if let Some(target) = record.target()
             && let Some(claims) = self.claims.get_mut(&target)
         {

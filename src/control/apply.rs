@@ -60,7 +60,10 @@ impl ScaleClient {
     /// The endpoint of `key`, whose kind is served as `resource`.
     #[must_use]
     pub fn new(client: Client, resource: &ApiResource, scope: &Scope, key: &TargetKey) -> Self {
-        Self { api: Api::dynamic(client, resource, scope).constrain(&key.namespace), key: key.clone() }
+        Self {
+            api: Api::dynamic(client, resource, scope).constrain(&key.namespace),
+            key: key.clone(),
+        }
     }
 
     /// Reads the scale.
@@ -77,13 +80,19 @@ impl ScaleClient {
     /// [`ApplyError::Conflict`] when it is not; nothing was written then.
     pub async fn write(&self, uid: &str, from: Replicas, to: Replicas) -> Result<Scale, ApplyError> {
         let operations = operations(uid, from, to);
-        let patch: json_patch::Patch = serde_json::from_value(operations).map_err(|error| ApplyError::Refused {
-            target: self.key.to_string(),
-            source: Box::new(kube::Error::SerdeError(error)),
-        })?;
-        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let patch: json_patch::Patch =
+            serde_json::from_value(operations).map_err(|error| ApplyError::Refused {
+                target: self.key.to_string(),
+                source: Box::new(kube::Error::SerdeError(error)),
+            })?;
+        let parameters = PatchParams {
+            field_manager: Some(FIELD_MANAGER.into()),
+            ..PatchParams::default()
+        };
         let patch = Patch::Json::<()>(patch);
-        let result = self.call(self.api.patch_scale(&self.key.name, &parameters, &patch)).await;
+        let result = self
+            .call(self.api.patch_scale(&self.key.name, &parameters, &patch))
+            .await;
         let doubt = match &result {
             Err(ApplyError::Refused { source, .. }) => Doubt::about(source),
             Err(ApplyError::TimedOut(_)) => Doubt::WhetherWritten,
@@ -92,7 +101,9 @@ impl ScaleClient {
         if doubt == Doubt::None {
             return result;
         }
-        let Ok(seen) = self.read().await else { return result };
+        let Ok(seen) = self.read().await else {
+            return result;
+        };
         let count = scale_replicas(&seen);
         let is_same = seen.uid().as_deref() == Some(uid);
         match doubt {
@@ -107,7 +118,11 @@ impl ScaleClient {
     }
 
     fn conflict(&self, detail: &str, seen: Scale) -> ApplyError {
-        ApplyError::Conflict { target: self.key.to_string(), detail: detail.into(), seen: Some(Box::new(seen)) }
+        ApplyError::Conflict {
+            target: self.key.to_string(),
+            detail: detail.into(),
+            seen: Some(Box::new(seen)),
+        }
     }
 
     async fn call(&self, request: impl Future<Output = kube::Result<Scale>>) -> Result<Scale, ApplyError> {
@@ -116,11 +131,16 @@ impl ScaleClient {
             Err(_) => Err(ApplyError::TimedOut(target())),
             Ok(Ok(scale)) => Ok(scale),
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(ApplyError::Gone(target())),
-            Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
-                Err(ApplyError::Conflict { target: target(), detail: status.message.clone(), seen: None })
-            }
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => Err(ApplyError::Conflict {
+                target: target(),
+                detail: status.message.clone(),
+                seen: None,
+            }),
             Ok(Err(kube::Error::Api(status))) if status.code == 429 => Err(ApplyError::Busy(target())),
-            Ok(Err(error)) => Err(ApplyError::Refused { target: target(), source: Box::new(error) }),
+            Ok(Err(error)) => Err(ApplyError::Refused {
+                target: target(),
+                source: Box::new(error),
+            }),
         }
     }
 }
@@ -148,7 +168,11 @@ impl Doubt {
 /// The uid guards against an object of the same name, the count against anyone else's change;
 /// nothing else in the object matters. At zero the count is absent.
 fn operations(uid: &str, from: Replicas, to: Replicas) -> serde_json::Value {
-    let count = if from == 0 { serde_json::Value::Null } else { from.into() };
+    let count = if from == 0 {
+        serde_json::Value::Null
+    } else {
+        from.into()
+    };
     let write = if from == 0 { "add" } else { "replace" };
     json!([
         {"op": "test", "path": "/metadata/uid", "value": uid},

@@ -64,12 +64,30 @@ impl CompiledPolicy {
     pub fn of(policy: &ScalingPolicy, config: &Config) -> Result<Self, String> {
         let spec = &policy.spec;
         let decision = spec.decision_policy().map_err(|error| error.to_string())?;
-        let server = spec.prometheus_ref.as_ref().map_or(DEFAULT_PROMETHEUS, |server| &server.name).to_owned();
-        let scrape_interval = config.server(&server).map_or(15, |server| server.scrape_interval_seconds);
-        let metrics = spec.metrics.iter().map(|metric| compile_metric(metric, scrape_interval)).collect::<Result<_, _>>()?;
-        let period_seconds =
-            spec.period_seconds.and_then(|period| u32::try_from(period).ok()).unwrap_or(config.period_seconds).max(1);
-        Ok(Self { decision, server, period_seconds, metrics })
+        let server = spec
+            .prometheus_ref
+            .as_ref()
+            .map_or(DEFAULT_PROMETHEUS, |server| &server.name)
+            .to_owned();
+        let scrape_interval = config
+            .server(&server)
+            .map_or(15, |server| server.scrape_interval_seconds);
+        let metrics = spec
+            .metrics
+            .iter()
+            .map(|metric| compile_metric(metric, scrape_interval))
+            .collect::<Result<_, _>>()?;
+        let period_seconds = spec
+            .period_seconds
+            .and_then(|period| u32::try_from(period).ok())
+            .unwrap_or(config.period_seconds)
+            .max(1);
+        Ok(Self {
+            decision,
+            server,
+            period_seconds,
+            metrics,
+        })
     }
 }
 
@@ -79,17 +97,45 @@ fn compile_metric(metric: &MetricSpec, scrape_interval: u32) -> Result<CompiledM
         .and_then(|window| u32::try_from(window).ok())
         .unwrap_or(scrape_interval.saturating_mul(SCRAPES_PER_WINDOW));
     let (template, measure) = if let Some(cpu) = &metric.cpu {
-        (Template::Cpu { window_seconds }, Measure::Cpu { container: cpu.container.clone() })
+        (
+            Template::Cpu { window_seconds },
+            Measure::Cpu {
+                container: cpu.container.clone(),
+            },
+        )
     } else if let Some(memory) = &metric.memory {
-        (Template::Memory, Measure::Memory { container: memory.container.clone() })
+        (
+            Template::Memory,
+            Measure::Memory {
+                container: memory.container.clone(),
+            },
+        )
     } else if let Some(rate) = &metric.request_rate {
         let source = rate.source.clone().unwrap_or_else(|| DEFAULT_SOURCE.to_owned());
-        (Template::RequestRate { source, window_seconds }, Measure::RequestRate)
+        (
+            Template::RequestRate {
+                source,
+                window_seconds,
+            },
+            Measure::RequestRate,
+        )
     } else if let Some(prometheus) = &metric.prometheus {
         let matching = prometheus.match_labels.clone().unwrap_or_default();
-        (Template::Custom { query: prometheus.query.clone() }, Measure::Total { matching })
+        (
+            Template::Custom {
+                query: prometheus.query.clone(),
+            },
+            Measure::Total { matching },
+        )
     } else {
-        return Err(format!("metric {} measures nothing: give it one of cpu, memory, requestRate or prometheus", metric.name));
+        return Err(format!(
+            "metric {} measures nothing: give it one of cpu, memory, requestRate or prometheus",
+            metric.name
+        ));
     };
-    Ok(CompiledMetric { name: metric.name.clone(), template, measure })
+    Ok(CompiledMetric {
+        name: metric.name.clone(),
+        template,
+        measure,
+    })
 }

@@ -29,14 +29,25 @@ pub fn reading(
     match (&metric.measure, &answer.table) {
         (Measure::Total { matching }, Table::Series(series)) => {
             let mut fitting = series.iter().filter(|(labels, _)| {
-                matching.iter().all(|(name, value)| labels.get(name) == Some(value))
+                matching
+                    .iter()
+                    .all(|(name, value)| labels.get(name) == Some(value))
             });
             match (fitting.next(), fitting.count()) {
                 (None, _) => missing(Missing::NoSamples, no_series(series.len(), matching.is_empty())),
-                (Some((_, value)), 0) => (Reading::Total { value: *value, time: None }, None),
+                (Some((_, value)), 0) => (
+                    Reading::Total {
+                        value: *value,
+                        time: None,
+                    },
+                    None,
+                ),
                 (Some(_), more) => missing(
                     Missing::Ambiguous,
-                    format!("the query answers {} series: aggregate them with sum() or pick one with match", more + 1),
+                    format!(
+                        "the query answers {} series: aggregate them with sum() or pick one with match",
+                        more + 1
+                    ),
                 ),
             }
         }
@@ -46,8 +57,9 @@ pub fn reading(
             let readings = pods
                 .iter()
                 .map(|pod| {
-                    let containers =
-                        entries.and_then(|pods| pods.get(pod.name.as_str())).map_or(&[][..], Vec::as_slice);
+                    let containers = entries
+                        .and_then(|pods| pods.get(pod.name.as_str()))
+                        .map_or(&[][..], Vec::as_slice);
                     if containers.iter().any(|(_, entry)| entry.duplicate) {
                         duplicate.get_or_insert(pod.name.as_str());
                     }
@@ -76,7 +88,13 @@ fn no_series(received: usize, no_match: bool) -> String {
 }
 
 fn missing(missing: Missing, message: String) -> (Reading, Option<Note>) {
-    (Reading::Missing(missing), Some(Note { reason: missing.reason(), message }))
+    (
+        Reading::Missing(missing),
+        Some(Note {
+            reason: missing.reason(),
+            message,
+        }),
+    )
 }
 
 fn missing_answer(error: &FetchError) -> (Reading, Option<Note>) {
@@ -93,17 +111,27 @@ fn missing_answer(error: &FetchError) -> (Reading, Option<Note>) {
 }
 
 fn pod_reading(measure: &Measure, pod: &PodRecord, entries: &[(Box<str>, Entry)]) -> PodReading {
-    let entry_of = |name: &str| entries.iter().find(|(container, _)| container.as_ref() == name).map(|(_, entry)| entry);
+    let entry_of = |name: &str| {
+        entries
+            .iter()
+            .find(|(container, _)| container.as_ref() == name)
+            .map(|(_, entry)| entry)
+    };
     match measure {
         Measure::Cpu { container } => sum_containers(pod, container.as_deref(), entry_of, |resources| {
             (resources.cpu_request, resources.cpu_limit)
         }),
-        Measure::Memory { container } => {
-            sum_containers(pod, container.as_deref(), entry_of, |resources| (resources.memory_request, None))
-        }
+        Measure::Memory { container } => sum_containers(pod, container.as_deref(), entry_of, |resources| {
+            (resources.memory_request, None)
+        }),
         Measure::RequestRate | Measure::Total { .. } => {
             let entry = entry_of("").copied().unwrap_or_default();
-            PodReading { value: entry.value, time: entry.time_ms.map(Timestamp), request: None, limit: None }
+            PodReading {
+                value: entry.value,
+                time: entry.time_ms.map(Timestamp),
+                request: None,
+                limit: None,
+            }
         }
     }
 }
@@ -116,11 +144,25 @@ fn sum_containers<'e>(
     entry_of: impl Fn(&str) -> Option<&'e Entry>,
     resources_of: impl Fn(&ContainerResources) -> (Option<f64>, Option<f64>),
 ) -> PodReading {
-    let mut counted = pod.containers.iter().filter(|container| only.is_none_or(|only| container.name == only)).peekable();
+    let mut counted = pod
+        .containers
+        .iter()
+        .filter(|container| only.is_none_or(|only| container.name == only))
+        .peekable();
     if counted.peek().is_none() {
-        return PodReading { value: None, time: None, request: None, limit: None };
+        return PodReading {
+            value: None,
+            time: None,
+            request: None,
+            limit: None,
+        };
     }
-    let start = PodReading { value: Some(0.0), time: None, request: Some(0.0), limit: Some(0.0) };
+    let start = PodReading {
+        value: Some(0.0),
+        time: None,
+        request: Some(0.0),
+        limit: Some(0.0),
+    };
     counted.fold(start, |sum, container| {
         let entry = entry_of(&container.name).copied().unwrap_or_default();
         let (request, limit) = resources_of(container);

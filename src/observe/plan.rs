@@ -24,7 +24,10 @@ impl Plan {
     /// Adds what `policy` in `namespace` needs.
     pub fn add(&mut self, namespace: &str, policy: &CompiledPolicy) {
         for metric in &policy.metrics {
-            let key = QueryKey { server: policy.server.clone(), template: metric.template.clone() };
+            let key = QueryKey {
+                server: policy.server.clone(),
+                template: metric.template.clone(),
+            };
             self.queries.entry(key).or_default().insert(namespace);
         }
     }

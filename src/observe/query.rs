@@ -73,7 +73,9 @@ impl Template {
             Self::Cpu { window_seconds } => {
                 let series = container_series("container_cpu_usage_seconds_total", namespaces);
                 // `and` drops the series of a container that was restarted: its rate would linger for a window.
-                let value = format!("max by (namespace,pod,container) (rate({series}[{window_seconds}s]) and {series})");
+                let value = format!(
+                    "max by (namespace,pod,container) (rate({series}[{window_seconds}s]) and {series})"
+                );
                 families(&value, &series, "namespace,pod,container", None)
             }
             Self::Memory => {
@@ -82,8 +84,14 @@ impl Template {
                 families(&value, &series, "namespace,pod,container", None)
             }
             Self::RequestRate { window_seconds, .. } => {
-                let Some(source) = source else { return String::new() };
-                let SourceConfig { counter, namespace_label, pod_label } = source;
+                let Some(source) = source else {
+                    return String::new();
+                };
+                let SourceConfig {
+                    counter,
+                    namespace_label,
+                    pod_label,
+                } = source;
                 let matcher = namespaces.matcher(namespace_label);
                 let series = format!("{counter}{{{matcher}{pod_label}!=\"\"}}");
                 let by = format!("{namespace_label},{pod_label}");
@@ -99,7 +107,10 @@ impl Template {
 
 fn container_series(name: &str, namespaces: &Namespaces) -> String {
     // The unnamed container is the pod's own cgroup, POD the pause container.
-    format!("{name}{{{}container!=\"\",container!=\"POD\",pod!=\"\"}}", namespaces.matcher("namespace"))
+    format!(
+        "{name}{{{}container!=\"\",container!=\"POD\",pod!=\"\"}}",
+        namespaces.matcher("namespace")
+    )
 }
 
 /// `counted` is what should be single per group when that is not the plain series.
@@ -135,7 +146,10 @@ mod tests {
     #[test]
     fn a_cpu_query_names_few_namespaces_and_carries_three_families() {
         let text = Template::Cpu { window_seconds: 20 }.text(&namespaces(&["b", "a"]), None);
-        assert!(text.contains(r#"container_cpu_usage_seconds_total{namespace=~"a|b",container!="""#), "{text}");
+        assert!(
+            text.contains(r#"container_cpu_usage_seconds_total{namespace=~"a|b",container!="""#),
+            "{text}"
+        );
         assert!(text.contains("[20s]"));
         for family in [FAMILY_VALUE, FAMILY_TIME, FAMILY_DUPLICATES] {
             assert!(text.contains(&format!("\"{family}\"")), "{text}");
@@ -145,13 +159,18 @@ mod tests {
     #[test]
     fn many_namespaces_are_not_named() {
         let names: Vec<String> = (0..51).map(|i| format!("n{i}")).collect();
-        let text = Template::Memory.text(&namespaces(&names.iter().map(String::as_str).collect::<Vec<_>>()), None);
+        let text = Template::Memory.text(
+            &namespaces(&names.iter().map(String::as_str).collect::<Vec<_>>()),
+            None,
+        );
         assert!(!text.contains("namespace=~"), "{text}");
     }
 
     #[test]
     fn a_custom_query_is_sent_as_written() {
-        let template = Template::Custom { query: "sum(up)".into() };
+        let template = Template::Custom {
+            query: "sum(up)".into(),
+        };
         assert_eq!(template.text(&namespaces(&["a"]), None), "sum(up)");
     }
 }

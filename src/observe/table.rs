@@ -48,11 +48,16 @@ pub struct Entry {
     pub duplicate: bool,
 }
 
+/// The containers of one pod, under their names; one without a name where the query has no containers.
+pub type Containers = Vec<(Box<str>, Entry)>;
+/// By namespace, then pod.
+pub type Pods = HashMap<Box<str>, HashMap<Box<str>, Containers>>;
+
 /// A decoded answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Table {
-    /// By namespace, then pod, then container (empty where the query has none).
-    Pods(HashMap<Box<str>, HashMap<Box<str>, Vec<(Box<str>, Entry)>>>),
+    /// The pods of a grouped query.
+    Pods(Pods),
     /// The series of a user's own query with their labels.
     Series(Vec<(BTreeMap<String, String>, f64)>),
 }
@@ -102,17 +107,26 @@ type Labels<'a> = HashMap<Cow<'a, str>, Cow<'a, str>>;
 /// When the text is not a Prometheus answer with an instant vector.
 pub fn decode_pods(text: &[u8], namespace_label: &str, pod_label: &str) -> Result<Answer, FetchError> {
     let (series, warnings) = vector::<Vec<Series<'_, Labels<'_>>>>(text)?;
-    let mut pods: HashMap<Box<str>, HashMap<Box<str>, Vec<(Box<str>, Entry)>>> = HashMap::new();
-    for Series { metric, value: (_, value) } in &series {
+    let mut pods = Pods::new();
+    for Series {
+        metric,
+        value: (_, value),
+    } in &series
+    {
         let label = |name: &str| metric.get(name).map_or("", |text| text.as_ref());
         let (namespace, pod, container) = (label(namespace_label), label(pod_label), label("container"));
         let Some(number) = number(value) else { continue };
         let containers = entry_of(entry_of(&mut pods, namespace), pod);
-        let index = containers.iter().position(|(name, _)| name.as_ref() == container).unwrap_or_else(|| {
-            containers.push((container.into(), Entry::default()));
-            containers.len() - 1
-        });
-        let Some((_, entry)) = containers.get_mut(index) else { continue };
+        let index = containers
+            .iter()
+            .position(|(name, _)| name.as_ref() == container)
+            .unwrap_or_else(|| {
+                containers.push((container.into(), Entry::default()));
+                containers.len() - 1
+            });
+        let Some((_, entry)) = containers.get_mut(index) else {
+            continue;
+        };
         match label(super::query::FAMILY_LABEL) {
             FAMILY_VALUE => entry.value = Some(number),
             FAMILY_TIME => entry.time_ms = milliseconds(number),
@@ -120,7 +134,10 @@ pub fn decode_pods(text: &[u8], namespace_label: &str, pod_label: &str) -> Resul
             _ => {}
         }
     }
-    Ok(Answer { table: Table::Pods(pods), warnings })
+    Ok(Answer {
+        table: Table::Pods(pods),
+        warnings,
+    })
 }
 
 /// Decodes the answer of a user's own query: an instant vector or a scalar.
@@ -133,18 +150,26 @@ pub fn decode_series(text: &[u8]) -> Result<Answer, FetchError> {
     let series = match kind.as_str() {
         "scalar" => {
             let (_, value): (f64, Cow<'_, str>) = serde_json::from_str(result.get()).map_err(unreadable)?;
-            number(&value).map(|value| (BTreeMap::new(), value)).into_iter().collect()
+            number(&value)
+                .map(|value| (BTreeMap::new(), value))
+                .into_iter()
+                .collect()
         }
         "vector" => serde_json::from_str::<Vec<Series<'_, BTreeMap<String, String>>>>(result.get())
             .map_err(|error| {
-                FetchError::Undecodable(format!("{error}; a native histogram must be reduced to a number first"))
+                FetchError::Undecodable(format!(
+                    "{error}; a native histogram must be reduced to a number first"
+                ))
             })?
             .into_iter()
             .filter_map(|series| Some((series.metric, number(&series.value.1)?)))
             .collect(),
         other => return Err(not_a_vector(other)),
     };
-    Ok(Answer { table: Table::Series(series), warnings })
+    Ok(Answer {
+        table: Table::Series(series),
+        warnings,
+    })
 }
 
 /// The server's own words in an error answer, if it is one.
@@ -154,12 +179,18 @@ pub fn error_text(text: &[u8]) -> Option<String> {
     struct Failure {
         error: String,
     }
-    serde_json::from_slice::<Failure>(text).ok().map(|failure| failure.error)
+    serde_json::from_slice::<Failure>(text)
+        .ok()
+        .map(|failure| failure.error)
 }
 
 fn vector<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(L, Vec<String>), FetchError> {
     let (result, warnings, kind) = envelope::<L>(text)?;
-    if kind == "vector" { Ok((result, warnings)) } else { Err(not_a_vector(&kind)) }
+    if kind == "vector" {
+        Ok((result, warnings))
+    } else {
+        Err(not_a_vector(&kind))
+    }
 }
 
 fn envelope<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(L, Vec<String>, String), FetchError> {
@@ -170,13 +201,17 @@ fn envelope<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(L, Vec<String>, S
             Ok((data.result, envelope.warnings, data.result_type.into_owned()))
         }
         _ => Err(FetchError::Undecodable(
-            envelope.error.map_or_else(|| "it has no data".to_owned(), Cow::into_owned),
+            envelope
+                .error
+                .map_or_else(|| "it has no data".to_owned(), Cow::into_owned),
         )),
     }
 }
 
 fn not_a_vector(kind: &str) -> FetchError {
-    FetchError::Undecodable(format!("the result is a {kind}: write a query whose result is an instant vector or a scalar"))
+    FetchError::Undecodable(format!(
+        "the result is a {kind}: write a query whose result is an instant vector or a scalar"
+    ))
 }
 
 fn entry_of<'m, V: Default>(map: &'m mut HashMap<Box<str>, V>, key: &str) -> &'m mut V {

@@ -8,9 +8,9 @@
 //! | ScalingLimited | a bound or a rate policy cut the count | nothing did |
 use concertina_decision::{Reason, Stage};
 
-use super::events::troubles;
 use crate::api::Mode;
 use crate::control::evaluate::{Decided, Effect, Outcome};
+use crate::observe::join::Note as Trouble;
 
 /// One condition before it gets its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,26 +25,39 @@ pub struct Finding {
     pub message: String,
 }
 
-/// All conditions, always the same four.
+/// All conditions, always the same four. `troubles` are those that last, the gravest first.
 #[must_use]
-pub fn findings(outcome: &Outcome) -> [Finding; 4] {
-    [ready(outcome), able_to_scale(outcome), scaling_active(outcome), scaling_limited(outcome)]
+pub fn findings(outcome: &Outcome, troubles: &[Trouble]) -> [Finding; 4] {
+    [
+        ready(outcome, troubles),
+        able_to_scale(outcome),
+        scaling_active(outcome),
+        scaling_limited(outcome),
+    ]
 }
 
 fn finding(kind: &'static str, holds: bool, reason: Reason, message: String) -> Finding {
-    Finding { kind, holds, reason, message }
+    Finding {
+        kind,
+        holds,
+        reason,
+        message,
+    }
 }
 
 fn plain(kind: &'static str, holds: bool, reason: Reason) -> Finding {
     finding(kind, holds, reason, reason.message().to_owned())
 }
 
-fn ready(outcome: &Outcome) -> Finding {
+fn ready(outcome: &Outcome, troubles: &[Trouble]) -> Finding {
     let kind = "Ready";
-    if let Some(trouble) = troubles(outcome).into_iter().next() {
-        return finding(kind, false, trouble.reason, trouble.message);
+    if let Some(trouble) = troubles.first() {
+        return finding(kind, false, trouble.reason, trouble.message.clone());
     }
     match (&outcome.result, outcome.mode) {
+        (Ok(decided), Mode::Auto | Mode::DryRun) if nothing_known(decided) => {
+            plain(kind, false, decided.decision.reason)
+        }
         (Err(note), _) => finding(kind, false, note.reason, note.message.clone()),
         (Ok(_), Mode::Paused) => plain(kind, true, Reason::Paused),
         (Ok(_), Mode::DryRun) => plain(kind, true, Reason::DryRun),
@@ -59,9 +72,7 @@ fn able_to_scale(outcome: &Outcome) -> Finding {
         Err(note) => return finding(kind, false, note.reason, note.message.clone()),
     };
     match (&decided.effect, outcome.mode) {
-        (Effect::NotOwner(owner), _) => {
-            finding(kind, false, Reason::TargetOwnedByOther, owned_by(owner))
-        }
+        (Effect::NotOwner(owner), _) => finding(kind, false, Reason::TargetOwnedByOther, owned_by(owner)),
         (Effect::Failed(message), _) => finding(kind, false, Reason::PatchFailed, message.clone()),
         (_, Mode::Paused) => plain(kind, false, Reason::Paused),
         (_, Mode::DryRun) => plain(kind, false, Reason::DryRun),
@@ -74,7 +85,9 @@ fn able_to_scale(outcome: &Outcome) -> Finding {
 
 /// The sentence on a target that another policy owns.
 pub(super) fn owned_by(owner: &str) -> String {
-    format!("policy {owner} is older and owns the target: delete one of the two, or give them different targets")
+    format!(
+        "policy {owner} is older and owns the target: delete one of the two, or give them different targets"
+    )
 }
 
 /// Why a change that is wanted has to wait, if it has to.
@@ -101,12 +114,19 @@ fn scaling_active(outcome: &Outcome) -> Finding {
     if outcome.mode == Mode::Paused {
         return plain(kind, false, Reason::Paused);
     }
-    let decision = &decided.decision;
-    let nothing_known = matches!(
-        decision.reason,
+    if nothing_known(decided) {
+        plain(kind, false, decided.decision.reason)
+    } else {
+        plain(kind, true, Reason::Ready)
+    }
+}
+
+/// Whether no replica count could be computed.
+fn nothing_known(decided: &Decided) -> bool {
+    matches!(
+        decided.decision.reason,
         Reason::MetricsMissing | Reason::NoMetrics | Reason::ScaledToZeroManually
-    );
-    if nothing_known { plain(kind, false, decision.reason) } else { plain(kind, true, Reason::Ready) }
+    )
 }
 
 fn scaling_limited(outcome: &Outcome) -> Finding {

@@ -37,7 +37,13 @@ impl Note {
     /// A warning about a trouble.
     #[must_use]
     pub fn warning(reason: Reason, message: String) -> Self {
-        Self { kind: "Warning", reason, message, action: "Evaluate", about_target: false }
+        Self {
+            kind: "Warning",
+            reason,
+            message,
+            action: "Evaluate",
+            about_target: false,
+        }
     }
 
     /// Writes the log line that goes with the event.
@@ -54,13 +60,18 @@ impl Note {
 /// Events on changes of the replica count, by us and by others.
 #[must_use]
 pub fn changes(outcome: &Outcome) -> Vec<Note> {
-    let Ok(decided) = &outcome.result else { return Vec::new() };
+    let Ok(decided) = &outcome.result else {
+        return Vec::new();
+    };
     let mut notes = Vec::new();
     if let Some((from, to)) = decided.changed_by_other {
         notes.push(Note {
             kind: "Normal",
             reason: Reason::ReplicasChangedByOther,
-            message: format!("replicas {from} → {to}: {}", Reason::ReplicasChangedByOther.message()),
+            message: format!(
+                "replicas {from} → {to}: {}",
+                Reason::ReplicasChangedByOther.message()
+            ),
             action: "Observe",
             about_target: false,
         });
@@ -93,7 +104,11 @@ pub fn troubles(outcome: &Outcome) -> Vec<Trouble> {
         Effect::Failed(message) => add(Reason::PatchFailed, message.clone()),
         Effect::None | Effect::Written | Effect::Withheld | Effect::Conflict(_) => {}
     }
-    let names = outcome.compiled.iter().flat_map(|compiled| &compiled.metrics).map(|metric| &metric.name);
+    let names = outcome
+        .compiled
+        .iter()
+        .flat_map(|compiled| &compiled.metrics)
+        .map(|metric| &metric.name);
     for ((proposal, note), name) in decided.decision.proposals.iter().zip(&decided.notes).zip(names) {
         match (note, proposal.outcome) {
             (Some(note), _) => add(note.reason, format!("metric {name}: {}", note.message)),
@@ -116,9 +131,22 @@ pub fn troubles(outcome: &Outcome) -> Vec<Trouble> {
         }
     }
     if decided.decision.reason == Reason::ScaledToZeroManually {
-        add(Reason::ScaledToZeroManually, Reason::ScaledToZeroManually.message().to_owned());
+        add(
+            Reason::ScaledToZeroManually,
+            Reason::ScaledToZeroManually.message().to_owned(),
+        );
     }
     troubles
+}
+
+/// Milliseconds that a trouble must last before it is told. A pod that has just become Ready has no rate yet, because a
+/// rate needs two scrapes; everything else is told at once.
+#[must_use]
+pub const fn patience_ms(reason: Reason) -> u64 {
+    match reason {
+        Reason::NoSamples | Reason::PodsWithoutSamples => 30_000,
+        _ => 0,
+    }
 }
 
 /// The objects that get an event: the policy, and for changes also the target, with the other as related.

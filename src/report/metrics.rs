@@ -71,7 +71,11 @@ impl Default for Metrics {
             current_replicas.clone(),
         );
         let desired_replicas = Family::default();
-        registry.register("policy_desired_replicas", "Replicas that the last decision wants", desired_replicas.clone());
+        registry.register(
+            "policy_desired_replicas",
+            "Replicas that the last decision wants",
+            desired_replicas.clone(),
+        );
         let metrics_missing = Family::default();
         registry.register(
             "policy_metrics_missing",
@@ -79,13 +83,29 @@ impl Default for Metrics {
             metrics_missing.clone(),
         );
         let decisions = Family::default();
-        registry.register("decisions", "Decisions by the reason that explains them best", decisions.clone());
+        registry.register(
+            "decisions",
+            "Decisions by the reason that explains them best",
+            decisions.clone(),
+        );
         let scale_writes = Family::default();
-        registry.register("scale_writes", "Writes of a new replica count by their result", scale_writes.clone());
+        registry.register(
+            "scale_writes",
+            "Writes of a new replica count by their result",
+            scale_writes.clone(),
+        );
         let status_writes = Family::default();
-        registry.register("status_writes", "Writes of a policy's status by their result", status_writes.clone());
+        registry.register(
+            "status_writes",
+            "Writes of a policy's status by their result",
+            status_writes.clone(),
+        );
         let queries = Family::default();
-        registry.register("queries", "Queries to Prometheus by server and result", queries.clone());
+        registry.register(
+            "queries",
+            "Queries to Prometheus by server and result",
+            queries.clone(),
+        );
         let query_seconds = Family::<ServerLabel, Histogram>::new_with_constructor(query_histogram);
         registry.register(
             "query_duration_seconds",
@@ -93,7 +113,11 @@ impl Default for Metrics {
             query_seconds.clone(),
         );
         let events_dropped = Counter::<u64, AtomicU64>::default();
-        registry.register("events_dropped", "Events that could not be sent", events_dropped.clone());
+        registry.register(
+            "events_dropped",
+            "Events that could not be sent",
+            events_dropped.clone(),
+        );
         Self {
             registry,
             policies,
@@ -136,14 +160,20 @@ impl Metrics {
         let reason = match &outcome.result {
             Ok(decided) => {
                 let decision = &decided.decision;
-                self.current_replicas.get_or_create(&labels).set(decision.current.into());
-                self.desired_replicas.get_or_create(&labels).set(decision.desired.into());
+                self.current_replicas
+                    .get_or_create(&labels)
+                    .set(decision.current.into());
+                self.desired_replicas
+                    .get_or_create(&labels)
+                    .set(decision.desired.into());
                 let missing = decision
                     .proposals
                     .iter()
                     .filter(|proposal| matches!(proposal.outcome, MetricOutcome::Missing(_)))
                     .count();
-                self.metrics_missing.get_or_create(&labels).set(i64::try_from(missing).unwrap_or(i64::MAX));
+                self.metrics_missing
+                    .get_or_create(&labels)
+                    .set(i64::try_from(missing).unwrap_or(i64::MAX));
                 decision.reason
             }
             Err(note) => note.reason,
@@ -152,7 +182,11 @@ impl Metrics {
     }
 
     fn decision(&self, reason: Reason) {
-        self.decisions.get_or_create(&ReasonLabel { reason: reason.as_str().into() }).inc();
+        self.decisions
+            .get_or_create(&ReasonLabel {
+                reason: reason.as_str().into(),
+            })
+            .inc();
     }
 
     /// A policy is gone, and its series with it.
@@ -173,13 +207,21 @@ impl Metrics {
             Err(ApplyError::TimedOut(_)) => "timeout",
             Err(ApplyError::Refused { .. }) => "refused",
         };
-        self.scale_writes.get_or_create(&ResultLabel { result: result.into() }).inc();
+        self.scale_writes
+            .get_or_create(&ResultLabel {
+                result: result.into(),
+            })
+            .inc();
     }
 
     /// A status was written, or not.
     pub fn status_write(&self, accepted: bool) {
         let result = if accepted { "written" } else { "failed" };
-        self.status_writes.get_or_create(&ResultLabel { result: result.into() }).inc();
+        self.status_writes
+            .get_or_create(&ResultLabel {
+                result: result.into(),
+            })
+            .inc();
     }
 
     /// A query was answered, or not.
@@ -191,8 +233,17 @@ impl Metrics {
             Err(FetchError::Rejected { .. }) => "rejected",
             Err(_) => "undecodable",
         };
-        self.queries.get_or_create(&ServerLabels { server: server.into(), result: result.into() }).inc();
-        self.query_seconds.get_or_create(&ServerLabel { server: server.into() }).observe(took.as_secs_f64());
+        self.queries
+            .get_or_create(&ServerLabels {
+                server: server.into(),
+                result: result.into(),
+            })
+            .inc();
+        self.query_seconds
+            .get_or_create(&ServerLabel {
+                server: server.into(),
+            })
+            .observe(took.as_secs_f64());
     }
 
     /// An event could not be sent.
@@ -202,5 +253,8 @@ impl Metrics {
 }
 
 fn labels_of(key: &ObjectKey) -> PolicyLabels {
-    PolicyLabels { namespace: key.namespace.clone(), policy: key.name.clone() }
+    PolicyLabels {
+        namespace: key.namespace.clone(),
+        policy: key.name.clone(),
+    }
 }

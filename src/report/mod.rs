@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use concertina_decision::{Reason, Timestamp};
+use futures::StreamExt;
 use k8s_openapi::api::events::v1::Event;
+use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
-use kube::Client;
 use serde_json::json;
 
 use crate::api::{ScalingPolicy, ScalingPolicyStatus};
@@ -20,6 +21,7 @@ use crate::cluster::lock;
 use crate::cluster::pods::ObjectKey;
 use crate::control::apply::FIELD_MANAGER;
 use crate::control::evaluate::Outcome;
+use crate::observe::join::Note as Trouble;
 use metrics::Metrics;
 
 /// A status is written at most this often when something happened.
@@ -32,6 +34,8 @@ const MAX_PENDING_EVENTS: usize = 4096;
 const TROUBLE_REPEAT_MS: u64 = 300_000;
 /// A status or event write is given up after this.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Statuses on their way at a time.
+const CONCURRENT_STATUSES: usize = 8;
 /// So often is an event tried.
 const EVENT_ATTEMPTS: u32 = 3;
 
@@ -58,6 +62,8 @@ struct PolicyReport {
     written: Option<ScalingPolicyStatus>,
     written_at: Option<Timestamp>,
     pending: Option<ScalingPolicyStatus>,
+    /// Since when each trouble is there.
+    since: BTreeMap<Reason, Timestamp>,
     /// When each trouble was last announced, and whether it is still there.
     troubles: BTreeMap<Reason, (Timestamp, bool)>,
 }
@@ -82,12 +88,35 @@ fn difference(written: &ScalingPolicyStatus, pending: &ScalingPolicyStatus) -> s
     }
 }
 
+impl PolicyReport {
+    /// Those of `troubles` that last: what a pod's start brings with it is none until it stays.
+    fn lasting(&mut self, troubles: Vec<Trouble>, now: Timestamp) -> Vec<Trouble> {
+        self.since
+            .retain(|reason, _| troubles.iter().any(|trouble| trouble.reason == *reason));
+        troubles
+            .into_iter()
+            .filter(|trouble| {
+                let since = self.since.entry(trouble.reason).or_insert(now);
+                // After the clock was set back the wait begins anew.
+                *since = (*since).min(now);
+                now.milliseconds_since(*since) >= events::patience_ms(trouble.reason)
+            })
+            .collect()
+    }
+}
+
 impl Reporter {
     /// A reporter that writes through `client`.
     #[must_use]
     pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
         let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| "concertina".into());
-        Self { client, metrics, queue: Mutex::default(), wake: tokio::sync::Notify::new(), instance }
+        Self {
+            client,
+            metrics,
+            queue: Mutex::default(),
+            wake: tokio::sync::Notify::new(),
+            instance,
+        }
     }
 
     /// Takes over an outcome: logs it, queues its events and its status. Sends nothing yet.
@@ -100,15 +129,20 @@ impl Reporter {
                 // A restart goes on from what is stored, so that it neither repeats nor forgets.
                 *report = PolicyReport {
                     uid: outcome.record.uid.clone(),
-                    written: outcome.record.policy.as_ref().ok().and_then(|policy| policy.status.clone()),
+                    written: outcome
+                        .record
+                        .policy
+                        .as_ref()
+                        .ok()
+                        .and_then(|policy| policy.status.clone()),
                     ..PolicyReport::default()
                 };
             }
-            let known = report.pending.as_ref().or(report.written.as_ref());
-            let status = status::status_of(outcome, known);
-            let mut events = events::changes(outcome);
             let now = outcome.time;
-            let troubles = events::troubles(outcome);
+            let troubles = report.lasting(events::troubles(outcome), now);
+            let known = report.pending.as_ref().or(report.written.as_ref());
+            let status = status::status_of(outcome, known, &troubles);
+            let mut events = events::changes(outcome);
             for trouble in &troubles {
                 let told = report.troubles.get(&trouble.reason).is_some_and(|(at, present)| {
                     // A time in the future is from before the clock was set back, and says nothing.
@@ -156,7 +190,9 @@ impl Reporter {
     /// Sends all events, and every status in which a reader would notice a difference and whose gap has passed.
     pub async fn flush(&self, now: Timestamp) {
         loop {
-            let Some((event, attempts)) = lock(&self.queue).events.pop_front() else { break };
+            let Some((event, attempts)) = lock(&self.queue).events.pop_front() else {
+                break;
+            };
             if !self.send_event(&event).await {
                 if attempts + 1 < EVENT_ATTEMPTS {
                     lock(&self.queue).events.push_back((event, attempts + 1));
@@ -167,19 +203,24 @@ impl Reporter {
                 break;
             }
         }
-        for (key, uid, status) in self.due_statuses(now) {
-            let sent = self.send_status(&key, &uid, &status).await;
-            let mut queue = lock(&self.queue);
-            let Some(report) = queue.policies.get_mut(&key).filter(|report| report.uid == uid) else { continue };
-            report.written_at = Some(now);
-            match sent {
-                Sent::Accepted => report.written = Some(status),
-                Sent::Failed => {}
-                Sent::Gone => {
-                    queue.policies.remove(&key);
+        // Many at a time: one that hangs must not hold up the others.
+        futures::stream::iter(self.due_statuses(now))
+            .for_each_concurrent(CONCURRENT_STATUSES, |(key, uid, status)| async move {
+                let sent = self.send_status(&key, &uid, &status).await;
+                let mut queue = lock(&self.queue);
+                let Some(report) = queue.policies.get_mut(&key).filter(|report| report.uid == uid) else {
+                    return;
+                };
+                report.written_at = Some(now);
+                match sent {
+                    Sent::Accepted => report.written = Some(status),
+                    Sent::Failed => {}
+                    Sent::Gone => {
+                        queue.policies.remove(&key);
+                    }
                 }
-            }
-        }
+            })
+            .await;
     }
 
     fn due_statuses(&self, now: Timestamp) -> Vec<(ObjectKey, String, ScalingPolicyStatus)> {
@@ -225,7 +266,10 @@ impl Reporter {
                 return Sent::Failed;
             }
         };
-        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let parameters = PatchParams {
+            field_manager: Some(FIELD_MANAGER.into()),
+            ..PatchParams::default()
+        };
         let patch = Patch::Json::<()>(patch);
         let request = api.patch_status(&key.name, &parameters, &patch);
         let result = tokio::time::timeout(CALL_TIMEOUT, request).await;

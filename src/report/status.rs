@@ -7,6 +7,7 @@ use super::events::cut;
 use crate::api::{ChangeStatus, DecisionStatus, MetricStatus, Mode, ScalingPolicyStatus, StageStatus};
 use crate::control::compile::Measure;
 use crate::control::evaluate::{Effect, Outcome};
+use crate::observe::join::Note as Trouble;
 
 /// Changes that the status keeps.
 const LAST_CHANGES: usize = 5;
@@ -24,16 +25,20 @@ pub enum Difference {
     Eventful,
 }
 
-/// The status that `outcome` leads to, given the last one.
+/// The status that `outcome` leads to, given the last one and the troubles that last.
 #[must_use]
-pub fn status_of(outcome: &Outcome, known: Option<&ScalingPolicyStatus>) -> ScalingPolicyStatus {
+pub fn status_of(
+    outcome: &Outcome,
+    known: Option<&ScalingPolicyStatus>,
+    troubles: &[Trouble],
+) -> ScalingPolicyStatus {
     let time = rfc3339(outcome.time);
     let known_conditions = known.map_or(&[][..], |known| &known.conditions);
     let mut status = ScalingPolicyStatus {
         observed_generation: outcome.record.generation,
         mode: Some(outcome.mode),
-        conditions: findings(outcome)
-            .into_iter()
+        conditions: findings(outcome, troubles)
+            .iter()
             .map(|finding| condition(finding, outcome.record.generation, known_conditions, &time))
             .collect(),
         last_scale_time: known.and_then(|known| known.last_scale_time.clone()),
@@ -43,8 +48,14 @@ pub fn status_of(outcome: &Outcome, known: Option<&ScalingPolicyStatus>) -> Scal
     let (Ok(policy), Some(compiled)) = (&outcome.record.policy, &outcome.compiled) else {
         return with_last_decision(status, outcome, time);
     };
-    status.effective = Some(policy.spec.effective_settings(&compiled.decision, compiled.period_seconds));
-    let Ok(decided) = &outcome.result else { return with_last_decision(status, outcome, time) };
+    status.effective = Some(
+        policy
+            .spec
+            .effective_settings(&compiled.decision, compiled.period_seconds),
+    );
+    let Ok(decided) = &outcome.result else {
+        return with_last_decision(status, outcome, time);
+    };
     let decision = &decided.decision;
     status.current_replicas = Some(decision.current);
     status.desired_replicas = Some(decision.desired);
@@ -55,12 +66,16 @@ pub fn status_of(outcome: &Outcome, known: Option<&ScalingPolicyStatus>) -> Scal
         .zip(&decided.notes)
         .map(|((metric, proposal), note)| MetricStatus {
             name: metric.name.clone(),
-            value: proposal.measured.map(|measured| value_text(measured, &metric.measure)),
+            value: proposal
+                .measured
+                .map(|measured| value_text(measured, &metric.measure)),
             target: target_text(proposal.target, &metric.measure),
             proposal: proposal.replicas(),
             age_seconds: proposal.age_seconds.and_then(|age| i32::try_from(age).ok()),
             reason: metric_reason(proposal).as_str().to_owned(),
-            message: note.as_ref().map(|note| cut(&note.message, MAX_MESSAGE_BYTES).to_owned()),
+            message: note
+                .as_ref()
+                .map(|note| cut(&note.message, MAX_MESSAGE_BYTES).to_owned()),
         })
         .collect();
     let mut before = decision.current;
@@ -75,12 +90,26 @@ pub fn status_of(outcome: &Outcome, known: Option<&ScalingPolicyStatus>) -> Scal
         before = record.replicas;
     }
     if let Some((from, to)) = decided.changed_by_other {
-        add_change(&mut status, &time, from, to, Reason::ReplicasChangedByOther, "Other");
+        add_change(
+            &mut status,
+            &time,
+            from,
+            to,
+            Reason::ReplicasChangedByOther,
+            "Other",
+        );
     }
     if decided.effect == Effect::Written {
         status.last_scale_time = Some(time.clone());
         status.current_replicas = Some(decision.desired);
-        add_change(&mut status, &time, decision.current, decision.desired, decision.reason, "Concertina");
+        add_change(
+            &mut status,
+            &time,
+            decision.current,
+            decision.desired,
+            decision.reason,
+            "Concertina",
+        );
     }
     with_last_decision(status, outcome, time)
 }
@@ -90,7 +119,11 @@ pub fn status_of(outcome: &Outcome, known: Option<&ScalingPolicyStatus>) -> Scal
 pub fn summary(outcome: &Outcome) -> String {
     match (&outcome.result, &outcome.compiled) {
         (Ok(decided), Some(compiled)) => {
-            let names: Vec<&str> = compiled.metrics.iter().map(|metric| metric.name.as_str()).collect();
+            let names: Vec<&str> = compiled
+                .metrics
+                .iter()
+                .map(|metric| metric.name.as_str())
+                .collect();
             decided.decision.summary(&names).to_string()
         }
         (Ok(decided), None) => decided.decision.reason.message().to_owned(),
@@ -115,7 +148,12 @@ pub fn difference(stored: &ScalingPolicyStatus, new: &ScalingPolicyStatus) -> Di
         let telling = |metric: &MetricStatus| (metric.name.clone(), metric.proposal, metric.reason.clone());
         status.metrics.iter().map(telling).collect::<Vec<_>>()
     };
-    let reason = |status: &ScalingPolicyStatus| status.last_decision.as_ref().map(|decision| decision.reason.clone());
+    let reason = |status: &ScalingPolicyStatus| {
+        status
+            .last_decision
+            .as_ref()
+            .map(|decision| decision.reason.clone())
+    };
     if metrics(stored) != metrics(new) || stored.stages != new.stages || reason(stored) != reason(new) {
         return Difference::Uneventful;
     }
@@ -134,11 +172,15 @@ fn with_last_decision(mut status: ScalingPolicyStatus, outcome: &Outcome, time: 
         Err(note) => note.reason,
     };
     let message = cut(&summary(outcome), MAX_MESSAGE_BYTES).to_owned();
-    status.last_decision = Some(DecisionStatus { time, reason: reason.as_str().to_owned(), message });
+    status.last_decision = Some(DecisionStatus {
+        time,
+        reason: reason.as_str().to_owned(),
+        message,
+    });
     status.fitted()
 }
 
-fn condition(finding: Finding, generation: Option<i64>, known: &[Condition], now: &Time) -> Condition {
+fn condition(finding: &Finding, generation: Option<i64>, known: &[Condition], now: &Time) -> Condition {
     let status = if finding.holds { "True" } else { "False" };
     let since = known
         .iter()
@@ -155,7 +197,13 @@ fn condition(finding: Finding, generation: Option<i64>, known: &[Condition], now
 }
 
 fn add_change(status: &mut ScalingPolicyStatus, time: &Time, from: i32, to: i32, reason: Reason, by: &str) {
-    let change = ChangeStatus { time: time.clone(), from, to, reason: reason.as_str().into(), by: by.into() };
+    let change = ChangeStatus {
+        time: time.clone(),
+        from,
+        to,
+        reason: reason.as_str().into(),
+        by: by.into(),
+    };
     status.last_changes.insert(0, change);
     status.last_changes.truncate(LAST_CHANGES);
 }
@@ -182,7 +230,9 @@ fn value_text(measured: Measured, measure: &Measure) -> String {
 fn target_text(target: Target, measure: &Measure) -> String {
     match target {
         Target::Utilization { percent } => format!("{}%", three_digits(percent)),
-        Target::AverageValue { per_replica: value } | Target::Value { value } => quantity_text(value, measure),
+        Target::AverageValue { per_replica: value } | Target::Value { value } => {
+            quantity_text(value, measure)
+        }
     }
 }
 
@@ -205,7 +255,11 @@ fn three_digits(value: f64) -> String {
         _ => return format!("{value:.2e}"),
     };
     let text = format!("{value:.decimals$}");
-    if decimals == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
+    if decimals == 0 {
+        text
+    } else {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -214,7 +268,14 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_keep_three_digits() {
-        let table = [(0.0, "0"), (83.26, "83.3"), (70.0, "70"), (1234.5, "1234"), (0.05, "0.05"), (1.5e-5, "1.50e-5")];
+        let table = [
+            (0.0, "0"),
+            (83.26, "83.3"),
+            (70.0, "70"),
+            (1234.5, "1234"),
+            (0.05, "0.05"),
+            (1.5e-5, "1.50e-5"),
+        ];
         for (value, text) in table {
             assert_eq!(three_digits(value), text);
         }

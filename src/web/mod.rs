@@ -41,6 +41,10 @@ async fn readyz(State(context): State<Arc<Context>>) -> Response {
     if context.cluster.is_synced() {
         "ok\n".into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the first lists of policies and pods are not complete\n").into_response()
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the first lists of policies and pods are not complete\n",
+        )
+            .into_response()
     }
 }
