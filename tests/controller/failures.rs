@@ -1,5 +1,5 @@
 //! An API server in trouble: nothing is lost that matters, nothing is hammered, and other policies go on.
-use crate::faults::Fault;
+use crate::faults::{Fault, Held};
 use crate::fixtures::{deployment, policy, query};
 use crate::prometheus::number;
 use crate::requests::Request;
@@ -175,4 +175,43 @@ async fn a_kind_that_cannot_be_looked_up_says_why() {
     world.tick().await;
     world.expect("ships", "Ready", "False TargetUnavailable", "example.dev is down");
     world.expect("web", "Ready", "True Ready", "");
+}
+
+#[tokio::test]
+async fn a_status_that_is_stuck_does_not_hold_up_those_of_others() {
+    let world = overloaded().await;
+    deployment(&world.api, "other", 2);
+    world.api.has(policy("other"));
+    let held = Held::default();
+    let of_other = |request: &Request| request.is_status_write() && request.path.contains("/other/");
+    world.api.fails(of_other, Fault::Waits(held.clone()), 1);
+    world.settle().await;
+    world.decide().await;
+    let watches = async {
+        held.has_arrived().await;
+        world
+            .until(|world| world.status("web") != serde_json::Value::Null)
+            .await;
+        held.release();
+    };
+    tokio::join!(world.flush(), watches);
+    assert_ne!(world.status("other"), serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn a_conflict_inside_the_api_server_is_decided_again() {
+    let mut world = overloaded().await;
+    let fault = Fault::Answers(
+        409,
+        "the object has been modified; please apply your changes to the latest version",
+    );
+    world.api.fails(Request::is_scale_write, fault, 1);
+    let writes = world.tick().await;
+    assert_eq!(
+        writes,
+        ["scale web 2 → 4", "status web"],
+        "no trouble, so no event"
+    );
+    assert_eq!(world.tick_after(1).await[0], "scale web 2 → 4");
+    assert_eq!(world.api.replicas("web"), 4);
 }

@@ -1,7 +1,9 @@
 //! A controller that starts anew beside the same cluster: nothing shrinks at once, nothing is forgotten, nothing repeated.
 use serde_json::json;
 
+use crate::faults::{Fault, Held};
 use crate::fixtures::{deployment, pods, policy};
+use crate::requests::Request;
 use crate::world::World;
 
 /// A policy that has just grown from 2 to 4, with the default behaviour of shrinking, and is settled there.
@@ -69,14 +71,17 @@ async fn nothing_shrinks_before_the_stabilisation_window_is_known_again() {
 }
 
 #[tokio::test]
-async fn a_change_made_while_no_controller_ran_is_taken_as_it_is() {
+async fn a_change_made_while_no_controller_ran_is_somebody_elses() {
     let mut world = grown().await;
     world.api.scale_by_hand("web", 6);
     pods(&world.api, "web", 4, 6);
     world.restart().await;
     world.pass(15);
     world.rate(&[("web", 6, 10.0)]);
-    assert_eq!(world.tick().await, ["status web"]);
+    assert_eq!(
+        world.tick().await,
+        ["Normal ReplicasChangedByOther on ScalingPolicy web", "status web"]
+    );
     assert_eq!(world.status("web")["currentReplicas"], 6);
 }
 
@@ -94,4 +99,76 @@ async fn a_trouble_that_lasts_is_not_told_in_the_status_again() {
         ["Warning PrometheusError on ScalingPolicy web"],
         "only its event is"
     );
+}
+
+#[tokio::test]
+async fn a_target_that_is_still_being_looked_up_is_no_news() {
+    let mut world = grown().await;
+    let held = Held::default();
+    let lists =
+        |request: &Request| request.path == "/apis/apps/v1/deployments" && !request.query.contains("watch");
+    world.api.fails(lists, Fault::Waits(held.clone()), 1);
+    world.restart_unsettled().await;
+    held.has_arrived().await;
+    world.pass(15);
+    world.rate(&[("web", 4, 20.0)]);
+    world.decide().await;
+    world.controller.context.reporter.flush(world.now).await;
+    assert_eq!(world.writes(), [""; 0]);
+    held.release();
+    assert_eq!(
+        world.tick_after(1).await[0],
+        "scale web 4 → 8",
+        "it need not wait for its next period"
+    );
+}
+
+#[tokio::test]
+async fn a_cooldown_goes_on() {
+    let mut world = World::start().await;
+    deployment(&world.api, "web", 2);
+    world
+        .api
+        .has(policy("web").with("/spec/behavior/scaleUp", json!({"cooldownSeconds": 120})));
+    world.rate(&[("web", 2, 20.0)]);
+    assert_eq!(world.tick().await[0], "scale web 2 → 4");
+    pods(&world.api, "web", 2, 4);
+    world.restart().await;
+    for _ in 0..7 {
+        world.pass(15);
+        world.rate(&[("web", 4, 20.0)]);
+        let writes = world.tick().await;
+        assert!(
+            !writes.iter().any(|write| write.starts_with("scale")),
+            "{writes:?}"
+        );
+    }
+    world.expect("web", "AbleToScale", "True ScaleUpCooldown", "");
+    world.pass(15);
+    world.rate(&[("web", 4, 20.0)]);
+    assert_eq!(world.tick().await[0], "scale web 4 → 8");
+}
+
+#[tokio::test]
+async fn a_limit_per_period_goes_on() {
+    let mut world = World::start().await;
+    deployment(&world.api, "web", 2);
+    let limit = json!({"type": "Pods", "value": 2, "periodSeconds": 60});
+    world
+        .api
+        .has(policy("web").with("/spec/behavior/scaleUp", json!({"policies": [limit]})));
+    world.rate(&[("web", 2, 40.0)]);
+    assert_eq!(world.tick().await[0], "scale web 2 → 4");
+    pods(&world.api, "web", 2, 4);
+    world.restart().await;
+    world.pass(15);
+    world.rate(&[("web", 4, 20.0)]);
+    let writes = world.tick().await;
+    assert!(
+        !writes.iter().any(|write| write.starts_with("scale")),
+        "{writes:?}"
+    );
+    world.pass(45);
+    world.rate(&[("web", 4, 20.0)]);
+    assert_eq!(world.tick().await[0], "scale web 4 → 6");
 }

@@ -1,6 +1,7 @@
 //! Many policies: queries are shared, an idle controller is silent, and nobody waits for anybody else.
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use concertina::control::tick;
 
@@ -150,4 +151,28 @@ async fn a_burst_of_changes_is_written_in_one_tick() {
         50
     );
     assert!(names.iter().all(|name| world.api.replicas(name) == 3));
+}
+
+#[tokio::test]
+async fn many_slow_queries_do_not_keep_the_built_in_ones_waiting() {
+    let world = World::start().await;
+    deployment(&world.api, "good", 2);
+    world.api.has(policy("good"));
+    for index in 0..20 {
+        // Before the good one by name, so that they are asked first.
+        let name = format!("a{index}");
+        deployment(&world.api, &name, 2);
+        world
+            .api
+            .has(policy(&name).by(&[query(&format!("slow_query_{index}"), 10)]));
+    }
+    world.prometheus.answers("slow_query", Reply::Silence);
+    world.rate(&[("good", 2, 20.0)]);
+    world.settle().await;
+    let (context, now) = (Arc::clone(&world.controller.context), world.now);
+    let under_way = tokio::spawn(async move { tick::tick(&context, now).await });
+    world
+        .until_within(Duration::from_secs(2), |world| world.api.replicas("good") == 4)
+        .await;
+    under_way.abort();
 }

@@ -1,7 +1,10 @@
 //! Targets that are not there, cannot be scaled, keep their count elsewhere, or go and come again.
 use serde_json::json;
 
-use crate::fixtures::{deployment, policy};
+use crate::faults::{Fault, Held};
+use crate::fixtures::{deployment, policy, query};
+use crate::prometheus::number;
+use crate::requests::Request;
 use crate::world::World;
 
 /// A sound policy on an overloaded Deployment `good`, beside whatever else a scenario adds.
@@ -103,15 +106,13 @@ async fn a_custom_kind_is_scaled_by_what_its_scale_subresource_says() {
         "spec": {"size": 2, "replicas": 77},
     });
     world.api.has(fleet);
-    let metrics = [crate::fixtures::query("queue_length", 10)];
+    let metrics = [query("queue_length", 10)];
     world.api.has(
         policy("ships")
             .on("example.dev/v1", "Fleet", "ships")
             .by(&metrics),
     );
-    world
-        .prometheus
-        .answers("queue_length", crate::prometheus::number("50"));
+    world.prometheus.answers("queue_length", number("50"));
     assert_eq!(world.tick().await[0], "scale ships 2 → 5");
     assert_eq!(
         world.api.object("fleets", "ships")["spec"],
@@ -119,4 +120,84 @@ async fn a_custom_kind_is_scaled_by_what_its_scale_subresource_says() {
     );
     world.tick_after(15).await;
     assert_eq!(world.tick_after(15).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_kind_that_the_controller_may_not_list_says_so() {
+    let mut world = beside_a_good_one().await;
+    world.tick().await;
+    let lists = |request: &Request| request.path == "/apis/example.dev/v1/fleets";
+    world.api.always_fails(
+        lists,
+        Fault::Answers(403, "fleets is forbidden: User cannot list resource"),
+    );
+    world
+        .api
+        .has(policy("ships").on("example.dev/v1", "Fleet", "ships"));
+    world
+        .until(|world| {
+            !world
+                .api
+                .requests(|request| request.path.ends_with("/fleets"))
+                .is_empty()
+        })
+        .await;
+    world.pass(15);
+    world.decide().await;
+    world.controller.context.reporter.flush(world.now).await;
+    assert!(
+        world
+            .writes()
+            .contains(&"Warning TargetForbidden on ScalingPolicy ships".to_owned())
+    );
+    world.expect("ships", "Ready", "False TargetForbidden", "fleets is forbidden");
+}
+
+#[tokio::test]
+async fn an_object_without_a_spec_does_not_hide_the_others_of_its_kind() {
+    let world = World::start().await;
+    for (name, spec) in [("ships", json!({"size": 2})), ("odd", json!(null))] {
+        world.api.has(json!({
+            "apiVersion": "example.dev/v1", "kind": "Fleet", "metadata": {"name": name}, "spec": spec,
+        }));
+    }
+    world.api.has(
+        policy("ships")
+            .on("example.dev/v1", "Fleet", "ships")
+            .by(&[query("queue_length", 10)]),
+    );
+    world.prometheus.answers("queue_length", number("50"));
+    assert_eq!(world.tick().await[0], "scale ships 2 → 5");
+}
+
+#[tokio::test]
+async fn a_new_policy_does_not_wait_a_period_for_its_target_to_be_looked_up() {
+    let mut world = beside_a_good_one().await;
+    world.tick().await;
+    let held = Held::default();
+    let lists =
+        |request: &Request| request.path == "/apis/example.dev/v1/fleets" && !request.query.contains("watch");
+    world.api.fails(lists, Fault::Waits(held.clone()), 1);
+    world.api.has(json!({
+        "apiVersion": "example.dev/v1", "kind": "Fleet", "metadata": {"name": "ships"}, "spec": {"size": 2},
+    }));
+    world.api.has(
+        policy("ships")
+            .on("example.dev/v1", "Fleet", "ships")
+            .by(&[query("queue_length", 10)]),
+    );
+    world.prometheus.answers("queue_length", number("50"));
+    held.has_arrived().await;
+    world.pass(1);
+    world.decide().await;
+    world.controller.context.reporter.flush(world.now).await;
+    assert!(world.writes().contains(&"status ships".to_owned()));
+    world.expect(
+        "ships",
+        "Ready",
+        "False Evaluating",
+        "looking up Fleet shop/ships",
+    );
+    held.release();
+    assert_eq!(world.tick_after(1).await[0], "scale ships 2 → 5");
 }

@@ -95,14 +95,18 @@ impl World {
 
     /// Waits until something is so.
     pub(crate) async fn until(&self, is_so: impl Fn(&Self) -> bool) {
+        self.until_within(Duration::from_secs(20), is_so).await;
+    }
+
+    pub(crate) async fn until_within(&self, patience: Duration, is_so: impl Fn(&Self) -> bool) {
         let waits = async {
             while !is_so(self) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), waits)
+        tokio::time::timeout(patience, waits)
             .await
-            .expect("it becomes so within 20 seconds");
+            .expect("it becomes so in time");
     }
 
     fn is_settled(&self) -> bool {
@@ -170,8 +174,14 @@ impl World {
 
     /// Another controller takes over; nothing is left of what the first one knew.
     pub(crate) async fn restart(&mut self) {
-        self.controller = Controller::start(&self.api, &self.prometheus).await;
+        self.restart_unsettled().await;
         self.settle().await;
+    }
+
+    /// The same, but it begins as soon as it knows policies and pods.
+    pub(crate) async fn restart_unsettled(&mut self) {
+        self.controller = Controller::start(&self.api, &self.prometheus).await;
+        self.until(|world| world.controller.cluster.is_synced()).await;
     }
 }
 
