@@ -1,3 +1,0 @@
-module concertina.dev/testbed/pause
-
-go 1.26.0
