@@ -4,6 +4,8 @@ pub mod cli;
 pub mod cluster;
 pub mod config;
 pub mod control;
+#[cfg(test)]
+mod fixtures;
 pub mod observe;
 pub mod report;
 pub mod web;

@@ -209,9 +209,7 @@ impl TargetTable {
         };
         let resource_version = version.parse().unwrap_or(0);
         let key = key_of(gvk, &object.metadata);
-        if self.objects.get(&key).is_some_and(|known| {
-            known.uid == *uid && resource_version != 0 && known.resource_version > resource_version
-        }) {
+        if self.is_old_news(&key, resource_version) {
             return;
         }
         let replicas = has_plain_replicas(gvk)
@@ -259,9 +257,20 @@ impl TargetTable {
         }
     }
 
-    /// Forgets one object.
+    /// Forgets one object, unless one of the same name is known that is newer.
     pub fn delete(&mut self, gvk: &GroupVersionKind, object: &SlimTarget) {
-        self.objects.remove(&key_of(gvk, &object.metadata));
+        let key = key_of(gvk, &object.metadata);
+        let version = object.metadata.resource_version.as_ref();
+        let version = version.and_then(|version| version.parse().ok()).unwrap_or(0);
+        if !self.is_old_news(&key, version) {
+            self.objects.remove(&key);
+        }
+    }
+
+    /// Versions grow over all objects, so a lesser one is older whatever the uid. An unreadable one counts as new.
+    fn is_old_news(&self, key: &TargetKey, resource_version: u64) -> bool {
+        let known = self.objects.get(key);
+        resource_version != 0 && known.is_some_and(|known| known.resource_version > resource_version)
     }
 }
 
@@ -290,3 +299,7 @@ fn replicas_of(spec: &SlimSpec) -> Option<Replicas> {
         .as_i64()
         .and_then(|count| Replicas::try_from(count).ok())
 }
+
+#[cfg(test)]
+#[path = "targets_tests.rs"]
+mod tests;

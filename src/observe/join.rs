@@ -101,7 +101,8 @@ fn missing_answer(error: &FetchError) -> (Reading, Option<Note>) {
     let cause = match error {
         FetchError::Unreachable(_) => Missing::Unreachable,
         FetchError::TimedOut(_) => Missing::TimedOut,
-        FetchError::Rejected { status, .. } if *status < 500 => Missing::Refused,
+        // 429: the query may be sound, the server has too much to do.
+        FetchError::Rejected { status, .. } if *status < 500 && *status != 429 => Missing::Refused,
         FetchError::Rejected { .. } => Missing::ServerError,
         FetchError::Undecodable(_) | FetchError::TooLarge(_) => Missing::BadAnswer,
         FetchError::UnknownServer(_) => Missing::UnknownServer,
@@ -178,3 +179,7 @@ fn sum_containers<'e>(
         }
     })
 }
+
+#[cfg(test)]
+#[path = "join_tests.rs"]
+mod tests;

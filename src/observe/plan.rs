@@ -32,3 +32,7 @@ impl Plan {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -17,7 +17,9 @@ const CONCURRENT_QUERIES: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The HTTP client cannot be built.
-    #[error("cannot make the HTTP client of server {name} (for https the image needs the system's CA certificates)")]
+    #[error(
+        "cannot make the HTTP client of server {name} (for https the image needs the system's CA certificates)"
+    )]
     Http {
         /// The server.
         name: String,
@@ -61,11 +63,21 @@ impl Server {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("concertina/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|source| ServerError::Http { name: config.name.clone(), source })?;
-        let client = Client::from(http, &config.url)
-            .map_err(|source| ServerError::Url { name: config.name.clone(), source })?;
+            .map_err(|source| ServerError::Http {
+                name: config.name.clone(),
+                source,
+            })?;
+        let client = Client::from(http, &config.url).map_err(|source| ServerError::Url {
+            name: config.name.clone(),
+            source,
+        })?;
         let permits = || tokio::sync::Semaphore::new(CONCURRENT_QUERIES);
-        Ok(Self { config, client, permits: permits(), custom_permits: permits() })
+        Ok(Self {
+            config,
+            client,
+            permits: permits(),
+            custom_permits: permits(),
+        })
     }
 
     /// The server's configuration.
@@ -101,7 +113,10 @@ impl Server {
             Template::Custom { .. } => &self.custom_permits,
             _ => &self.permits,
         };
-        let _permit = permits.acquire().await.map_err(|error| FetchError::Unreachable(error.to_string()))?;
+        let _permit = permits
+            .acquire()
+            .await
+            .map_err(|error| FetchError::Unreachable(error.to_string()))?;
         let timeout_ms = i64::from(self.config.timeout_seconds) * 1000;
         let response = self
             .client
@@ -116,7 +131,10 @@ impl Server {
             return Ok(body);
         }
         let message = error_text(&body).unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
-        Err(FetchError::Rejected { status: status.as_u16(), message: shortened(&message) })
+        Err(FetchError::Rejected {
+            status: status.as_u16(),
+            message: shortened(&message),
+        })
     }
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, FetchError> {
@@ -166,5 +184,9 @@ fn shortened(text: &str) -> String {
         end -= 1;
     }
     let cut = text.get(..end).unwrap_or_default();
-    if end < text.len() { format!("{cut}…") } else { cut.to_owned() }
+    if end < text.len() {
+        format!("{cut}…")
+    } else {
+        cut.to_owned()
+    }
 }

@@ -80,7 +80,7 @@ struct Envelope<'a, L> {
     #[serde(default, borrow)]
     error: Option<Cow<'a, str>>,
     #[serde(default)]
-    warnings: Vec<String>,
+    warnings: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -197,9 +197,11 @@ fn envelope<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(L, Vec<String>, S
     let envelope: Envelope<'a, L> =
         serde_json::from_slice(text).map_err(|error| FetchError::Undecodable(error.to_string()))?;
     match envelope.data {
-        Some(data) if envelope.status == "success" => {
-            Ok((data.result, envelope.warnings, data.result_type.into_owned()))
-        }
+        Some(data) if envelope.status == "success" => Ok((
+            data.result,
+            envelope.warnings.unwrap_or_default(),
+            data.result_type.into_owned(),
+        )),
         _ => Err(FetchError::Undecodable(
             envelope
                 .error
@@ -232,3 +234,7 @@ fn milliseconds(seconds: f64) -> Option<i64> {
     #[allow(clippy::cast_possible_truncation)] // in range, as just checked
     (milliseconds.is_finite() && milliseconds.abs() < 9e15).then_some(milliseconds as i64)
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

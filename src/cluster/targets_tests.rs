@@ -1,0 +1,202 @@
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+
+fn deployments() -> GroupVersionKind {
+    GroupVersionKind::gvk("apps", "v1", "Deployment")
+}
+
+fn fleets() -> GroupVersionKind {
+    GroupVersionKind::gvk("example.dev", "v1", "Fleet")
+}
+
+fn object(uid: &str, version: u64, replicas: i32) -> SlimTarget {
+    let metadata =
+        json!({"name": "web", "namespace": "shop", "uid": uid, "resourceVersion": version.to_string()});
+    serde_json::from_value(json!({"metadata": metadata, "spec": {"replicas": replicas, "template": {}}}))
+        .unwrap()
+}
+
+fn scale(uid: &str, version: u64, replicas: Option<i32>) -> Scale {
+    let metadata =
+        json!({"name": "web", "namespace": "shop", "uid": uid, "resourceVersion": version.to_string()});
+    let spec = replicas.map_or(json!({}), |replicas| json!({"replicas": replicas}));
+    serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
+}
+
+fn key(gvk: GroupVersionKind) -> TargetKey {
+    TargetKey {
+        gvk,
+        namespace: "shop".into(),
+        name: "web".into(),
+    }
+}
+
+fn table() -> TargetTable {
+    let mut table = TargetTable::default();
+    table.apply(&deployments(), &object("u", 5, 2));
+    table
+}
+
+fn seen(table: &TargetTable) -> Option<(String, Option<Replicas>)> {
+    table
+        .get(&key(deployments()))
+        .map(|record| (record.uid, record.replicas))
+}
+
+#[test]
+fn api_versions_of_the_core_group_and_of_others_are_told_apart() {
+    for (api_version, group, version) in [
+        ("v1", "", "v1"),
+        ("apps/v1", "apps", "v1"),
+        ("argoproj.io/v1alpha1", "argoproj.io", "v1alpha1"),
+    ] {
+        let reference = ScaleTargetRef {
+            api_version: api_version.into(),
+            kind: "K".into(),
+            name: "web".into(),
+        };
+        let target = TargetKey::of("shop", &reference);
+        assert_eq!(
+            (target.gvk.group.as_str(), target.gvk.version.as_str()),
+            (group, version)
+        );
+        assert_eq!(target.to_string(), "K shop/web");
+    }
+}
+
+#[test]
+fn old_news_is_no_news() {
+    let mut table = table();
+    table.apply(&deployments(), &object("u", 4, 9));
+    table.note_scale(&key(deployments()), &scale("u", 3, Some(9)));
+    assert_eq!(seen(&table), Some(("u".into(), Some(2))));
+}
+
+#[test]
+fn a_written_scale_is_seen_before_the_watch_tells_of_it() {
+    let mut table = table();
+    table.note_scale(&key(deployments()), &scale("u", 8, Some(4)));
+    table.apply(&deployments(), &object("u", 6, 2));
+    assert_eq!(seen(&table), Some(("u".into(), Some(4))));
+    table.apply(&deployments(), &object("u", 9, 3));
+    assert_eq!(seen(&table), Some(("u".into(), Some(3))));
+}
+
+#[test]
+fn a_scale_without_replicas_has_none() {
+    let mut table = table();
+    table.note_scale(&key(deployments()), &scale("u", 8, None));
+    assert_eq!(seen(&table), Some(("u".into(), Some(0))));
+}
+
+#[test]
+fn an_object_that_came_again_is_not_replaced_by_old_news_of_the_one_before() {
+    let mut table = table();
+    table.note_scale(&key(deployments()), &scale("again", 8, Some(1)));
+    assert_eq!(seen(&table), Some(("again".into(), Some(1))));
+    table.apply(&deployments(), &object("u", 6, 2));
+    assert_eq!(seen(&table), Some(("again".into(), Some(1))));
+    table.delete(&deployments(), &object("u", 7, 2));
+    assert_eq!(seen(&table), Some(("again".into(), Some(1))));
+    table.delete(&deployments(), &object("again", 9, 1));
+    assert_eq!(seen(&table), None);
+}
+
+#[test]
+fn a_new_list_keeps_newer_news_and_drops_what_is_gone() {
+    let mut table = table();
+    let state = KindState::Watched {
+        resource: ApiResource::from_gvk(&deployments()),
+        scope: Scope::Namespaced,
+        synced: false,
+        failure: None,
+    };
+    table.set_kind(&deployments(), state, Instant::now());
+    table.note_scale(&key(deployments()), &scale("u", 8, Some(4)));
+    table.apply(&fleets(), &object("ship", 1, 1));
+    table.replace(&deployments(), vec![object("u", 6, 2)]);
+    assert_eq!(seen(&table), Some(("u".into(), Some(4))));
+    assert!(matches!(
+        table.kind(&deployments()),
+        KindState::Watched { synced: true, .. }
+    ));
+    table.replace(&deployments(), vec![]);
+    assert_eq!(seen(&table), None);
+    assert!(table.get(&key(fleets())).is_some(), "other kinds are not touched");
+}
+
+#[test]
+fn a_failure_is_kept_with_its_kind_until_there_is_a_list() {
+    let mut table = TargetTable::default();
+    let failure = Failure {
+        is_forbidden: true,
+        message: "no".into(),
+    };
+    table.note_failure(&deployments(), failure.clone());
+    assert!(matches!(table.kind(&deployments()), KindState::Unknown));
+    let state = KindState::Watched {
+        resource: ApiResource::from_gvk(&deployments()),
+        scope: Scope::Namespaced,
+        synced: false,
+        failure: None,
+    };
+    table.set_kind(&deployments(), state, Instant::now());
+    table.note_failure(&deployments(), failure.clone());
+    assert!(
+        matches!(table.kind(&deployments()), KindState::Watched { failure: Some(why), .. } if why == failure)
+    );
+}
+
+#[test]
+fn the_count_of_a_custom_kind_is_only_known_from_its_scale() {
+    let mut table = TargetTable::default();
+    table.apply(&fleets(), &object("ship", 1, 7));
+    assert_eq!(table.get(&key(fleets())).unwrap().replicas, None);
+    table.note_scale(&key(fleets()), &scale("ship", 1, Some(3)));
+    assert_eq!(table.get(&key(fleets())).unwrap().replicas, Some(3));
+    table.apply(&fleets(), &object("ship", 2, 7));
+    assert_eq!(
+        table.get(&key(fleets())).unwrap().replicas,
+        None,
+        "it may have changed"
+    );
+}
+
+#[test]
+fn counts_that_are_no_counts_are_read_from_the_scale_too() {
+    for replicas in [json!(null), json!("3"), json!(1.5), json!(99_999_999_999_i64)] {
+        let mut object = serde_json::to_value(object("u", 5, 2)).unwrap();
+        object["spec"]["replicas"] = replicas;
+        let mut table = TargetTable::default();
+        table.apply(&deployments(), &serde_json::from_value(object).unwrap());
+        assert_eq!(seen(&table), Some(("u".into(), None)));
+    }
+}
+
+#[test]
+fn a_kind_is_looked_up_once_and_again_only_after_failures_and_a_while() {
+    let (mut table, start) = (TargetTable::default(), Instant::now());
+    let after = |seconds| start + Duration::from_secs(seconds);
+    assert!(table.needs_lookup(&deployments(), start, 15));
+    for state in [
+        KindState::Missing,
+        KindState::NotScalable,
+        KindState::Unavailable("down".into()),
+    ] {
+        table.set_kind(&deployments(), state, start);
+        assert!(!table.needs_lookup(&deployments(), after(14), 15));
+        assert!(table.needs_lookup(&deployments(), after(15), 15));
+    }
+    let resource = ApiResource::from_gvk(&deployments());
+    let state = KindState::Watched {
+        resource,
+        scope: Scope::Namespaced,
+        synced: false,
+        failure: None,
+    };
+    table.set_kind(&deployments(), state, start);
+    assert!(!table.needs_lookup(&deployments(), after(9999), 15));
+}

@@ -1,0 +1,88 @@
+//! Objects that unit tests begin with. No network.
+use std::sync::Arc;
+
+use concertina_decision::{Memory, Observation, Pod, Reading, Timestamp, decide};
+use kube::core::DeserializeGuard;
+use serde_json::{Value, json};
+
+use crate::api::{Mode, ScalingPolicy};
+use crate::cluster::policies::{PolicyRecord, PolicyTable};
+use crate::config::Config;
+use crate::control::compile::CompiledPolicy;
+use crate::control::evaluate::{Decided, Effect, Outcome};
+
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+/// A policy on the Deployment of the same name, at ten of something per replica.
+pub(crate) fn policy(name: &str) -> Value {
+    json!({
+        "apiVersion": "concertina.dev/v1alpha1", "kind": "ScalingPolicy",
+        "metadata": {
+            "name": name, "namespace": "shop", "uid": format!("uid-{name}"), "generation": 1,
+            "creationTimestamp": "2023-01-01T00:00:00Z",
+        },
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "maxReplicas": 10,
+            "metrics": [{"name": "load", "prometheus": {"query": "load", "averageValue": 10}}],
+        },
+    })
+}
+
+/// With a field changed.
+pub(crate) fn with(mut object: Value, pointer: &str, value: Value) -> Value {
+    let (parent, field) = pointer.rsplit_once('/').unwrap();
+    object.pointer_mut(parent).unwrap()[field] = value;
+    object
+}
+
+/// As it comes from the API server.
+pub(crate) fn guarded(policy: Value) -> DeserializeGuard<ScalingPolicy> {
+    serde_json::from_value(policy).unwrap()
+}
+
+/// As the table of policies holds it.
+pub(crate) fn record(policy: Value) -> Arc<PolicyRecord> {
+    let mut table = PolicyTable::default();
+    table.apply(guarded(policy));
+    table.iter().next().unwrap().clone()
+}
+
+pub(crate) fn config() -> Config {
+    Config::with_server("http://prometheus:9090", 15).unwrap()
+}
+
+pub(crate) fn compiled(record: &PolicyRecord) -> CompiledPolicy {
+    CompiledPolicy::of(record.policy.as_ref().unwrap(), &config()).unwrap()
+}
+
+/// The outcome of one evaluation of a policy: two Ready pods, one reading per metric, nothing remembered.
+pub(crate) fn outcome(policy: Value, metrics: Vec<Reading>) -> Outcome {
+    let record = record(policy);
+    let compiled = Arc::new(compiled(&record));
+    let notes = vec![None; metrics.len()];
+    let observation = Observation {
+        current_replicas: 2,
+        pods: vec![Pod::Ready; 2],
+        metrics,
+    };
+    let decision = decide(&compiled.decision, &Memory::default(), &observation, NOW);
+    Outcome {
+        record,
+        compiled: Some(compiled),
+        time: NOW,
+        mode: Mode::Auto,
+        target_uid: Some("uid-of-target".into()),
+        result: Ok(Decided {
+            decision,
+            notes,
+            effect: Effect::None,
+            changed_by_other: None,
+        }),
+    }
+}
+
+/// One number for the whole target.
+pub(crate) const fn total(value: f64) -> Reading {
+    Reading::Total { value, time: None }
+}

@@ -1,0 +1,257 @@
+use std::collections::BTreeMap;
+
+use concertina_decision::Pod;
+
+use super::*;
+use crate::observe::query::Template;
+use crate::observe::table::Pods;
+
+fn container(name: &str, request: Option<f64>) -> ContainerResources {
+    ContainerResources {
+        name: name.into(),
+        cpu_request: request,
+        cpu_limit: request.map(|request| request * 2.0),
+        memory_request: request,
+    }
+}
+
+fn pod(name: &str, containers: &[ContainerResources]) -> PodRecord {
+    PodRecord {
+        name: name.into(),
+        uid: format!("uid-{name}"),
+        state: Pod::Ready,
+        containers: containers.to_vec(),
+    }
+}
+
+fn metric(measure: Measure) -> CompiledMetric {
+    let template = Template::Memory;
+    CompiledMetric {
+        name: "m".into(),
+        template,
+        measure,
+    }
+}
+
+fn cpu(container: Option<&str>) -> CompiledMetric {
+    metric(Measure::Cpu {
+        container: container.map(str::to_owned),
+    })
+}
+
+fn sample(value: f64, time_ms: i64) -> Entry {
+    Entry {
+        value: Some(value),
+        time_ms: Some(time_ms),
+        duplicate: false,
+    }
+}
+
+/// An answer with these entries: namespace, pod, container.
+fn answer(entries: &[(&str, &str, &str, Entry)]) -> Result<Answer, FetchError> {
+    let mut pods = Pods::new();
+    for (namespace, pod, container, entry) in entries {
+        let containers = pods
+            .entry((*namespace).into())
+            .or_default()
+            .entry((*pod).into())
+            .or_default();
+        containers.push(((*container).into(), *entry));
+    }
+    Ok(Answer {
+        table: Table::Pods(pods),
+        warnings: Vec::new(),
+    })
+}
+
+fn per_pod(
+    metric: &CompiledMetric,
+    answer: &Result<Answer, FetchError>,
+    pods: &[PodRecord],
+) -> Vec<PodReading> {
+    match reading(metric, answer, "shop", pods) {
+        (Reading::PerPod(readings), None) => readings,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_pod_uses_what_its_containers_use_together_and_is_as_old_as_the_oldest() {
+    let web = pod(
+        "web",
+        &[container("app", Some(1.0)), container("proxy", Some(0.5))],
+    );
+    let answer = answer(&[
+        ("shop", "web", "app", sample(0.25, 9_000)),
+        ("shop", "web", "proxy", sample(0.5, 5_000)),
+    ]);
+    let expected = PodReading {
+        value: Some(0.75),
+        time: Some(Timestamp(5_000)),
+        request: Some(1.5),
+        limit: Some(3.0),
+    };
+    assert_eq!(per_pod(&cpu(None), &answer, &[web]), [expected]);
+}
+
+#[test]
+fn a_container_without_a_sample_leaves_its_pod_without_one() {
+    let web = pod(
+        "web",
+        &[container("app", Some(1.0)), container("proxy", Some(0.5))],
+    );
+    let answer = answer(&[("shop", "web", "app", sample(0.25, 9_000))]);
+    assert_eq!(per_pod(&cpu(None), &answer, &[web])[0].value, None);
+}
+
+#[test]
+fn a_container_without_a_request_leaves_its_pod_without_one() {
+    let web = pod("web", &[container("app", Some(1.0)), container("proxy", None)]);
+    let readings = per_pod(&cpu(None), &answer(&[]), &[web]);
+    assert_eq!((readings[0].request, readings[0].limit), (None, None));
+}
+
+#[test]
+fn one_container_alone_counts_where_it_is_named() {
+    let web = pod("web", &[container("app", Some(1.0)), container("proxy", None)]);
+    let answer = answer(&[
+        ("shop", "web", "app", sample(0.25, 9_000)),
+        ("shop", "web", "proxy", sample(8.0, 1)),
+    ]);
+    let readings = per_pod(&cpu(Some("app")), &answer, std::slice::from_ref(&web));
+    assert_eq!((readings[0].value, readings[0].request), (Some(0.25), Some(1.0)));
+    assert_eq!(
+        per_pod(&cpu(Some("nobody")), &answer, &[web]),
+        [PodReading::default()],
+        "not zero"
+    );
+}
+
+#[test]
+fn memory_has_no_limit_that_censors_it() {
+    let web = pod("web", &[container("app", Some(1.0))]);
+    let answer = answer(&[("shop", "web", "app", sample(1.0, 9_000))]);
+    let readings = per_pod(&metric(Measure::Memory { container: None }), &answer, &[web]);
+    assert!(readings[0].limit.is_none_or(|limit| limit <= 0.0), "{readings:?}");
+}
+
+#[test]
+fn pods_of_other_namespaces_and_pods_that_are_gone_do_not_count() {
+    let answer = answer(&[
+        ("elsewhere", "web", "", sample(100.0, 1)),
+        ("shop", "gone", "", sample(100.0, 1)),
+        ("shop", "web", "", sample(7.0, 1)),
+    ]);
+    let readings = per_pod(
+        &metric(Measure::RequestRate),
+        &answer,
+        &[pod("new", &[]), pod("web", &[])],
+    );
+    assert_eq!(
+        readings.iter().map(|reading| reading.value).collect::<Vec<_>>(),
+        [None, Some(7.0)]
+    );
+}
+
+#[test]
+fn a_pod_with_several_series_is_named() {
+    let mut doubled = sample(7.0, 1);
+    doubled.duplicate = true;
+    let answer = answer(&[("shop", "a", "", sample(1.0, 1)), ("shop", "b", "", doubled)]);
+    let (reading, note) = reading(
+        &metric(Measure::RequestRate),
+        &answer,
+        "shop",
+        &[pod("a", &[]), pod("b", &[])],
+    );
+    assert!(matches!(reading, Reading::PerPod(readings) if readings.len() == 2));
+    let note = note.unwrap();
+    assert_eq!(note.reason, Reason::DuplicateSeries);
+    assert!(note.message.contains("pod b "), "{}", note.message);
+}
+
+fn series(labels: &[&[(&str, &str)]]) -> Result<Answer, FetchError> {
+    let one = |labels: &&[(&str, &str)]| {
+        let labels: BTreeMap<String, String> = labels
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        (labels, 7.0)
+    };
+    Ok(Answer {
+        table: Table::Series(labels.iter().map(one).collect()),
+        warnings: Vec::new(),
+    })
+}
+
+fn total(matching: &[(&str, &str)], answer: &Result<Answer, FetchError>) -> (Reading, Option<Note>) {
+    let matching = matching
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    reading(&metric(Measure::Total { matching }), answer, "shop", &[])
+}
+
+#[test]
+fn a_query_of_ones_own_must_come_to_one_series() {
+    let two = series(&[&[("queue", "a"), ("host", "x")], &[("queue", "b")]]);
+    assert_eq!(
+        total(&[("queue", "a")], &two),
+        (
+            Reading::Total {
+                value: 7.0,
+                time: None
+            },
+            None
+        )
+    );
+    for (matching, answer, expected, telling) in [
+        (&[][..], &two, Missing::Ambiguous, "2 series"),
+        (
+            &[("queue", "c")],
+            &two,
+            Missing::NoSamples,
+            "none of the 2 series",
+        ),
+        (&[("queue", "c")], &series(&[]), Missing::NoSamples, "no series"),
+        (&[], &series(&[]), Missing::NoSamples, "no series"),
+    ] {
+        let (reading, note) = total(matching, answer);
+        assert_eq!(reading, Reading::Missing(expected), "{matching:?}");
+        assert!(note.unwrap().message.contains(telling), "{matching:?}");
+    }
+}
+
+#[test]
+fn every_failure_has_its_own_reason_and_keeps_its_words() {
+    let rejected = |status| FetchError::Rejected {
+        status,
+        message: "words".into(),
+    };
+    for (error, expected) in [
+        (FetchError::Unreachable("refused".into()), Missing::Unreachable),
+        (FetchError::TimedOut(5), Missing::TimedOut),
+        (rejected(400), Missing::Refused),
+        (rejected(401), Missing::Refused),
+        (rejected(422), Missing::Refused),
+        // The query is sound; the server has too much to do.
+        (rejected(429), Missing::ServerError),
+        (rejected(500), Missing::ServerError),
+        (rejected(503), Missing::ServerError),
+        (FetchError::Undecodable("x".into()), Missing::BadAnswer),
+        (FetchError::TooLarge(5), Missing::BadAnswer),
+        (FetchError::UnknownServer("s".into()), Missing::UnknownServer),
+        (FetchError::UnknownSource("s".into()), Missing::UnknownSource),
+    ] {
+        let message = error.to_string();
+        let (reading, note) = total(&[], &Err(error));
+        assert_eq!(reading, Reading::Missing(expected), "{message}");
+        assert_eq!(
+            note,
+            Some(Note {
+                reason: expected.reason(),
+                message
+            })
+        );
+    }
+}

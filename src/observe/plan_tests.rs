@@ -1,0 +1,66 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::fixtures::{compiled, policy, record, with};
+
+/// The queries that policies with these metrics and this server need.
+fn plan(policies: &[(&str, &str, Value)]) -> Plan {
+    let mut plan = Plan::default();
+    for (namespace, server, metrics) in policies {
+        let policy = with(policy("web"), "/spec/metrics", metrics.clone());
+        let policy = with(policy, "/spec/prometheusRef", json!({"name": server}));
+        plan.add(namespace, &compiled(&record(policy)));
+    }
+    plan
+}
+
+fn cpu() -> Value {
+    json!([{"name": "cpu", "cpu": {"averageUtilization": 70}}])
+}
+
+#[test]
+fn policies_of_many_namespaces_share_one_query_for_all_of_them() {
+    let plan = plan(&[
+        ("a", "default", cpu()),
+        ("b", "default", cpu()),
+        ("a", "default", cpu()),
+    ]);
+    assert_eq!(plan.queries.len(), 1);
+    let (key, namespaces) = plan.queries.first_key_value().unwrap();
+    assert!(key.template.text(namespaces, None).contains("namespace=~\"a|b\""));
+}
+
+#[test]
+fn servers_windows_and_texts_of_their_own_make_queries_of_their_own() {
+    let slow = json!([{"name": "cpu", "cpu": {"averageUtilization": 70}, "windowSeconds": 300}]);
+    let own = |query: &str, per_replica: i32| json!([{"name": "q", "prometheus": {"query": query, "averageValue": per_replica}}]);
+    for (second, count) in [
+        (("a", "default", cpu()), 1),
+        (("a", "other", cpu()), 2),
+        (("a", "default", slow), 2),
+        (("a", "default", own("x", 5)), 2),
+    ] {
+        assert_eq!(
+            plan(&[("a", "default", cpu()), second.clone()]).queries.len(),
+            count,
+            "{second:?}"
+        );
+    }
+    let same_text = [("a", "default", own("x", 5)), ("b", "default", own("x", 9))];
+    assert_eq!(
+        plan(&same_text).queries.len(),
+        1,
+        "the target is no part of the query"
+    );
+}
+
+#[test]
+fn utilisation_and_value_of_one_resource_share_their_query() {
+    let value = json!([{"name": "cpu", "cpu": {"averageValue": "250m", "container": "app"}}]);
+    assert_eq!(
+        plan(&[("a", "default", cpu()), ("a", "default", value)])
+            .queries
+            .len(),
+        1
+    );
+}

@@ -1,0 +1,242 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn answer(kind: &str, result: &Value) -> Vec<u8> {
+    json!({"status": "success", "data": {"resultType": kind, "result": result}})
+        .to_string()
+        .into_bytes()
+}
+
+fn pods(series: &[(Value, &str)]) -> Pods {
+    let one = |(labels, value): &(Value, &str)| json!({"metric": labels, "value": [1.5, value]});
+    let text = answer("vector", &series.iter().map(one).collect());
+    match decode_pods(&text, "namespace", "pod").unwrap().table {
+        Table::Pods(pods) => pods,
+        Table::Series(_) => panic!("not by pod"),
+    }
+}
+
+fn sample(family: &str, container: &str) -> Value {
+    json!({"concertina": family, "namespace": "shop", "pod": "web-0", "container": container})
+}
+
+#[test]
+fn the_families_of_one_container_make_one_entry_in_any_order() {
+    let mut series = [
+        (sample("time", "app"), "1700000000.25"),
+        (sample("duplicates", "app"), "2"),
+        (sample("value", "app"), "0.5"),
+    ];
+    for _ in 0..3 {
+        series.rotate_left(1);
+        let expected = Entry {
+            value: Some(0.5),
+            time_ms: Some(1_700_000_000_250),
+            duplicate: true,
+        };
+        assert_eq!(pods(&series)["shop"]["web-0"], [("app".into(), expected)]);
+    }
+}
+
+#[test]
+fn containers_stay_apart_and_a_pod_without_container_label_has_one_without_name() {
+    let labels = json!({"concertina": "value", "namespace": "shop", "pod": "web-1"});
+    let pods = pods(&[
+        (sample("value", "app"), "1"),
+        (sample("value", "proxy"), "2"),
+        (labels, "3"),
+    ]);
+    let names = |pod: &str| {
+        pods["shop"][pod]
+            .iter()
+            .map(|(name, _)| name.as_ref())
+            .collect::<Vec<&str>>()
+    };
+    assert_eq!(names("web-0"), ["app", "proxy"]);
+    assert_eq!(names("web-1"), [""]);
+}
+
+#[test]
+fn nan_and_infinities_are_kept_for_the_decision_to_refuse() {
+    for (text, check) in [
+        ("NaN", f64::is_nan as fn(f64) -> bool),
+        ("+Inf", f64::is_infinite),
+        ("-Inf", f64::is_infinite),
+    ] {
+        let pods = pods(&[(sample("value", "app"), text)]);
+        assert!(check(pods["shop"]["web-0"][0].1.value.unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn a_time_that_is_no_time_is_unknown() {
+    for text in ["NaN", "+Inf", "1e300"] {
+        assert_eq!(
+            pods(&[(sample("time", "app"), text)])["shop"]["web-0"][0]
+                .1
+                .time_ms,
+            None,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn families_of_other_names_and_values_that_are_no_numbers_are_left_out() {
+    let pods = pods(&[(sample("other", "app"), "1"), (sample("value", "app"), "seven")]);
+    assert_eq!(pods["shop"]["web-0"], [("app".into(), Entry::default())]);
+}
+
+#[test]
+fn the_labels_of_namespace_and_pod_are_those_of_the_source() {
+    let metric = json!({"concertina": "value", "exported_namespace": "shop", "exported_pod": "web-0", "pod": "exporter"});
+    let text = answer("vector", &json!([{"metric": metric, "value": [1, "7"]}]));
+    let Table::Pods(pods) = decode_pods(&text, "exported_namespace", "exported_pod")
+        .unwrap()
+        .table
+    else {
+        panic!()
+    };
+    assert_eq!(pods["shop"]["web-0"][0].1.value, Some(7.0));
+}
+
+#[test]
+fn escaped_labels_are_read() {
+    let text = r#"{"status":"success","data":{"resultType":"vector","result":
+        [{"metric":{"queue":"a\"b\\cé\n"},"value":[1,"7"]}]}}"#;
+    let Table::Series(series) = decode_series(text.as_bytes()).unwrap().table else {
+        panic!()
+    };
+    assert_eq!(series[0].0["queue"], "a\"b\\cé\n");
+}
+
+#[test]
+fn warnings_are_kept_whatever_else_the_answer_says() {
+    let mut text = json!({"status": "success", "warnings": ["partial"], "infos": ["x"], "isPartial": false,
+        "data": {"resultType": "vector", "result": [], "stats": {"seriesFetched": "0"}, "explanation": null}});
+    assert_eq!(
+        decode_series(text.to_string().as_bytes()).unwrap().warnings,
+        ["partial"]
+    );
+    text["warnings"] = Value::Null;
+    assert_eq!(
+        decode_series(text.to_string().as_bytes()).unwrap().warnings,
+        [""; 0]
+    );
+}
+
+#[test]
+fn an_answer_that_is_no_vector_is_refused_with_what_to_write() {
+    for kind in ["matrix", "string", "streams"] {
+        let text = answer(kind, &json!([]));
+        for error in [
+            decode_series(&text).unwrap_err(),
+            decode_pods(&text, "namespace", "pod").unwrap_err(),
+        ] {
+            assert!(
+                error
+                    .to_string()
+                    .contains(&format!("the result is a {kind}: write")),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_scalar_is_a_number_only_for_a_users_own_query() {
+    let text = answer("scalar", &json!([1, "7"]));
+    assert_eq!(
+        decode_series(&text).unwrap().table,
+        Table::Series(vec![(BTreeMap::new(), 7.0)])
+    );
+    assert!(decode_pods(&text, "namespace", "pod").is_err());
+}
+
+#[test]
+fn an_error_in_place_of_data_is_quoted() {
+    let text = json!({"status": "error", "errorType": "timeout", "error": "query timed out"}).to_string();
+    assert!(
+        decode_series(text.as_bytes())
+            .unwrap_err()
+            .to_string()
+            .contains("query timed out")
+    );
+    assert_eq!(error_text(text.as_bytes()).as_deref(), Some("query timed out"));
+    assert_eq!(error_text(b"<html>"), None);
+}
+
+#[test]
+fn an_answer_cut_off_anywhere_is_refused() {
+    let whole = answer(
+        "vector",
+        &json!([{"metric": sample("value", "app"), "value": [1, "7"]}]),
+    );
+    for end in 0..whole.len() {
+        assert!(decode_pods(&whole[..end], "namespace", "pod").is_err(), "{end}");
+        assert!(decode_series(&whole[..end]).is_err(), "{end}");
+    }
+}
+
+#[test]
+fn endless_nesting_is_refused() {
+    for text in ["[".repeat(100_000), "{\"a\":".repeat(100_000)] {
+        assert!(decode_series(text.as_bytes()).is_err());
+        assert_eq!(error_text(text.as_bytes()), None);
+    }
+}
+
+/// Any JSON that may stand where something else is expected.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[a-z0-9 +.NaInf-]{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(
+                "metric|value|histogram|status|data|result|pod|namespace|[a-z]{1,5}",
+                inner,
+                0..4
+            )
+            .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_decoders_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = (decode_series(&bytes), decode_pods(&bytes, "namespace", "pod"), error_text(&bytes));
+    }
+
+    #[test]
+    fn nothing_in_the_place_of_anything_makes_the_decoders_panic(
+        status in any_json(), kind in prop_oneof![Just("vector".into()), Just("scalar".into()), any_json()],
+        result in any_json(), warnings in any_json(),
+    ) {
+        let text = json!({"status": status, "warnings": warnings, "data": {"resultType": kind, "result": result}}).to_string();
+        let _ = (decode_series(text.as_bytes()), decode_pods(text.as_bytes(), "namespace", "pod"));
+    }
+
+    #[test]
+    fn no_sample_makes_the_decoders_panic(samples in prop::collection::vec((any_json(), any_json()), 0..4)) {
+        let samples: Vec<Value> =
+            samples.into_iter().map(|(metric, value)| json!({"metric": metric, "value": [1, value]})).collect();
+        let text = answer("vector", &samples.into());
+        let _ = (decode_series(&text), decode_pods(&text, "namespace", "pod"));
+    }
+
+    #[test]
+    fn every_number_that_prometheus_writes_is_read_back(value in any::<f64>()) {
+        let text = answer("vector", &json!([{"metric": {}, "value": [1, value.to_string()]}]));
+        let Table::Series(series) = decode_series(&text).unwrap().table else { panic!() };
+        prop_assert!(series[0].1.to_bits() == value.to_bits() || value.is_nan());
+    }
+}
