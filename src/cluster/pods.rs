@@ -297,3 +297,7 @@ fn resources_of(container: &Container) -> ContainerResources {
         memory_request: amount(requests, "memory"),
     }
 }
+
+#[cfg(test)]
+#[path = "pods_tests.rs"]
+mod tests;

@@ -132,3 +132,7 @@ impl PolicyTable {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "policies_tests.rs"]
+mod tests;

@@ -139,3 +139,7 @@ fn compile_metric(metric: &MetricSpec, scrape_interval: u32) -> Result<CompiledM
         measure,
     })
 }
+
+#[cfg(test)]
+#[path = "compile_tests.rs"]
+mod tests;

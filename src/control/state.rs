@@ -170,3 +170,7 @@ impl PolicyStates {
         self.0.is_empty()
     }
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -155,3 +155,7 @@ fn scaling_limited(outcome: &Outcome) -> Finding {
         None => plain(kind, false, Reason::WithinBounds),
     }
 }
+
+#[cfg(test)]
+#[path = "conditions_tests.rs"]
+mod tests;

@@ -229,13 +229,5 @@ pub fn cut(text: &str, bytes: usize) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::cut;
-
-    #[test]
-    fn a_text_is_cut_between_characters() {
-        assert_eq!(cut("a→b", 2), "a");
-        assert_eq!(cut("a→b", 4), "a→");
-        assert_eq!(cut("a→b", 9), "a→b");
-    }
-}
+#[path = "events_tests.rs"]
+mod tests;

@@ -263,21 +263,5 @@ fn three_digits(value: f64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_short_and_keep_three_digits() {
-        let table = [
-            (0.0, "0"),
-            (83.26, "83.3"),
-            (70.0, "70"),
-            (1234.5, "1234"),
-            (0.05, "0.05"),
-            (1.5e-5, "1.50e-5"),
-        ];
-        for (value, text) in table {
-            assert_eq!(three_digits(value), text);
-        }
-    }
-}
+#[path = "status_tests.rs"]
+mod tests;

@@ -1,0 +1,193 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn owned(name: &str, uid: &str, owner: &str) -> Value {
+    let owner = json!([{"apiVersion": "v1", "kind": "X", "name": owner, "uid": owner, "controller": true}]);
+    json!({"name": name, "namespace": "shop", "uid": uid, "ownerReferences": owner})
+}
+
+/// A Ready pod named and identified `name` that `owner` controls.
+fn pod(name: &str, owner: &str) -> Value {
+    json!({
+        "metadata": owned(name, name, owner),
+        "spec": {"containers": [{"name": "app"}]},
+        "status": {"phase": "Running", "startTime": "2024-01-01T00:00:00Z", "conditions": [
+            {"type": "Ready", "status": "True", "lastTransitionTime": "2024-01-01T00:00:05Z"},
+        ]},
+    })
+}
+
+/// Not Ready since so many seconds after its start.
+fn unready_since(mut pod: Value, seconds: u32) -> Value {
+    let since = format!("2024-01-01T00:00:{seconds:02}Z");
+    pod["status"]["conditions"][0] = json!({"type": "Ready", "status": "False", "lastTransitionTime": since});
+    pod
+}
+
+fn read<T: serde::de::DeserializeOwned>(object: Value) -> T {
+    serde_json::from_value(object).unwrap()
+}
+
+fn table(pods: &[Value]) -> PodTable {
+    let mut table = PodTable::default();
+    table.replace_pods(pods.iter().cloned().map(read).collect());
+    table
+}
+
+fn names(table: &PodTable, owner: &str) -> Vec<String> {
+    table.of_owner(owner).into_iter().map(|pod| pod.name).collect()
+}
+
+fn states(table: &PodTable, owner: &str) -> Vec<PodState> {
+    table.of_owner(owner).into_iter().map(|pod| pod.state).collect()
+}
+
+#[test]
+fn pods_are_found_by_their_owner_or_through_its_replica_sets_whichever_came_first() {
+    let sets = [
+        read::<ObjectMeta>(owned("old", "old", "web")),
+        read(owned("new", "new", "web")),
+    ];
+    let pods = [
+        pod("c", "old"),
+        pod("a", "new"),
+        pod("b", "new"),
+        pod("x", "other"),
+        pod("d", "web"),
+    ];
+    let mut sets_first = PodTable::default();
+    sets_first.replace_replica_sets(&sets);
+    sets_first.replace_pods(pods.iter().cloned().map(read).collect());
+    let mut pods_first = table(&pods);
+    pods_first.replace_replica_sets(&sets);
+    for table in [&sets_first, &pods_first] {
+        assert_eq!(names(table, "web"), ["a", "b", "c", "d"]);
+        assert!(table.is_synced());
+    }
+    pods_first.delete_replica_set(&sets[0]);
+    assert_eq!(names(&pods_first, "web"), ["a", "b", "d"]);
+    pods_first.apply_replica_set(&read(owned("new", "new", "someone")));
+    assert_eq!(names(&pods_first, "web"), ["d"]);
+    assert_eq!(names(&pods_first, "someone"), ["a", "b"]);
+}
+
+#[test]
+fn a_table_is_complete_once_both_lists_are() {
+    let mut pods = table(&[]);
+    assert!(!pods.is_synced());
+    pods.replace_replica_sets(&[]);
+    assert!(pods.is_synced());
+}
+
+#[test]
+fn pods_that_ended_are_being_deleted_or_are_nobodys_do_not_live() {
+    let mut terminating = pod("terminating", "web");
+    terminating["metadata"]["deletionTimestamp"] = "2024-01-01T00:00:00Z".into();
+    let mut failed = pod("failed", "web");
+    failed["status"]["phase"] = "Failed".into();
+    let mut done = pod("done", "web");
+    done["status"]["phase"] = "Succeeded".into();
+    let mut orphan = pod("orphan", "web");
+    orphan["metadata"]["ownerReferences"] = json!(null);
+    let mut follower = pod("follower", "web");
+    follower["metadata"]["ownerReferences"][0]["controller"] = false.into();
+    let table = table(&[terminating, failed, done, orphan, follower, pod("living", "web")]);
+    assert_eq!(names(&table, "web"), ["living"]);
+}
+
+#[test]
+fn changes_and_deletions_leave_nothing_behind() {
+    let mut table = table(&[pod("a", "web"), pod("b", "web")]);
+    table.apply_pod(&read(pod("a", "other")));
+    assert_eq!(
+        (names(&table, "web"), names(&table, "other")),
+        (vec!["b".to_owned()], vec!["a".to_owned()])
+    );
+    let mut ended = pod("b", "web");
+    ended["status"]["phase"] = "Failed".into();
+    table.apply_pod(&read(ended));
+    table.delete_pod(&read(pod("a", "other")));
+    table.delete_pod(&read(pod("never", "seen")));
+    assert!(table.pods.is_empty() && table.by_owner.is_empty(), "{table:?}");
+    table.apply_replica_set(&read(owned("set", "set", "web")));
+    table.delete_replica_set(&read(owned("set", "set", "web")));
+    assert!(
+        table.replica_sets_of.is_empty() && table.replica_set_owner.is_empty(),
+        "{table:?}"
+    );
+}
+
+#[test]
+fn a_pod_never_ready_is_starting() {
+    let mut bare = pod("bare", "web");
+    bare.as_object_mut().unwrap().remove("status");
+    let mut pending = pod("pending", "web");
+    pending["status"] = json!({"phase": "Pending"});
+    let table = table(&[bare, pending, unready_since(pod("slow", "web"), 20)]);
+    assert_eq!(states(&table, "web"), [PodState::Starting; 3]);
+}
+
+#[test]
+fn a_pod_that_turned_unready_long_after_its_start_was_ready_once() {
+    for (seconds, state) in [(30, PodState::Starting), (31, PodState::Unready)] {
+        assert_eq!(
+            states(&table(&[unready_since(pod("a", "web"), seconds)]), "web"),
+            [state],
+            "{seconds}"
+        );
+    }
+}
+
+#[test]
+fn a_pod_seen_ready_stays_one_that_was_ready_through_changes_and_new_lists() {
+    let mut table = table(&[pod("a", "web")]);
+    let unready = || unready_since(pod("a", "web"), 10);
+    table.apply_pod(&read(unready()));
+    assert_eq!(states(&table, "web"), [PodState::Unready]);
+    table.replace_pods(vec![read(unready())]);
+    assert_eq!(states(&table, "web"), [PodState::Unready]);
+    table.apply_pod(&read(pod("a", "web")));
+    assert_eq!(states(&table, "web"), [PodState::Ready]);
+}
+
+#[test]
+fn another_pod_of_the_same_name_begins_anew() {
+    let again = || {
+        let mut again = unready_since(pod("a", "web"), 10);
+        again["metadata"]["uid"] = "another".into();
+        read::<Pod>(again)
+    };
+    let mut table = table(&[pod("a", "web")]);
+    table.apply_pod(&again());
+    assert_eq!(states(&table, "web"), [PodState::Starting]);
+    table.apply_pod(&read(pod("a", "web")));
+    table.replace_pods(vec![again()]);
+    assert_eq!(states(&table, "web"), [PodState::Starting]);
+}
+
+#[test]
+fn sidecars_count_and_init_containers_do_not() {
+    let mut web = pod("a", "web");
+    web["spec"] = json!({
+        "containers": [{"name": "app", "resources": {
+            "requests": {"cpu": "250m", "memory": "64Mi"}, "limits": {"cpu": "1.5", "memory": "1Gi"},
+        }}],
+        "initContainers": [
+            {"name": "setup", "resources": {"requests": {"cpu": "4"}}},
+            {"name": "proxy", "restartPolicy": "Always", "resources": {"requests": {"cpu": "odd"}}},
+        ],
+    });
+    let containers = table(&[web]).of_owner("web").remove(0).containers;
+    let app = ContainerResources {
+        name: "app".into(),
+        cpu_request: Some(0.25),
+        cpu_limit: Some(1.5),
+        memory_request: Some(67_108_864.0),
+    };
+    let proxy = ContainerResources {
+        name: "proxy".into(),
+        ..ContainerResources::default()
+    };
+    assert_eq!(containers, [app, proxy]);
+}
