@@ -177,7 +177,7 @@ impl ApiServer {
     }
 
     /// Sends an event to the watches of a kind as if an older state were arriving only now.
-    pub(crate) fn delivers_again(&self, plural: &str, object: Value) {
+    pub(crate) fn delivers_again(&self, plural: &str, object: &Value) {
         let state = self.state();
         for watch in state
             .watches
@@ -187,7 +187,7 @@ impl ApiServer {
             watch
                 .lock()
                 .unwrap()
-                .push(json!({"type": "MODIFIED", "object": object.clone()}), false);
+                .push(json!({"type": "MODIFIED", "object": object}), false);
         }
     }
 
@@ -348,17 +348,17 @@ impl State {
         object["metadata"]["generation"] = generation.into();
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
         self.objects.insert(key, object.clone());
-        self.tell(change, kind.plural, object);
+        self.tell(change, kind.plural, &object);
         uid.as_str().unwrap().to_owned()
     }
 
     fn announce(&mut self, change: &str, plural: &str, mut object: Value) {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
-        self.tell(change, plural, object);
+        self.tell(change, plural, &object);
     }
 
-    fn tell(&mut self, change: &str, plural: &str, object: Value) {
+    fn tell(&mut self, change: &str, plural: &str, object: &Value) {
         let event = json!({"type": change, "object": object});
         let withheld = self.withheld.contains(&plural);
         for watch in self

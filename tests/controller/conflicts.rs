@@ -206,7 +206,7 @@ async fn an_old_watch_event_after_a_write_is_not_taken_for_somebody_elses_change
     // Nothing of the write is heard from the watch; an older state comes late.
     world.api.withholds("deployments");
     assert_eq!(world.tick().await[0], "scale web 2 → 4");
-    world.api.delivers_again("deployments", before);
+    world.api.delivers_again("deployments", &before);
     pods(&world.api, "web", 2, 4);
     world.pass(15);
     world.rate(&[("web", 4, 10.0)]);

@@ -235,7 +235,7 @@ async fn an_answer_beyond_the_bound_is_not_read() {
 #[tokio::test]
 async fn a_native_histogram_must_be_reduced_first() {
     let sample = json!({"metric": {}, "histogram": [1, {"count": "5", "sum": "3"}]});
-    let reply = result("vector", json!([sample]));
+    let reply = result("vector", &json!([sample]));
     holds(
         one_bad_metric("default", reply).await,
         "PrometheusBadAnswer",
@@ -246,7 +246,7 @@ async fn a_native_histogram_must_be_reduced_first() {
 
 #[tokio::test]
 async fn a_string_is_no_number() {
-    let reply = result("string", json!([1, "many"]));
+    let reply = result("string", &json!([1, "many"]));
     holds(
         one_bad_metric("default", reply).await,
         "PrometheusBadAnswer",
@@ -257,7 +257,7 @@ async fn a_string_is_no_number() {
 
 #[tokio::test]
 async fn a_range_is_no_number() {
-    let reply = result("matrix", json!([]));
+    let reply = result("matrix", &json!([]));
     holds(
         one_bad_metric("default", reply).await,
         "PrometheusBadAnswer",
@@ -299,7 +299,7 @@ async fn a_scalar_is_a_number() {
     world.api.has(policy("web").by(&[query("scalar(x)", 10)]));
     world
         .prometheus
-        .answers("scalar(x)", result("scalar", json!([1, "40"])));
+        .answers("scalar(x)", result("scalar", &json!([1, "40"])));
     assert_eq!(world.tick().await[0], "scale web 2 → 4");
 }
 
@@ -356,7 +356,7 @@ async fn duplicate_series_are_reported_and_the_greatest_counts() {
     samples.push(json!({"metric": duplicates, "value": [1, "2"]}));
     world
         .prometheus
-        .answers("http_requests_total", result("vector", samples.into()));
+        .answers("http_requests_total", result("vector", &samples.into()));
     let expected = [
         "scale web 1 → 3",
         "Normal MetricAboveTarget on ScalingPolicy web",

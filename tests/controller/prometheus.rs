@@ -93,14 +93,14 @@ async fn reply(State(script): State<Arc<Mutex<Script>>>, RawForm(form): RawForm)
 }
 
 /// An answer of this type.
-pub(crate) fn result(kind: &str, result: Value) -> Reply {
+pub(crate) fn result(kind: &str, result: &Value) -> Reply {
     let body = json!({"status": "success", "data": {"resultType": kind, "result": result}});
     Reply::Body(200, "application/json", body.to_string())
 }
 
 /// No series.
 pub(crate) fn no_series() -> Reply {
-    result("vector", json!([]))
+    result("vector", &json!([]))
 }
 
 /// One series without labels.
@@ -111,7 +111,7 @@ pub(crate) fn number(value: &str) -> Reply {
 /// These series.
 pub(crate) fn series(series: &[(Value, &str)]) -> Reply {
     let one = |(labels, value): &(Value, &str)| json!({"metric": labels, "value": [1_700_000_000, value]});
-    result("vector", series.iter().map(one).collect())
+    result("vector", &series.iter().map(one).collect())
 }
 
 /// Requests per second of each pod, measured at `time`.
@@ -120,14 +120,14 @@ pub(crate) fn rates(time: Timestamp, pods: &[(&str, f64)]) -> Reply {
         .iter()
         .map(|(pod, rate)| (json!({"namespace": NAMESPACE, "pod": pod}), *rate))
         .collect();
-    result("vector", families(time, &pods).into())
+    result("vector", &families(time, &pods).into())
 }
 
 /// Usage of the container `app` of each pod, in cores or bytes, measured at `time`.
 pub(crate) fn usages(time: Timestamp, pods: &[(&str, f64)]) -> Reply {
     let labels = |pod: &str| json!({"namespace": NAMESPACE, "pod": pod, "container": "app"});
     let pods: Vec<_> = pods.iter().map(|(pod, usage)| (labels(pod), *usage)).collect();
-    result("vector", families(time, &pods).into())
+    result("vector", &families(time, &pods).into())
 }
 
 /// The values and the times of a grouped answer.

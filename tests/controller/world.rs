@@ -192,7 +192,7 @@ impl Controller {
         PROVIDER.call_once(|| {
             rustls::crypto::ring::default_provider()
                 .install_default()
-                .unwrap()
+                .unwrap();
         });
         let refusing = {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
