@@ -25,6 +25,7 @@ fn settings(page_cost_ms: f64) -> Settings {
         queue_timeout_ms: 300,
         queue_length: 512,
         linger_ms: 0,
+        warm_up_ms: 0,
     }
 }
 
@@ -95,6 +96,20 @@ async fn pages_are_served_and_counted() {
         metric(shop.address, "http_responses_total{code=\"404\"}").await,
         1
     );
+}
+
+#[tokio::test]
+async fn a_shop_that_warms_up_is_not_ready_but_answers() {
+    let shop = server(Settings {
+        warm_up_ms: 600_000,
+        ..settings(0.1)
+    })
+    .await;
+    assert_eq!(
+        get(shop.address, "/healthz").await,
+        Some((503, "warming up\n".to_owned()))
+    );
+    assert_eq!(get(shop.address, "/").await.expect("an answer").0, 200);
 }
 
 #[tokio::test]

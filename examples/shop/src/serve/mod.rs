@@ -36,6 +36,9 @@ pub struct Settings {
     /// Requests that may wait at the same time; further ones are given up at once
     #[arg(long, default_value_t = 512)]
     pub queue_length: u16,
+    /// How long after its start the shop says that it is ready, in milliseconds: most services load something first
+    #[arg(long, default_value_t = 0)]
+    pub warm_up_ms: u64,
     /// How long to go on serving after SIGTERM, in milliseconds: Services need a moment to forget a pod
     #[arg(long, default_value_t = 3000)]
     pub linger_ms: u64,
@@ -53,6 +56,7 @@ struct Shop {
     metrics: Arc<Metrics>,
     queue: Arc<Queue>,
     page_cost: Duration,
+    opens_at: tokio::time::Instant,
 }
 
 /// Serves until SIGTERM, then lingers and drains.
@@ -86,6 +90,7 @@ pub fn router(settings: &Settings) -> Router {
             Duration::from_millis(settings.queue_timeout_ms),
         )),
         page_cost: Duration::from_secs_f64(settings.page_cost_ms / 1000.0),
+        opens_at: tokio::time::Instant::now() + Duration::from_millis(settings.warm_up_ms),
     };
     Router::new()
         .route("/", get(|| async { Html(pages::HOME) }))
@@ -96,7 +101,7 @@ pub fn router(settings: &Settings) -> Router {
         .fallback(|| async { (StatusCode::NOT_FOUND, Html(pages::NOT_FOUND)) })
         .layer(middleware::from_fn_with_state(shop.clone(), count))
         // Below the layer: probes and scrapes are not the shop's traffic and must not move its request rate.
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(health))
         .route("/metrics", get(metrics_text))
         .with_state(shop)
 }
@@ -107,6 +112,14 @@ async fn count(State(shop): State<Shop>, request: Request, next: Next) -> Respon
     let response = next.run(request).await;
     arrival.answered(response.status().as_u16());
     response
+}
+
+async fn health(State(shop): State<Shop>) -> (StatusCode, &'static str) {
+    if tokio::time::Instant::now() < shop.opens_at {
+        (StatusCode::SERVICE_UNAVAILABLE, "warming up\n")
+    } else {
+        (StatusCode::OK, "ok\n")
+    }
 }
 
 async fn metrics_text(State(shop): State<Shop>) -> Response {
