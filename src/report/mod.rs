@@ -28,6 +28,8 @@ use metrics::Metrics;
 const EVENTFUL_GAP_MS: u64 = 2_000;
 /// A status is written at most this often when only what metrics ask for moved.
 const UNEVENTFUL_GAP_MS: u64 = 15_000;
+/// A status is written at most this often when only the words of a condition changed.
+const WORDING_GAP_MS: u64 = 60_000;
 /// Events waiting to be sent; beyond it the oldest is dropped and counted.
 const MAX_PENDING_EVENTS: usize = 4096;
 /// The same trouble of the same policy is not announced again within this time.
@@ -234,6 +236,7 @@ impl Reporter {
                     None => EVENTFUL_GAP_MS,
                     Some(written) => match difference(written, pending) {
                         status::Difference::None => return None,
+                        status::Difference::Wording => WORDING_GAP_MS,
                         status::Difference::Eventful => EVENTFUL_GAP_MS,
                         status::Difference::Uneventful => UNEVENTFUL_GAP_MS,
                     },

@@ -19,6 +19,8 @@ const MAX_MESSAGE_BYTES: usize = 256;
 pub enum Difference {
     /// A reader would notice nothing.
     None,
+    /// Only the words of a condition: a server's error may carry a number that is never the same.
+    Wording,
     /// Only what the metrics ask for moved.
     Uneventful,
     /// A condition, a count, a mode, a change.
@@ -139,6 +141,14 @@ pub fn difference(stored: &ScalingPolicyStatus, new: &ScalingPolicyStatus) -> Di
         metrics: Vec::new(),
         stages: Vec::new(),
         last_decision: None,
+        conditions: status
+            .conditions
+            .iter()
+            .map(|condition| Condition {
+                message: String::new(),
+                ..condition.clone()
+            })
+            .collect(),
         ..status.clone()
     };
     if eventful(stored) != eventful(new) {
@@ -156,6 +166,9 @@ pub fn difference(stored: &ScalingPolicyStatus, new: &ScalingPolicyStatus) -> Di
     };
     if metrics(stored) != metrics(new) || stored.stages != new.stages || reason(stored) != reason(new) {
         return Difference::Uneventful;
+    }
+    if stored.conditions != new.conditions {
+        return Difference::Wording;
     }
     Difference::None
 }

@@ -153,11 +153,14 @@ fn what_metrics_ask_for_is_a_difference_that_can_wait_and_all_else_is_not() {
     let mut asks = stored.clone();
     asks.metrics[0].proposal = Some(7);
     assert_eq!(difference(&stored, &asks), Difference::Uneventful);
+    let mut words = stored.clone();
+    words.conditions[0].message = "other words".into();
+    assert_eq!(difference(&stored, &words), Difference::Wording);
     let changes: [fn(&mut ScalingPolicyStatus); 6] = [
         |status| status.desired_replicas = Some(9),
         |status| status.mode = Some(Mode::Paused),
         |status| status.observed_generation = Some(9),
-        |status| status.conditions[0].message = "other words".into(),
+        |status| status.conditions[0].reason = "Other".into(),
         |status| status.last_changes = vec![],
         |status| status.effective = None,
     ];

@@ -1,7 +1,7 @@
 //! An API server in trouble: nothing is lost that matters, nothing is hammered, and other policies go on.
 use crate::faults::{Fault, Held};
 use crate::fixtures::{deployment, policy, query};
-use crate::prometheus::number;
+use crate::prometheus::{Reply, number};
 use crate::requests::Request;
 use crate::world::World;
 
@@ -196,6 +196,27 @@ async fn a_status_that_is_stuck_does_not_hold_up_those_of_others() {
     };
     tokio::join!(world.flush(), watches);
     assert_ne!(world.status("other"), serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn an_error_whose_words_change_all_the_time_is_not_written_all_the_time() {
+    let mut world = overloaded().await;
+    let mut writes = 0;
+    for second in 0..120 {
+        if second % 15 == 0 {
+            let body = format!("upstream failed, request id {second}");
+            world
+                .prometheus
+                .answers("http_requests_total", Reply::Body(500, "text/plain", body));
+        }
+        writes += world
+            .tick_after(1)
+            .await
+            .iter()
+            .filter(|write| *write == "status web")
+            .count();
+    }
+    assert!((1..=3).contains(&writes), "{writes} in two minutes");
 }
 
 #[tokio::test]
