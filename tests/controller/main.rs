@@ -24,6 +24,7 @@ mod missing_metrics;
 mod modes;
 mod ownership;
 mod restarts;
+mod running;
 mod scaling;
 mod sharing;
 mod size;
