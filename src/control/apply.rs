@@ -29,6 +29,18 @@ pub enum ApplyError {
         /// What is there instead, if that was looked up.
         seen: Option<Box<Scale>>,
     },
+    /// The API server stored another count than it was given.
+    #[error(
+        "the API server stored {stored} replicas of {target} where {asked} were asked for: look for an admission webhook that limits it"
+    )]
+    Altered {
+        /// The target.
+        target: String,
+        /// What was asked for.
+        asked: Replicas,
+        /// What was stored.
+        stored: Replicas,
+    },
     /// The target is gone.
     #[error("{0} does not exist any more")]
     Gone(String),
@@ -99,7 +111,7 @@ impl ScaleClient {
             _ => Doubt::None,
         };
         if doubt == Doubt::None {
-            return result;
+            return result.and_then(|scale| self.as_asked(scale, to));
         }
         let Ok(seen) = self.read().await else {
             return result;
@@ -115,6 +127,19 @@ impl ScaleClient {
             }
             _ => result,
         }
+    }
+
+    /// An admission webhook may have put another count in the place of ours.
+    fn as_asked(&self, scale: Scale, asked: Replicas) -> Result<Scale, ApplyError> {
+        let stored = scale_replicas(&scale);
+        if stored == asked {
+            return Ok(scale);
+        }
+        Err(ApplyError::Altered {
+            target: self.key.to_string(),
+            asked,
+            stored,
+        })
     }
 
     fn conflict(&self, detail: &str, seen: Scale) -> ApplyError {

@@ -203,6 +203,7 @@ impl Metrics {
             Ok(_) => "written",
             Err(ApplyError::Conflict { .. }) => "conflict",
             Err(ApplyError::Gone(_)) => "gone",
+            Err(ApplyError::Altered { .. }) => "altered",
             Err(ApplyError::Busy(_)) => "busy",
             Err(ApplyError::TimedOut(_)) => "timeout",
             Err(ApplyError::Refused { .. }) => "refused",

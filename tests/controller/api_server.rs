@@ -253,6 +253,11 @@ impl ApiServer {
         match fault {
             None => {}
             Some(Fault::Answers(code, message)) => return Ok(failure(code, message)),
+            Some(Fault::Alters(replicas)) => {
+                let mut altered = request;
+                altered.body[2]["value"] = replicas.into();
+                return Ok(self.handle(&altered));
+            }
             Some(Fault::Waits(held)) => held.wait().await,
             Some(Fault::NeverAnswers) => std::future::pending().await,
             Some(Fault::Breaks) => {

@@ -73,6 +73,29 @@ async fn a_broken_connection_is_named() {
     is_tried_again(Fault::Disconnects, "connection reset").await;
 }
 
+#[tokio::test]
+async fn a_webhook_that_stores_another_count_is_found_out() {
+    let mut world = overloaded().await;
+    world.api.always_fails(Request::is_scale_write, Fault::Alters(3));
+    world.tick().await;
+    assert_eq!(world.api.replicas("web"), 3);
+    world.expect(
+        "web",
+        "Ready",
+        "False PatchFailed",
+        "stored 3 replicas of Deployment shop/web where 4",
+    );
+    assert_eq!(
+        world.status("web")["lastChanges"],
+        serde_json::Value::Null,
+        "it was not our count"
+    );
+    world.pass(15);
+    world.rate(&[("web", 2, 20.0)]);
+    world.tick().await;
+    assert_eq!(world.status("web")["lastChanges"][0]["by"], "Other");
+}
+
 // The clock stands still but where everything waits, so the ten seconds take no time. Nothing but the API server may
 // be waited for then: the policy's metric names a server that does not exist, and it is below its minimum.
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,8 @@ pub(crate) type Match = fn(&Request) -> bool;
 pub(crate) enum Fault {
     /// It is refused with this HTTP status and message.
     Answers(u16, &'static str),
+    /// An admission webhook puts this count in the place of the one that is asked for.
+    Alters(i32),
     /// It is handled once the test says so.
     Waits(Held),
     /// It is not handled and not answered.
