@@ -1,4 +1,5 @@
-//! Tests on a real cluster: the one that KUBECONFIG names. `make test-cluster` runs them inside the test bed.
+//! Tests on a real cluster: the one that KUBECONFIG names, with the controller deployed in it. `make test-cluster` runs
+//! them inside the test bed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,3 +8,8 @@
 )] // a test fails by panicking
 
 mod admission;
+mod bounds;
+mod fixtures;
+mod load;
+mod modes;
+mod world;
