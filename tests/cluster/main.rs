@@ -8,8 +8,10 @@
 )] // a test fails by panicking
 
 mod admission;
+mod answers;
 mod bounds;
 mod fixtures;
 mod load;
 mod modes;
+mod targets;
 mod world;

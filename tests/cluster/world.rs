@@ -14,7 +14,7 @@ use tokio::sync::RwLock;
 /// What must come to be has come to be by then, on a slow and busy machine too.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks.
-const GLANCE: Duration = Duration::from_millis(200);
+pub(crate) const GLANCE: Duration = Duration::from_millis(200);
 
 /// Most tests share the cluster; those that alter what all depend on have it to themselves.
 static CLUSTER: RwLock<()> = RwLock::const_new(());
