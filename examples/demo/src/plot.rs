@@ -263,8 +263,12 @@ fn overload(panels: &[&Panel], summary: &Summary) -> String {
             panel.height
         );
     }
-    let first_change = summary.first_change_seconds.map(|at| (at, "first scaling"));
-    let nearly_all = summary.nearly_all_seconds.map(|at| (second(at), "99 % answered"));
+    let first_change = summary
+        .first_change_seconds
+        .map(|at| (at, format!("first scaling, {at:.1} s")));
+    let nearly_all = summary
+        .nearly_all_seconds
+        .map(|at| (second(at), format!("99 % answered, {at} s")));
     for (line, (after, text)) in [first_change, nearly_all].into_iter().flatten().enumerate() {
         let x = first.x(begin + after);
         let y = first.top + 16.0 + if line == 0 { 0.0 } else { 18.0 };
@@ -278,7 +282,7 @@ fn overload(panels: &[&Panel], summary: &Summary) -> String {
         }
         let _ = write!(
             svg,
-            "<text class=\"soft halo\" x=\"{:.1}\" y=\"{y:.1}\">{text}, {after:.1} s</text>",
+            "<text class=\"soft halo\" x=\"{:.1}\" y=\"{y:.1}\">{text}</text>",
             x + 6.0
         );
     }

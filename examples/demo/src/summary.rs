@@ -59,7 +59,7 @@ pub(crate) struct Summary {
     pub(crate) while_shrinking: Answered,
     /// Seconds from the step of the load to the first change of the Deployment's replicas upwards.
     pub(crate) first_change_seconds: Option<f64>,
-    /// Seconds from the step of the load until 99 % were answered over 10 s.
+    /// Seconds from the step of the load to the first second that begins 10 s in which 99 % were answered.
     pub(crate) nearly_all_seconds: Option<usize>,
     pub(crate) replicas_before: Option<i32>,
     pub(crate) replicas_peak: Option<i32>,
@@ -78,9 +78,11 @@ impl Summary {
         let Phases { overload, fall, end } = phases;
         #[allow(clippy::cast_precision_loss, reason = "minutes, in seconds")]
         let (step, falls) = (overload as f64, fall as f64);
+        let nearly = |answered: Answered| answered.share().is_some_and(|share| share >= NEARLY_ALL);
+        // The second itself counts too, so that a window cannot begin in seconds that were still bad.
         let nearly_all = (overload..fall.saturating_sub(STEADY_SECONDS - 1)).find(|second| {
-            let share = Answered::of(within(rows, *second, second + STEADY_SECONDS)).share();
-            share.is_some_and(|share| share >= NEARLY_ALL)
+            nearly(Answered::of(within(rows, *second, second + 1)))
+                && nearly(Answered::of(within(rows, *second, second + STEADY_SECONDS)))
         });
         let replicas_before = within(rows, 0, overload)
             .filter_map(|row| row.cluster.spec)
