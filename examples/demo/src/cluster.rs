@@ -25,7 +25,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) enum ClusterError {
     #[error("no cluster to talk to: {0}; set KUBECONFIG, or run this inside testbed/enter")]
     Configuration(#[source] kube::config::InferConfigError),
-    #[error("the API server refused to {what}: {source}")]
+    #[error("could not {what}: {source}")]
     Call { what: String, source: Box<kube::Error> },
     #[error("the API server did not answer within 10 s when asked to {0}")]
     Silent(String),

@@ -12,7 +12,7 @@ mod table;
 mod view;
 
 use clap::Parser;
-use cluster::{Cluster, ClusterError};
+use cluster::Cluster;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -77,23 +77,16 @@ async fn main() -> ExitCode {
         Ok(cluster) => cluster,
         Err(error) => return failed(&error),
     };
+    let namespace = &arguments.namespace;
+    // Until here nothing was made, so there is nothing to remove.
+    if let Err(error) = run::prepare(&cluster).await {
+        return failed(&error);
+    }
     let outcome = tokio::select! {
         outcome = run::run(&cluster, &arguments) => outcome,
         () = interrupted() => Err(run::RunError::Interrupted),
     };
-    let foreign = matches!(
-        outcome,
-        Err(run::RunError::Cluster(ClusterError::ForeignNamespace(_)))
-    );
-    if arguments.keep {
-        println!("{}", how_to_look(&arguments.namespace));
-    } else if !foreign {
-        println!("Removing the namespace {} …", arguments.namespace);
-        if let Err(error) = cluster.clear(CLEANUP_LIMIT).await {
-            return failed(&error);
-        }
-    }
-    match outcome {
+    let code = match outcome {
         Ok(complaints) if complaints.is_empty() => ExitCode::SUCCESS,
         Ok(complaints) => {
             for complaint in complaints {
@@ -102,11 +95,30 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => failed(&error),
+    };
+    if arguments.keep {
+        println!("{}", how_to_look(namespace));
+        return code;
+    }
+    println!("removing the namespace {namespace}");
+    match cluster.delete(CLEANUP_LIMIT).await {
+        Ok(()) => code,
+        Err(error) => failed(&error),
     }
 }
 
+/// Says what went wrong, down to the first cause.
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("demo: {error}");
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let deeper = error.to_string();
+        if !text.contains(&deeper) {
+            text = format!("{text}: {deeper}");
+        }
+        cause = error.source();
+    }
+    eprintln!("demo: {text}");
     ExitCode::FAILURE
 }
 

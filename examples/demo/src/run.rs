@@ -33,6 +33,12 @@ pub(crate) enum RunError {
     Interrupted,
 }
 
+/// Looks whether the demo can be run here, and removes what an earlier one left behind.
+pub(crate) async fn prepare(cluster: &Cluster) -> Result<(), ClusterError> {
+    cluster.require_policy_kind().await?;
+    cluster.clear(crate::CLEANUP_LIMIT).await
+}
+
 /// Runs the whole case and answers what did not go as it should, one sentence each.
 pub(crate) async fn run(cluster: &Cluster, arguments: &Arguments) -> Result<Vec<String>, RunError> {
     let manifests = Changes {
@@ -40,11 +46,8 @@ pub(crate) async fn run(cluster: &Cluster, arguments: &Arguments) -> Result<Vec<
         image: arguments.image.clone(),
         profile: arguments.profile(),
     };
-    cluster.require_policy_kind().await?;
     let begin = Instant::now();
     let step = |what: &str| println!("{:>5.1} s  {what}", begin.elapsed().as_secs_f64());
-    step("clearing what an earlier run left");
-    cluster.clear(crate::CLEANUP_LIMIT).await?;
     step("applying the shop");
     cluster.apply(&manifests.shop()?).await?;
     cluster.apply(&manifests.load()?).await?;
