@@ -28,6 +28,7 @@ test-fast: ## The tests that need no cluster
 
 .PHONY: test-cluster
 test-cluster: ## The cluster tests alone, on what cluster-up began
+	cargo test --locked --test cluster --no-run # inside there is no registry to fetch from
 	testbed/enter cargo test --locked --test cluster -- --ignored
 
 .PHONY: check

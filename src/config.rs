@@ -65,7 +65,7 @@ pub struct ServerConfig {
     /// Seconds between two scrapes of the targets on this server. Windows of rates follow it. Default 15.
     #[serde(default = "default_scrape_interval")]
     pub scrape_interval_seconds: u32,
-    /// Greatest answer in bytes that is read; a greater one is an error. Default 64 MiB.
+    /// Greatest answer in bytes that is read; a greater one is an error. Default 16 MiB, about 60,000 series.
     #[serde(default = "default_max_response")]
     pub max_response_bytes: usize,
 }
@@ -94,7 +94,7 @@ fn default_scrape_interval() -> u32 {
     15
 }
 fn default_max_response() -> usize {
-    64 << 20
+    16 << 20
 }
 fn default_namespace_label() -> String {
     "namespace".into()

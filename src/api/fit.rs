@@ -12,7 +12,8 @@ impl ScalingPolicyStatus {
     pub fn fitted(mut self) -> Self {
         self.bound_texts(256);
         self.last_changes.truncate(5);
-        let reductions: [fn(&mut Self); 8] = [
+        let reductions: [fn(&mut Self); 9] = [
+            Self::say_it_once,
             |status| status.metrics.iter_mut().for_each(|metric| metric.message = None),
             |status| status.last_changes.truncate(3),
             |status| status.last_changes.truncate(1),
@@ -29,6 +30,18 @@ impl ScalingPolicyStatus {
             reduce(&mut self);
         }
         self
+    }
+
+    /// One trouble is often told by several conditions in the same words; the first of them keeps them.
+    fn say_it_once(&mut self) {
+        let Some((first, others)) = self.conditions.split_first_mut() else {
+            return;
+        };
+        for condition in others {
+            if condition.message == first.message {
+                condition.message = format!("see {}", first.type_);
+            }
+        }
     }
 
     fn omit_metrics(&mut self) {
@@ -221,6 +234,14 @@ mod tests {
             "{} bytes",
             serde_json::to_vec(&ordinary).unwrap().len()
         );
+    }
+
+    #[test]
+    fn words_that_conditions_share_are_said_once_before_they_are_cut() {
+        let words = "w".repeat(256);
+        let fitted = status(4, 0, 0, 1, &words).fitted();
+        assert_eq!(fitted.conditions[0].message, words);
+        assert_eq!(fitted.conditions[1].message, "see ScalingLimited");
     }
 
     #[test]

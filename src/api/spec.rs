@@ -44,7 +44,8 @@ pub struct ScalingPolicySpec {
     pub max_replicas: i32,
 
     /// What the policy does with its decisions. Default Auto. Auto changes the target's replicas; DryRun
-    /// decides and reports but changes nothing, also beside another autoscaler; Paused stops deciding.
+    /// decides and reports but changes nothing, also beside another autoscaler or policy; Paused does the same and
+    /// keeps the target for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
 
@@ -111,7 +112,7 @@ pub enum Mode {
     Auto,
     /// Decides and reports, changes nothing.
     DryRun,
-    /// Does not decide.
+    /// As DryRun, and the target stays this policy's.
     Paused,
 }
 

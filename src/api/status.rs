@@ -120,7 +120,7 @@ pub struct MetricStatus {
     /// Replicas that this metric asks for; absent when the metric is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposal: Option<i32>,
-    /// Seconds since the newest sample; absent when unknown.
+    /// Age in seconds of the oldest sample that counted; absent when unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_seconds: Option<i32>,
     /// Why the metric proposes this, or why it is missing, in one word.

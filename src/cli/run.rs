@@ -106,8 +106,14 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
         _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
         _ = tokio::signal::ctrl_c() => tracing::info!("SIGINT: ending"),
     }
-    // What was decided is reported before the process ends.
-    let _ = tokio::time::timeout(GRACE, context.reporter.flush(tick::wall_clock())).await;
+    // No tick begins any more. Writes under way end, and what was decided is reported, before the process does.
+    let end = async {
+        while context.states().any_in_flight() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        context.reporter.flush_all(tick::wall_clock()).await;
+    };
+    let _ = tokio::time::timeout(GRACE, end).await;
     Ok(())
 }
 

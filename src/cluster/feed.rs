@@ -3,6 +3,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::{DeserializeGuard, GroupVersionKind, PartialObjectMeta};
@@ -24,18 +25,34 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Feeds `cluster` until the future is dropped. `watch_client` must not have a read time-out: a quiet watch is no
 /// failure. `call_client` must have one.
+///
+/// Ends when a watch has ended, which only a bug can do: tables that stand still are worse than a restart.
 pub async fn run(cluster: Arc<Cluster>, watch_client: Client, call_client: Client) {
-    let mut tasks = JoinSet::new();
-    tasks.spawn(feed_policies(Arc::clone(&cluster), watch_client.clone()));
-    tasks.spawn(feed_pods(Arc::clone(&cluster), watch_client.clone()));
-    tasks.spawn(feed_replica_sets(Arc::clone(&cluster), watch_client.clone()));
+    let mut tasks: JoinSet<Option<GroupVersionKind>> = JoinSet::new();
+    tasks.spawn(feed_policies(Arc::clone(&cluster), watch_client.clone()).map(|()| None));
+    tasks.spawn(feed_pods(Arc::clone(&cluster), watch_client.clone()).map(|()| None));
+    tasks.spawn(feed_replica_sets(Arc::clone(&cluster), watch_client.clone()).map(|()| None));
+    let mut under_way = HashSet::new();
     loop {
+        while let Some(ended) = tasks.try_join_next() {
+            let Ok(Some(gvk)) = ended else {
+                tracing::error!("a watch has ended: the controller ends too, to be started anew");
+                return;
+            };
+            under_way.remove(&gvk);
+        }
         for gvk in wanted_kinds(&cluster) {
-            if cluster
+            let due = cluster
                 .targets()
-                .needs_lookup(&gvk, Instant::now(), LOOKUP_RETRY_SECONDS)
-            {
-                look_up(&cluster, &watch_client, &call_client, gvk, &mut tasks).await;
+                .needs_lookup(&gvk, Instant::now(), LOOKUP_RETRY_SECONDS);
+            if due && under_way.insert(gvk.clone()) {
+                // Side by side: an API that hangs holds up those alone who target its kinds.
+                tasks.spawn(follow_kind(
+                    Arc::clone(&cluster),
+                    watch_client.clone(),
+                    call_client.clone(),
+                    gvk,
+                ));
             }
         }
         // Every status that is written comes back as a change of a policy: look at the kinds now and then, not each time.
@@ -89,15 +106,31 @@ fn wanted_kinds(cluster: &Cluster) -> HashSet<GroupVersionKind> {
         .collect()
 }
 
-async fn look_up(
-    cluster: &Arc<Cluster>,
-    watch_client: &Client,
-    call_client: &Client,
+/// Looks a kind up and follows its objects. Returns the kind when there is nothing to follow, to be looked up again.
+async fn follow_kind(
+    cluster: Arc<Cluster>,
+    watch_client: Client,
+    call_client: Client,
     gvk: GroupVersionKind,
-    tasks: &mut JoinSet<()>,
-) {
-    let found = tokio::time::timeout(LOOKUP_TIMEOUT, kube::discovery::pinned_kind(call_client, &gvk)).await;
-    let state = match found {
+) -> Option<GroupVersionKind> {
+    let state = look_up(&call_client, &gvk).await;
+    cluster.targets().set_kind(&gvk, state.clone(), Instant::now());
+    let KindState::Watched { resource, .. } = state else {
+        return Some(gvk);
+    };
+    let api: Api<SlimTarget> = Api::all_with(watch_client, &resource);
+    follow(api, &resource.kind, |change| match change {
+        Change::Replace(objects) => cluster.targets().replace(&gvk, objects),
+        Change::Apply(object) => cluster.targets().apply(&gvk, &object),
+        Change::Delete(object) => cluster.targets().delete(&gvk, &object),
+        Change::Fail(failure) => cluster.targets().note_failure(&gvk, failure),
+    })
+    .await;
+    None
+}
+
+async fn look_up(client: &Client, gvk: &GroupVersionKind) -> KindState {
+    match tokio::time::timeout(LOOKUP_TIMEOUT, kube::discovery::pinned_kind(client, gvk)).await {
         Err(_) => KindState::Unavailable("no answer within 10 s".into()),
         Ok(Err(kube::Error::Discovery(_))) => KindState::Missing,
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => KindState::Missing,
@@ -109,20 +142,6 @@ async fn look_up(
             synced: false,
             failure: None,
         },
-    };
-    cluster.targets().set_kind(&gvk, state.clone(), Instant::now());
-    if let KindState::Watched { resource, .. } = state {
-        let cluster = Arc::clone(cluster);
-        let api: Api<SlimTarget> = Api::all_with(watch_client.clone(), &resource);
-        tasks.spawn(async move {
-            follow(api, &resource.kind, |change| match change {
-                Change::Replace(objects) => cluster.targets().replace(&gvk, objects),
-                Change::Apply(object) => cluster.targets().apply(&gvk, &object),
-                Change::Delete(object) => cluster.targets().delete(&gvk, &object),
-                Change::Fail(failure) => cluster.targets().note_failure(&gvk, failure),
-            })
-            .await;
-        });
     }
 }
 

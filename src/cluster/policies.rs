@@ -7,7 +7,7 @@ use kube::core::DeserializeGuard;
 
 use super::pods::ObjectKey;
 use super::targets::TargetKey;
-use crate::api::ScalingPolicy;
+use crate::api::{Mode, ScalingPolicy};
 
 /// One policy as the API server holds it.
 #[derive(Clone, Debug)]
@@ -47,13 +47,56 @@ impl PolicyRecord {
             .ok()
             .map(|policy| TargetKey::of(&self.key.namespace, &policy.spec.scale_target_ref))
     }
+
+    /// The mode in force at `now`; `None` for a policy that cannot be read.
+    #[must_use]
+    pub fn mode(&self, now: concertina_decision::Timestamp) -> Option<Mode> {
+        let at = Timestamp::from_millisecond(now.0).ok()?;
+        self.policy.as_ref().ok()?.mode_in_force(at).ok()
+    }
+
+    /// Whether the policy only recommends. It owns nothing then, and stands beside any owner.
+    #[must_use]
+    pub fn only_recommends(&self) -> bool {
+        self.policy
+            .as_ref()
+            .is_ok_and(|policy| policy.spec.mode == Some(Mode::DryRun))
+    }
+
+    fn claim(&self) -> Option<Claim> {
+        if self.only_recommends() {
+            None
+        } else {
+            self.target().map(Claim::on)
+        }
+    }
+}
+
+/// What is claimed: an object, whichever of its kind's versions a policy names it by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Claim {
+    group: String,
+    kind: String,
+    namespace: String,
+    name: String,
+}
+
+impl Claim {
+    fn on(target: TargetKey) -> Self {
+        Self {
+            group: target.gvk.group,
+            kind: target.gvk.kind,
+            namespace: target.namespace,
+            name: target.name,
+        }
+    }
 }
 
 /// All policies, and who owns which target.
 #[derive(Debug, Default)]
 pub struct PolicyTable {
     policies: HashMap<ObjectKey, Arc<PolicyRecord>>,
-    claims: HashMap<TargetKey, Vec<ObjectKey>>,
+    claims: HashMap<Claim, Vec<ObjectKey>>,
     synced: bool,
 }
 
@@ -101,19 +144,20 @@ impl PolicyTable {
         self.policies.values()
     }
 
-    /// The policy that owns `target`: the oldest, then the one with the lesser uid.
+    /// The policy that owns `target`: the oldest, then the one with the lesser uid. A paused one keeps what it owns; one
+    /// that only recommends owns nothing.
     #[must_use]
     pub fn owner_of(&self, target: &TargetKey) -> Option<&Arc<PolicyRecord>> {
         self.claims
-            .get(target)?
+            .get(&Claim::on(target.clone()))?
             .iter()
             .filter_map(|key| self.policies.get(key))
             .min_by(|a, b| (a.created, &a.uid).cmp(&(b.created, &b.uid)))
     }
 
     fn insert(&mut self, record: PolicyRecord) {
-        if let Some(target) = record.target() {
-            self.claims.entry(target).or_default().push(record.key.clone());
+        if let Some(claim) = record.claim() {
+            self.claims.entry(claim).or_default().push(record.key.clone());
         }
         self.policies.insert(record.key.clone(), Arc::new(record));
     }
@@ -122,12 +166,12 @@ impl PolicyTable {
         let Some(record) = self.policies.remove(key) else {
             return;
         };
-        if let Some(target) = record.target()
-            && let Some(claims) = self.claims.get_mut(&target)
+        if let Some(claim) = record.claim()
+            && let Some(claimants) = self.claims.get_mut(&claim)
         {
-            claims.retain(|claim| claim != key);
-            if claims.is_empty() {
-                self.claims.remove(&target);
+            claimants.retain(|claimant| claimant != key);
+            if claimants.is_empty() {
+                self.claims.remove(&claim);
             }
         }
     }

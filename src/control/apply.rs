@@ -48,7 +48,7 @@ pub enum ApplyError {
     #[error("the API server is too busy to scale {0}: tried again at the next tick")]
     Busy(String),
     /// The API server refused.
-    #[error("the API server refused to scale {target}: {source}")]
+    #[error("the API server refused to scale {target}: {}", words_of(source))]
     Refused {
         /// The target.
         target: String,
@@ -59,6 +59,23 @@ pub enum ApplyError {
     /// No answer in time; the change may or may not have been made.
     #[error("no answer within 10 s while scaling {0}; the next tick sees whether it happened")]
     TimedOut(String),
+}
+
+impl ApplyError {
+    /// Whether the API server says that this is not allowed: to a read that means the controller's role, to a write it
+    /// may be an admission webhook too.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Refused { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 403))
+    }
+}
+
+/// The API server's own words, without the status around them.
+fn words_of(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// A target's `/scale` endpoint.

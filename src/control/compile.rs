@@ -96,6 +96,14 @@ fn compile_metric(metric: &MetricSpec, scrape_interval: u32) -> Result<CompiledM
         .window_seconds
         .and_then(|window| u32::try_from(window).ok())
         .unwrap_or(scrape_interval.saturating_mul(SCRAPES_PER_WINDOW));
+    if metric.window_seconds.is_some() && window_seconds < scrape_interval.saturating_mul(2) {
+        return Err(format!(
+            "metric {} windowSeconds is {window_seconds}: a rate needs two scrapes, and the server scrapes every \
+             {scrape_interval} s; write at least {} or leave it out",
+            metric.name,
+            scrape_interval.saturating_mul(2)
+        ));
+    }
     let (template, measure) = if let Some(cpu) = &metric.cpu {
         (
             Template::Cpu { window_seconds },

@@ -130,7 +130,7 @@ pub async fn evaluate(context: &Context, due: &Due, answers: &Answers, now: Time
             };
             decided.effect = put_into_effect(context, record, &outcome, &found, &decided.decision).await;
             if decided.effect == Effect::Written
-                && let Some(state) = context.states().get_mut(&record.key, &record.uid)
+                && let Some(state) = context.states().get_mut(record)
             {
                 state
                     .memory
@@ -235,7 +235,11 @@ async fn find_target(context: &Context, key: TargetKey) -> Result<Found, Note> {
                 .read()
                 .await;
             let scale = scale.map_err(|error| Note {
-                reason: Reason::TargetUnavailable,
+                reason: if error.is_forbidden() {
+                    Reason::TargetForbidden
+                } else {
+                    Reason::TargetUnavailable
+                },
                 message: error.to_string(),
             })?;
             context.cluster.targets().note_scale(&key, &scale);
@@ -279,7 +283,7 @@ fn decide_on(
         metrics,
     };
     let mut states = context.states();
-    let state = states.get_mut(&record.key, &record.uid)?;
+    let state = states.get_mut(record)?;
     let decision = decide(&compiled.decision, &state.memory, &observation, now);
     state.memory.record(&decision, now);
     let changed_by_other = state
@@ -296,6 +300,30 @@ fn decide_on(
     })
 }
 
+/// What forbids writing at this moment, if anything does: the world may have moved since the evaluation began.
+fn forbidden(context: &Context, record: &PolicyRecord, outcome: &Outcome, key: &TargetKey) -> Option<Effect> {
+    let policies = context.cluster.policies();
+    let Some(stored) = policies
+        .get(&record.key)
+        .filter(|stored| stored.uid == record.uid)
+    else {
+        // Deleted meanwhile: its decisions are void.
+        return Some(Effect::Withheld);
+    };
+    if !record.only_recommends()
+        && let Some(owner) = policies.owner_of(key)
+        && owner.key != record.key
+    {
+        return Some(Effect::NotOwner(owner.key.to_string()));
+    }
+    if stored.generation != record.generation || stored.mode(outcome.time) != Some(outcome.mode) {
+        return Some(Effect::Conflict(
+            "the policy was changed while its decision was made".into(),
+        ));
+    }
+    (outcome.mode != Mode::Auto).then_some(Effect::Withheld)
+}
+
 async fn put_into_effect(
     context: &Context,
     record: &PolicyRecord,
@@ -303,35 +331,22 @@ async fn put_into_effect(
     found: &Found,
     decision: &Decision,
 ) -> Effect {
-    let owner = context
-        .cluster
-        .policies()
-        .owner_of(&found.key)
-        .map(|owner| owner.key.clone());
-    match owner {
-        Some(owner) if owner == record.key => {}
-        Some(owner) => return Effect::NotOwner(owner.to_string()),
-        // Deleted meanwhile: its decisions are void.
-        None => return Effect::Withheld,
-    }
     if decision.verdict != Verdict::Scale {
-        return Effect::None;
+        return match forbidden(context, record, outcome, &found.key) {
+            Some(not_owner @ Effect::NotOwner(_)) => not_owner,
+            _ => Effect::None,
+        };
     }
-    if outcome.mode != Mode::Auto {
-        return Effect::Withheld;
-    }
-    // Still the same object and the same wish? A changed policy decides anew.
-    let unchanged = context
-        .cluster
-        .policies()
-        .get(&record.key)
-        .is_some_and(|stored| stored.uid == record.uid && stored.generation == record.generation);
-    if !unchanged {
-        return Effect::Conflict("the policy was changed while its decision was made".into());
+    if let Some(effect) = forbidden(context, record, outcome, &found.key) {
+        return effect;
     }
     let Ok(_permit) = context.writers.acquire().await else {
         return Effect::Withheld;
     };
+    // The wait for the permit may have been long.
+    if let Some(effect) = forbidden(context, record, outcome, &found.key) {
+        return effect;
+    }
     let client = ScaleClient::new(context.client.clone(), &found.resource, &found.scope, &found.key);
     let written = client.write(&found.uid, decision.current, decision.desired).await;
     context.metrics.scale_write(&written);

@@ -48,7 +48,9 @@ fn memory_of(record: &PolicyRecord) -> Memory {
         .policy
         .as_ref()
         .ok()
-        .and_then(|policy| policy.status.as_ref());
+        .and_then(|policy| policy.status.as_ref())
+        // A status of an older spec may speak of another target.
+        .filter(|status| status.observed_generation == record.generation);
     for change in status.iter().flat_map(|status| status.last_changes.iter().rev()) {
         memory.record_change(change.from, change.to, Timestamp(change.time.0.as_millisecond()));
     }
@@ -153,9 +155,18 @@ impl PolicyStates {
         }
     }
 
-    /// The state of the policy with this key and uid.
-    pub fn get_mut(&mut self, key: &ObjectKey, uid: &str) -> Option<&mut PolicyState> {
-        self.0.get_mut(key).filter(|state| state.uid == uid)
+    /// The state of this policy, unless it was replaced or changed since: what was decided for another spec, and
+    /// perhaps another target, is not to be remembered.
+    pub fn get_mut(&mut self, record: &PolicyRecord) -> Option<&mut PolicyState> {
+        self.0
+            .get_mut(&record.key)
+            .filter(|state| state.uid == record.uid && state.generation == record.generation)
+    }
+
+    /// Whether any evaluation is under way.
+    #[must_use]
+    pub fn any_in_flight(&self) -> bool {
+        self.0.values().any(|state| state.in_flight)
     }
 
     /// How many policies there are.

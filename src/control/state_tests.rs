@@ -84,15 +84,10 @@ fn a_changed_policy_is_due_at_once_and_compiled_anew() {
 fn what_is_remembered_stays_through_changes_but_not_through_another_target() {
     let (mut states, record_of_one) = evaluated(policy("web"));
     let remembered = |states: &mut PolicyStates, record: &PolicyRecord| {
-        states
-            .get_mut(&record.key, &record.uid)
-            .unwrap()
-            .memory
-            .changes()
-            .len()
+        states.get_mut(record).unwrap().memory.changes().len()
     };
     states
-        .get_mut(&record_of_one.key, &record_of_one.uid)
+        .get_mut(&record_of_one)
         .unwrap()
         .memory
         .record_change(2, 4, NOW);
@@ -109,24 +104,17 @@ fn what_is_remembered_stays_through_changes_but_not_through_another_target() {
 #[test]
 fn a_policy_that_goes_is_forgotten_and_one_of_the_same_name_begins_anew() {
     let (mut states, first) = evaluated(policy("web"));
-    states
-        .get_mut(&first.key, &first.uid)
-        .unwrap()
-        .memory
-        .record_change(2, 4, NOW);
+    states.get_mut(&first).unwrap().memory.record_change(2, 4, NOW);
     assert!(take(&mut states, &first, 15));
     let again = record(with(policy("web"), "/metadata/uid", json!("another")));
     assert_eq!(sync(&mut states, &[&again]), [], "the name lives on");
-    assert!(states.get_mut(&first.key, &first.uid).is_none());
+    assert!(states.get_mut(&first).is_none());
     let due = states.take_due(&again, 15, NOW);
     assert!(
         due.is_some(),
         "that the first is still in flight is no concern of the second"
     );
-    assert_eq!(
-        states.get_mut(&again.key, &again.uid).unwrap().memory,
-        Memory::default()
-    );
+    assert_eq!(states.get_mut(&again).unwrap().memory, Memory::default());
     assert_eq!(sync(&mut states, &[]), std::slice::from_ref(&again.key));
     assert!(states.is_empty());
 }
@@ -139,8 +127,12 @@ fn changes_in_the_stored_status_are_remembered_in_their_order() {
         change("2023-11-14T22:10:00Z", 4, 3),
         change("2023-11-14T22:00:00Z", 2, 4)
     ]);
-    let (mut states, record) = evaluated(with(policy("web"), "/status", json!({"lastChanges": changes})));
-    let memory = &states.get_mut(&record.key, &record.uid).unwrap().memory;
+    let (mut states, record) = evaluated(with(
+        policy("web"),
+        "/status",
+        json!({"observedGeneration": 1, "lastChanges": changes}),
+    ));
+    let memory = &states.get_mut(&record).unwrap().memory;
     let changes: Vec<_> = memory
         .changes()
         .iter()

@@ -74,10 +74,15 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
                 })
                 .collect();
             async move {
+                let mut in_flight = InFlight {
+                    context,
+                    record: &due.record,
+                    again_at_once: false,
+                };
                 let answers: Answers = futures::future::join_all(waiting).await;
                 let (outcome, again) = evaluate(context, &due, &answers, now).await;
+                in_flight.again_at_once = again;
                 let PolicyRecord { key, uid, .. } = &*due.record;
-                context.states().finish(key, uid, again);
                 // What is gone is not spoken of any more: its series and its status would come back to stay.
                 let lives = context
                     .cluster
@@ -92,6 +97,20 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
         })
         .collect();
     while evaluations.next().await.is_some() {}
+}
+
+/// Ends an evaluation however it ends, so that no policy stays in flight for ever.
+struct InFlight<'a> {
+    context: &'a Context,
+    record: &'a PolicyRecord,
+    again_at_once: bool,
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        let PolicyRecord { key, uid, .. } = self.record;
+        self.context.states().finish(key, uid, self.again_at_once);
+    }
 }
 
 fn take_due(context: &Context, now: Timestamp) -> Vec<Due> {

@@ -72,7 +72,7 @@ impl Template {
         match self {
             Self::Cpu { window_seconds } => {
                 let series = container_series("container_cpu_usage_seconds_total", namespaces);
-                // `and` drops the series of a container that was restarted: its rate would linger for a window.
+                // `and` drops the series of a container that is gone: its rate would linger for a window.
                 let value = format!(
                     "max by (namespace,pod,container) (rate({series}[{window_seconds}s]) and {series})"
                 );

@@ -140,11 +140,13 @@ pub fn troubles(outcome: &Outcome) -> Vec<Trouble> {
 }
 
 /// Milliseconds that a trouble must last before it is told. A pod that has just become Ready has no rate yet, because a
-/// rate needs two scrapes; everything else is told at once.
+/// rate needs two scrapes; most other things are told at once.
 #[must_use]
 pub const fn patience_ms(reason: Reason) -> u64 {
     match reason {
         Reason::NoSamples | Reason::PodsWithoutSamples => 30_000,
+        // The series of a container that was restarted lives on beside the new one for Prometheus' look-back of 5 min.
+        Reason::DuplicateSeries => 330_000,
         _ => 0,
     }
 }

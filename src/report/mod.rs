@@ -70,6 +70,13 @@ struct PolicyReport {
     troubles: BTreeMap<Reason, (Timestamp, bool)>,
 }
 
+/// Whether statuses keep their distance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Gaps,
+    AtOnce,
+}
+
 /// What became of a status.
 enum Sent {
     Accepted,
@@ -191,6 +198,18 @@ impl Reporter {
 
     /// Sends all events, and every status in which a reader would notice a difference and whose gap has passed.
     pub async fn flush(&self, now: Timestamp) {
+        self.send_events().await;
+        self.send_statuses(self.due_statuses(now, Pace::Gaps), now).await;
+    }
+
+    /// As [`Self::flush`], without waiting for gaps: for the end of the process.
+    pub async fn flush_all(&self, now: Timestamp) {
+        self.send_statuses(self.due_statuses(now, Pace::AtOnce), now)
+            .await;
+        self.send_events().await;
+    }
+
+    async fn send_events(&self) {
         loop {
             let Some((event, attempts)) = lock(&self.queue).events.pop_front() else {
                 break;
@@ -205,8 +224,11 @@ impl Reporter {
                 break;
             }
         }
+    }
+
+    async fn send_statuses(&self, due: Vec<(ObjectKey, String, ScalingPolicyStatus)>, now: Timestamp) {
         // Many at a time: one that hangs must not hold up the others.
-        futures::stream::iter(self.due_statuses(now))
+        futures::stream::iter(due)
             .for_each_concurrent(CONCURRENT_STATUSES, |(key, uid, status)| async move {
                 let sent = self.send_status(&key, &uid, &status).await;
                 let mut queue = lock(&self.queue);
@@ -225,7 +247,7 @@ impl Reporter {
             .await;
     }
 
-    fn due_statuses(&self, now: Timestamp) -> Vec<(ObjectKey, String, ScalingPolicyStatus)> {
+    fn due_statuses(&self, now: Timestamp, pace: Pace) -> Vec<(ObjectKey, String, ScalingPolicyStatus)> {
         let queue = lock(&self.queue);
         let mut due: Vec<_> = queue
             .policies
@@ -241,10 +263,11 @@ impl Reporter {
                         status::Difference::Uneventful => UNEVENTFUL_GAP_MS,
                     },
                 };
-                let gap_passed = report.written_at.is_none_or(|at| {
-                    // After the clock was set back the gap starts anew.
-                    at > now || now.milliseconds_since(at) >= gap
-                });
+                let gap_passed = pace == Pace::AtOnce
+                    || report.written_at.is_none_or(|at| {
+                        // After the clock was set back the gap starts anew.
+                        at > now || now.milliseconds_since(at) >= gap
+                    });
                 gap_passed.then(|| (key.clone(), report.uid.clone(), pending.clone()))
             })
             .collect();

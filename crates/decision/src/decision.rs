@@ -91,8 +91,8 @@ pub struct Proposal {
     pub age_seconds: Option<u32>,
     /// Pods whose sample counted. For a target value: the pods that were Ready once, at least 1.
     pub counted_pods: u32,
-    /// Pods that were Ready once and have no usable sample. They count as pods at the target when the ratio is below
-    /// 1, and as nothing when it is above.
+    /// Pods that were Ready once and have no usable sample; when the ratio is below 1 also replicas that no pod stands
+    /// for. They count as pods at the target when the ratio is below 1, and as nothing when it is above.
     pub missing_pods: u32,
     /// Pods that were never Ready yet. They count nowhere.
     pub starting_pods: u32,

@@ -54,6 +54,8 @@ pub(crate) struct PodSums {
     pub(crate) counted: u32,
     /// Once Ready, without a usable sample.
     pub(crate) missing: u32,
+    /// Replicas that no pod stands for: not created yet, or created and not seen yet. What they carry is not known.
+    pub(crate) absent: u32,
     pub(crate) value: f64,
     /// Of the pods that have one.
     pub(crate) request: f64,
@@ -98,7 +100,13 @@ pub(crate) fn observe(policy: &Policy, observation: &Observation, now: Timestamp
             Reading::Total { value, time } => total(metric, *value, *time, now),
             Reading::PerPod(_) if current == 0 => Measurement::NotApplicable,
             Reading::PerPod(readings) => {
-                let sums = PodSums::of(metric, &observation.pods, readings, now);
+                let absent = current
+                    .unsigned_abs()
+                    .saturating_sub(count(observation.pods.len()));
+                let sums = PodSums {
+                    absent,
+                    ..PodSums::of(metric, &observation.pods, readings, now)
+                };
                 observed.cpu_at_limit |= metric.cpu_bound && sums.cpu_at_limit();
                 sums.measurement(metric.target, observed.once_ready_pods)
             }

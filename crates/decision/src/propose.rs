@@ -16,14 +16,15 @@
 //! | total, value per replica     | total ÷ replicas now      | total ÷ target    | the same                     |
 //! | total, value                 | total                     | pods × ratio      | the same; as now without any |
 //!
-//! where `pods` are those that were Ready once, at least 1. A missing pod thus counts as one at the target when the
+//! where `pods` are those that were Ready once, at least 1, and no more than the replicas when growing. When shrinking, a
+//! replica that no pod stands for (not created or not seen yet) is a missing pod too. A missing pod thus counts as one at the target when the
 //! ratio is below 1 (the greater of mean and target), and as nothing above.
 //!
 //! CPU at its limit means that CPU and the rates measured in the pods are "at least":
 //!
 //! | ratio            | proposal of a metric bound by CPU                |
 //! |------------------|--------------------------------------------------|
-//! | above            | at least twice the counted pods                  |
+//! | above            | at least twice the counted pods that are replicas |
 //! | below            | as now                                           |
 
 use arrayvec::ArrayVec;
@@ -75,7 +76,13 @@ fn from_total(policy: &Policy, metric: &Metric, observed: &Observed, total: f64)
     let (ratio, pods, demand) = match metric.target {
         Target::Value { .. } if current == 0 => (Some(relative), 1, relative),
         Target::Value { .. } => {
-            let pods = observed.once_ready_pods.max(1);
+            let serving = observed.once_ready_pods.max(1);
+            // Surge pods of a rollout are no replicas: they must not make growth greater, nor shrinking bolder.
+            let pods = if relative > 1.0 {
+                serving.min(current.unsigned_abs())
+            } else {
+                serving
+            };
             (Some(relative), pods, finite(f64::from(pods) * relative))
         }
         _ if current == 0 => (None, 0, relative),
@@ -119,9 +126,13 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
     let ratio = finite(value / metric.target.number());
     let censored = observed.cpu_at_limit && metric.cpu_bound;
     let demand = finite(counted * ratio);
-    let (replicas, reason) = match Side::of(ratio, policy) {
+    // Growing, what is absent counts nothing; shrinking, it counts like a pod without a sample.
+    let unknown = missing + f64::from(sums.absent);
+    let side = Side::of(ratio, policy);
+    let (replicas, reason) = match side {
         Side::Above => {
-            let least = if censored { 2.0 * counted } else { 0.0 };
+            let replicas = counted.min(f64::from(current));
+            let least = if censored { 2.0 * replicas } else { 0.0 };
             match grow(current, demand, least) {
                 (_, Reason::AwaitingReplicas) if round_up((counted + missing) * ratio) > current => {
                     (current, Reason::PodsWithoutSamples)
@@ -132,13 +143,13 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
         Side::Within => (current, Reason::WithinTolerance),
         Side::Below if censored => (current, Reason::CpuAtLimit),
         Side::Below => {
-            let filled = demand + missing;
+            let filled = demand + unknown;
             match (
-                Side::of(filled / (counted + missing), policy),
+                Side::of(filled / (counted + unknown), policy),
                 shrink(current, filled),
             ) {
                 (Side::Below, (replicas, reason)) if replicas < current => (replicas, reason),
-                _ if round_up(demand) < current && sums.missing > 0 => (current, Reason::PodsWithoutSamples),
+                _ if round_up(demand) < current && unknown > 0.0 => (current, Reason::PodsWithoutSamples),
                 _ => (current, Reason::FewerWouldNotDo),
             }
         }
@@ -149,7 +160,10 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
         outcome: Outcome::Proposed(replicas),
         age_seconds: sums.age_seconds,
         counted_pods: sums.counted,
-        missing_pods: sums.missing,
+        missing_pods: match side {
+            Side::Below => sums.missing.saturating_add(sums.absent),
+            Side::Above | Side::Within => sums.missing,
+        },
         censored,
         ..nothing(metric, observed, reason)
     }

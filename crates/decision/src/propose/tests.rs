@@ -72,6 +72,7 @@ fn a_value_stands_in_proportion_to_the_pods_that_serve() {
         (10, ready(4), 50.0, (2, MetricBelowTarget)),
         // Surge pods of a rollout serve too, but do not turn the direction.
         (10, ready(13), 85.0, (10, Reason::FewerWouldNotDo)),
+        (10, ready(20), 120.0, (12, MetricAboveTarget)),
         // Nobody has served yet.
         (4, starting.to_vec(), 10.0, (4, NoReadyPods)),
         (4, starting.to_vec(), 900.0, (9, MetricAboveTarget)),
@@ -94,6 +95,9 @@ fn readings_per_pod_multiply_the_pods_that_count() {
         (2, ready(2), vec![10.0, 12.0], (2, WithinTolerance)),
         (2, ready(2), vec![3.0, 5.0], (1, MetricBelowTarget)),
         (3, ready(3), vec![8.0, 8.0, 8.0], (3, FewerWouldNotDo)),
+        // Ten of twenty pods are not seen yet, just after a growth: the load of the others is not known.
+        (20, ready(10), vec![5.0; 10], (15, MetricBelowTarget)),
+        (11, ready(10), vec![9.5; 10], (11, WithinTolerance)),
         // Quota lets only five of ten pods be: a ratio above 1 does not shrink.
         (10, ready(5), vec![15.0; 5], (10, AwaitingReplicas)),
         // Thirteen pods of ten replicas during a rollout: a ratio below 1 does not grow.
