@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 
 use concertina::api;
 
+use crate::world::beside_others;
+
 const NAMESPACE: &str = "default";
 
 /// Installs the definition, or brings it up to date, and waits until the API server serves it.
@@ -52,6 +54,7 @@ async fn dry_run_create(client: &Client, object: &Value) -> Result<DynamicObject
 #[tokio::test]
 #[ignore = "needs a cluster: make test-cluster"]
 async fn every_example_is_accepted() {
+    let _shared = beside_others().await;
     let client = Client::try_default().await.unwrap();
     install_definition(&client).await;
     let mut count = 0;
@@ -116,6 +119,7 @@ fn merge(value: &mut Value, change: &Value) {
 #[tokio::test]
 #[ignore = "needs a cluster: make test-cluster"]
 async fn every_bad_manifest_is_refused_with_what_to_write() {
+    let _shared = beside_others().await;
     let client = Client::try_default().await.unwrap();
     install_definition(&client).await;
     dry_run_create(&client, &sound_policy())

@@ -13,5 +13,8 @@ mod bounds;
 mod fixtures;
 mod load;
 mod modes;
+mod reading;
+mod rights;
 mod targets;
+mod undisturbed;
 mod world;

@@ -131,9 +131,21 @@ impl World {
         Ok(serde_json::to_value(created).unwrap())
     }
 
+    /// Creates an object as soon as the API server accepts it.
+    pub(crate) async fn until_accepted(&self, object: &Value) {
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(error) = self.try_create(object, &PostParams::default()).await {
+            assert!(
+                Instant::now() < deadline,
+                "refused for {PATIENCE:?}: {error}\n{object:#}"
+            );
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
     /// Changes an object as a JSON merge patch does.
     pub(crate) async fn change(&self, kind: &str, name: &str, change: Value) {
-        let api = self.api(&resource(kind));
+        let api = self.api(&self.resource(kind));
         let patched = api
             .patch(name, &PatchParams::default(), &Patch::Merge(&change))
             .await;
@@ -142,11 +154,14 @@ impl World {
 
     pub(crate) async fn delete(&self, kind: &str, name: &str) {
         let params = DeleteParams::background().grace_period(0);
-        self.api(&resource(kind)).delete(name, &params).await.unwrap();
+        self.api(&self.resource(kind))
+            .delete(name, &params)
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn object(&self, kind: &str, name: &str) -> Value {
-        let object = self.api(&resource(kind)).get(name).await.unwrap();
+        let object = self.api(&self.resource(kind)).get(name).await.unwrap();
         serde_json::to_value(object).unwrap()
     }
 
@@ -238,7 +253,7 @@ impl World {
     /// The controller's events on an object.
     pub(crate) async fn events(&self, kind: &str, name: &str) -> Vec<Value> {
         let list = self
-            .api(&resource("Event"))
+            .api(&self.resource("Event"))
             .list(&ListParams::default())
             .await
             .unwrap();
@@ -251,6 +266,20 @@ impl World {
                 is_ours && about["kind"] == kind && about["name"] == name
             })
             .collect()
+    }
+
+    /// A group of the test's own, for kinds of its own.
+    pub(crate) fn own_group(&self) -> String {
+        // Short, for messages that name it are cut somewhere.
+        let suffix = self.namespace.rsplit('-').next().unwrap_or_default();
+        format!("{suffix}.example.com")
+    }
+
+    fn resource(&self, kind: &str) -> ApiResource {
+        match kind {
+            "Fleet" => ApiResource::from_gvk(&GroupVersionKind::gvk(&self.own_group(), "v1", kind)),
+            _ => resource(kind),
+        }
     }
 
     pub(crate) fn api(&self, resource: &ApiResource) -> Api<DynamicObject> {

@@ -1,0 +1,284 @@
+//! What no other test may run beside: the controller killed, Prometheus gone, the definition loosened.
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::{Value, json};
+
+use crate::fixtures::{backlog, by, deployment, policy};
+use crate::modes::until_another_policy_has_acted;
+use crate::world::{GLANCE, World, api, changes_of, condition, kubectl, resource, restoring, undisturbed};
+
+/// The controller's pods that are not on their way out, each with how often its program was started anew.
+async fn controller(world: &World) -> Vec<(String, i32)> {
+    let pods: Api<Pod> = Api::namespaced(world.client.clone(), "concertina");
+    let pods = pods
+        .list(&ListParams::default().labels("app=concertina"))
+        .await
+        .unwrap();
+    let living = pods
+        .items
+        .into_iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none());
+    living
+        .map(|pod| {
+            let status = pod.status.clone().unwrap_or_default();
+            let containers = status.container_statuses.unwrap_or_default();
+            (
+                pod.name_any(),
+                containers.iter().map(|container| container.restart_count).sum(),
+            )
+        })
+        .collect()
+}
+
+/// Kills the controller without a chance to say goodbye. Another one is started by its Deployment.
+async fn kill_the_controller(world: &World) {
+    for (pod, _) in controller(world).await {
+        kubectl(&[
+            "delete",
+            "pod",
+            &pod,
+            "-n",
+            "concertina",
+            "--force",
+            "--grace-period=0",
+        ]);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn a_killed_controller_comes_back_remembers_and_goes_on() {
+    undisturbed(async |world| {
+        world.has(deployment("web")).await;
+        world.has(policy("web").by(&[backlog(60, 20)]).calm()).await;
+        world.until_replicas("Deployment", "web", 3).await;
+        // Less would do from now on, and the window of shrinking has not passed.
+        world.change("ScalingPolicy", "web", by(&[backlog(20, 20)])).await;
+        world
+            .until_condition("web", "AbleToScale", "True", "ScaleDownStabilized")
+            .await;
+        let changes = async || world.object("ScalingPolicy", "web").await["status"]["lastChanges"].clone();
+        let before = changes().await;
+        assert_eq!(before.as_array().map(Vec::len), Some(1), "{before:#}");
+
+        let killed = controller(world).await;
+        kill_the_controller(world).await;
+        until_another_policy_has_acted(world).await;
+        assert_ne!(controller(world).await, killed);
+        assert_eq!(changes_of(&world.object("Deployment", "web").await), 1);
+        assert_eq!(changes().await, before);
+        world
+            .until_condition("web", "AbleToScale", "True", "ScaleDownStabilized")
+            .await;
+
+        world.change("ScalingPolicy", "web", by(&[backlog(80, 20)])).await;
+        world.until_replicas("Deployment", "web", 4).await;
+        let grown = world
+            .until("ScalingPolicy", "web", "both changes are told", |policy| {
+                policy["status"]["lastChanges"].as_array().map(Vec::len) == Some(2)
+            })
+            .await;
+        assert_eq!(grown["status"]["lastChanges"][1], before[0]);
+    })
+    .await;
+}
+
+/// Runs `test` while the Service `prometheus` leads nowhere; returns whether it could be cut off.
+async fn without_prometheus(world: &World, test: impl Future<Output = ()>) {
+    let slices =
+        Api::<DynamicObject>::namespaced_with(world.client.clone(), "monitoring", &resource("EndpointSlice"));
+    let Some(mut slice) = slices.get_opt("prometheus").await.unwrap() else {
+        eprintln!("skipped: this cluster's Prometheus cannot be cut off, it is not the test bed's");
+        return;
+    };
+    slices
+        .delete("prometheus", &DeleteParams::default())
+        .await
+        .unwrap();
+    restoring(test, async |_| {
+        slice.meta_mut().resource_version = None;
+        slices.create(&PostParams::default(), &slice).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn without_prometheus_nothing_shrinks_and_all_goes_on_when_it_is_back() {
+    undisturbed(async |world| {
+        world.has(deployment("web")).await;
+        world.has(policy("web").by(&[backlog(60, 20)])).await;
+        world.until_replicas("Deployment", "web", 3).await;
+
+        without_prometheus(world, async {
+            // Established connections outlive the Service; a new controller has none.
+            kill_the_controller(world).await;
+            let message = world
+                .until_condition("web", "Ready", "False", "PrometheusUnreachable")
+                .await;
+            assert!(message.contains("the server cannot be reached"), "{message}");
+            world
+                .until_condition("web", "ScalingActive", "False", "MetricsMissing")
+                .await;
+            world.until_warning("web", "PrometheusUnreachable").await;
+            // Less would do, if anybody knew.
+            world.change("ScalingPolicy", "web", by(&[backlog(20, 20)])).await;
+            world
+                .until("ScalingPolicy", "web", "it is decided anew", |policy| {
+                    policy["status"]["observedGeneration"] == 2
+                })
+                .await;
+            world
+                .until_condition("web", "Ready", "False", "PrometheusUnreachable")
+                .await;
+            assert_eq!(changes_of(&world.object("Deployment", "web").await), 1);
+        })
+        .await;
+
+        world.change("ScalingPolicy", "web", by(&[backlog(20, 20)])).await;
+        world.until_replicas("Deployment", "web", 1).await;
+        world.until_condition("web", "Ready", "True", "Ready").await;
+    })
+    .await;
+}
+
+/// A policy that the definition refuses, as another version of it might have let it in.
+struct Malformed {
+    policy: Value,
+    /// Where the trouble is, or what the controller says of it.
+    says: &'static str,
+    /// Whether the API server lets a status be written beside it. It does not where a rule of the definition cannot
+    /// even be computed; what is left is the event.
+    takes_a_status: bool,
+}
+
+fn malformed() -> Vec<Malformed> {
+    let row = |name: &str, says, takes_a_status, spoil: &dyn Fn(&mut Value)| {
+        let mut policy: Value = policy(name).on("apps/v1", "Deployment", "bad").into();
+        spoil(&mut policy["spec"]);
+        Malformed {
+            policy,
+            says,
+            takes_a_status,
+        }
+    };
+    vec![
+        row("word", "spec.maxReplicas: ", true, &|spec| {
+            spec["maxReplicas"] = "ten".into()
+        }),
+        row(
+            "list",
+            "spec.metrics[0].cpu.averageUtilization: ",
+            false,
+            &|spec| {
+                spec["metrics"] = json!([{"name": "cpu", "cpu": {"averageUtilization": [70]}}]);
+            },
+        ),
+        row(
+            "upside-down",
+            "minReplicas 20 is greater than maxReplicas 10",
+            true,
+            &|spec| {
+                spec["minReplicas"] = 20.into();
+            },
+        ),
+        row("unmeasured", "metrics has 0 entries", true, &|spec| {
+            spec["metrics"] = json!([])
+        }),
+        row("hollow", "Missing field", true, &|spec| *spec = json!({})),
+    ]
+}
+
+/// Replaces the schema of the definition, and returns the one that was there.
+async fn exchange_schema(world: &World, schema: Value) -> Value {
+    let name = "scalingpolicies.concertina.dev";
+    let definitions = api(&world.client, None, &resource("CustomResourceDefinition"));
+    let before = definitions.get(name).await.unwrap().data["spec"]["versions"][0]["schema"].clone();
+    let operations = json!([{"op": "replace", "path": "/spec/versions/0/schema", "value": schema}]);
+    let patch: json_patch::Patch = serde_json::from_value(operations).unwrap();
+    let patch = Patch::Json::<()>(patch);
+    definitions
+        .patch(name, &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    before
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn malformed_policies_from_another_time_are_told_and_harm_nobody() {
+    undisturbed(async |world| {
+        let before = controller(world).await;
+        world.has(deployment("bad").replicas(2)).await;
+        world.has(deployment("good")).await;
+        world.has(policy("good").by(&[backlog(40, 20)])).await;
+        world.until_replicas("Deployment", "good", 2).await;
+
+        let loose =
+            json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+        let strict = exchange_schema(world, loose).await;
+        let stored = async {
+            for row in malformed() {
+                // The API server takes a moment to work by the new schema.
+                world.until_accepted(&row.policy).await;
+            }
+        };
+        restoring(stored, async |_| {
+            exchange_schema(world, strict).await;
+        })
+        .await;
+        let rehearsal = PostParams {
+            dry_run: true,
+            field_manager: None,
+        };
+        let another: Value = policy("another").between(20, 10).into();
+        while world.try_create(&another, &rehearsal).await.is_ok() {
+            tokio::time::sleep(GLANCE).await;
+        }
+
+        for Malformed {
+            policy,
+            says,
+            takes_a_status,
+        } in malformed()
+        {
+            let name = policy["metadata"]["name"].as_str().unwrap();
+            let warning = world.until_warning(name, "InvalidPolicy").await;
+            assert!(warning.contains(says), "{name}: {warning}");
+            if takes_a_status {
+                let message = world
+                    .until_condition(name, "Ready", "False", "InvalidPolicy")
+                    .await;
+                assert!(message.contains(says), "{name}: {message}");
+            }
+        }
+        // A status is written beside what the API server would refuse today.
+        world
+            .change("ScalingPolicy", "word", json!({"spec": {"periodSeconds": 2}}))
+            .await;
+        let again = world
+            .until("ScalingPolicy", "word", "it was looked at again", |policy| {
+                policy["status"]["observedGeneration"] == 2
+            })
+            .await;
+        assert_eq!(condition(&again, "Ready")["reason"], "InvalidPolicy");
+
+        world
+            .change("ScalingPolicy", "good", by(&[backlog(60, 20)]))
+            .await;
+        world.until_replicas("Deployment", "good", 3).await;
+        assert_eq!(changes_of(&world.object("Deployment", "bad").await), 0);
+        assert_eq!(controller(world).await, before, "the controller was started anew");
+
+        // What is mended works.
+        world
+            .change(
+                "ScalingPolicy",
+                "word",
+                json!({"spec": {"maxReplicas": 10, "metrics": [backlog(60, 20)]}}),
+            )
+            .await;
+    })
+    .await;
+}
