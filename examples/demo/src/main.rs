@@ -137,10 +137,9 @@ async fn interrupted() {
 }
 
 fn how_to_look(namespace: &str) -> String {
-    let enter = if std::env::var_os("TESTBED").is_some() {
-        "testbed/enter "
-    } else {
-        ""
+    let enter = match std::env::var("TESTBED") {
+        Ok(name) => format!("TESTBED={name} testbed/enter "),
+        Err(_) => String::new(),
     };
     format!(
         "The shop is still there. To look at it:\n\

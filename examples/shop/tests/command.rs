@@ -81,7 +81,7 @@ fn after_sigterm_the_shop_serves_on_for_a_while_and_then_ends_well() {
         "--page-cost-ms",
         "1",
         "--linger-ms",
-        "700",
+        "2500",
     ]);
     until("the shop listens", || ask(port, "GET", "/healthz"));
     terminate(&process);
@@ -95,7 +95,7 @@ fn after_sigterm_the_shop_serves_on_for_a_while_and_then_ends_well() {
         }
         process.0.try_wait().expect("a child")
     });
-    assert!(served > 0 && told.elapsed() >= Duration::from_millis(700));
+    assert!(served > 0 && told.elapsed() >= Duration::from_millis(2500));
     assert!(status.success());
 }
 
