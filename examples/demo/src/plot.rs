@@ -269,6 +269,8 @@ fn overload(panels: &[&Panel], summary: &Summary) -> String {
     let nearly_all = summary
         .nearly_all_seconds
         .map(|at| (second(at), format!("99 % answered, {at} s")));
+    // All lines before all texts, whose halo then keeps them legible.
+    let mut texts = String::new();
     for (line, (after, text)) in [first_change, nearly_all].into_iter().flatten().enumerate() {
         let x = first.x(begin + after);
         let y = first.top + 16.0 + if line == 0 { 0.0 } else { 18.0 };
@@ -281,11 +283,12 @@ fn overload(panels: &[&Panel], summary: &Summary) -> String {
             );
         }
         let _ = write!(
-            svg,
+            texts,
             "<text class=\"soft halo\" x=\"{:.1}\" y=\"{y:.1}\">{text}</text>",
             x + 6.0
         );
     }
+    svg += &texts;
     svg
 }
 
