@@ -30,6 +30,9 @@ const EVENTFUL_GAP_MS: u64 = 2_000;
 const UNEVENTFUL_GAP_MS: u64 = 15_000;
 /// A status is written at most this often when only the words of a condition changed.
 const WORDING_GAP_MS: u64 = 60_000;
+/// A status that the API server refuses as invalid is tried again after this: a malformed object may keep any status
+/// from being valid, until it is mended.
+const REFUSED_GAP_MS: u64 = 300_000;
 /// Events waiting to be sent; beyond it the oldest is dropped and counted.
 const MAX_PENDING_EVENTS: usize = 4096;
 /// The same trouble of the same policy is not announced again within this time.
@@ -64,6 +67,8 @@ struct PolicyReport {
     written: Option<ScalingPolicyStatus>,
     written_at: Option<Timestamp>,
     pending: Option<ScalingPolicyStatus>,
+    /// The generation of the policy beside which the last status was refused.
+    refused_generation: Option<i64>,
     /// Since when each trouble is there.
     since: BTreeMap<Reason, Timestamp>,
     /// When each trouble was last announced, and whether it is still there.
@@ -82,6 +87,8 @@ enum Sent {
     Accepted,
     /// To be tried again.
     Failed,
+    /// Invalid, or beside a malformed object: not to be tried again soon.
+    Refused,
     /// The policy does not exist.
     Gone,
 }
@@ -236,9 +243,11 @@ impl Reporter {
                     return;
                 };
                 report.written_at = Some(now);
+                report.refused_generation = None;
                 match sent {
                     Sent::Accepted => report.written = Some(status),
                     Sent::Failed => {}
+                    Sent::Refused => report.refused_generation = status.observed_generation,
                     Sent::Gone => {
                         queue.policies.remove(&key);
                     }
@@ -254,7 +263,10 @@ impl Reporter {
             .iter()
             .filter_map(|(key, report)| {
                 let pending = report.pending.as_ref()?;
+                let is_refused = report.refused_generation.is_some()
+                    && report.refused_generation == pending.observed_generation;
                 let gap = match &report.written {
+                    _ if is_refused => REFUSED_GAP_MS,
                     None => EVENTFUL_GAP_MS,
                     Some(written) => match difference(written, pending) {
                         status::Difference::None => return None,
@@ -304,6 +316,13 @@ impl Reporter {
             Ok(Ok(_)) => Sent::Accepted,
             // Nothing is left to be told.
             Ok(Err(kube::Error::Api(error))) if error.code == 404 => Sent::Gone,
+            Ok(Err(kube::Error::Api(error))) if error.code == 422 => {
+                tracing::warn!(
+                    policy = %key, error = %error.message,
+                    "the API server refuses a status beside this object: apply the policy again in the present schema"
+                );
+                Sent::Refused
+            }
             Ok(Err(error)) => {
                 tracing::warn!(policy = %key, %error, "the status could not be written and will be tried again");
                 Sent::Failed

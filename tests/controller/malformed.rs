@@ -1,7 +1,9 @@
 //! Policies that the API server would refuse today, but that an older schema let in: a clear condition, and no harm to others.
 use serde_json::{Value, json};
 
+use crate::faults::Fault;
 use crate::fixtures::{Policy, deployment, policy, rate};
+use crate::requests::Request;
 use crate::world::World;
 
 /// The malformed policy `bad` gets a condition with this in its message, and the sound one beside it scales.
@@ -178,4 +180,25 @@ async fn a_status_that_cannot_be_read_is_written_anew() {
     world.rate(&[("web", 2, 20.0)]);
     assert_eq!(world.tick().await[0], "scale web 2 → 4");
     world.expect("web", "Ready", "True Ready", "");
+}
+
+#[tokio::test]
+async fn a_status_refused_beside_a_malformed_object_is_tried_again_late_or_when_the_object_is_mended() {
+    let mut world = World::start().await;
+    deployment(&world.api, "bad", 2);
+    world.api.has(policy("bad").between(7, 3));
+    let refusal = Fault::Answers(422, "spec.metrics[0].cpu: Invalid value: invalid data");
+    world.api.fails(Request::is_status_write, refusal, 2);
+    assert!(world.tick().await.contains(&"status bad".to_owned()));
+    for _ in 0..19 {
+        assert_eq!(world.tick_after(15).await, [""; 0]);
+    }
+    assert_eq!(world.tick_after(15).await, ["status bad"], "after five minutes");
+    assert_eq!(world.tick_after(15).await, [""; 0]);
+
+    world.api.has(policy("bad").between(1, 3));
+    world.pass(15);
+    world.rate(&[("bad", 2, 10.0)]);
+    assert_eq!(world.tick().await, ["status bad"], "at once");
+    world.expect("bad", "Ready", "True Ready", "");
 }
