@@ -8,6 +8,7 @@
 )] // a test fails by panicking
 
 mod examples;
+mod links;
 mod schema;
 
 use std::path::{Path, PathBuf};
