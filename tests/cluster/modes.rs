@@ -34,6 +34,24 @@ async fn a_dry_run_tells_what_it_would_do_and_changes_nothing() {
         assert_eq!(changes_of(&world.object("Deployment", "web").await), 0);
         assert!(world.events("ScalingPolicy", "web").await.is_empty());
 
+        // It owns nothing: a younger policy acts on the same target, and it goes on telling.
+        let acting = policy("acting").on("apps/v1", "Deployment", "web");
+        world.has(acting.by(&[backlog(100, 20)])).await;
+        world.until_replicas("Deployment", "web", 5).await;
+        world
+            .until(
+                "ScalingPolicy",
+                "web",
+                "five replicas are too many to it",
+                |policy| {
+                    let status = &policy["status"];
+                    status["currentReplicas"] == 5 && status["desiredReplicas"] == 3
+                },
+            )
+            .await;
+        world.until_condition("acting", "Ready", "True", "Ready").await;
+        world.delete("ScalingPolicy", "acting").await;
+
         world
             .change("ScalingPolicy", "web", json!({"spec": {"mode": "Auto"}}))
             .await;

@@ -165,7 +165,7 @@ fn malformed() -> Vec<Malformed> {
     };
     vec![
         row("word", "spec.maxReplicas: ", true, &|spec| {
-            spec["maxReplicas"] = "ten".into()
+            spec["maxReplicas"] = "ten".into();
         }),
         row(
             "list",
@@ -184,7 +184,7 @@ fn malformed() -> Vec<Malformed> {
             },
         ),
         row("unmeasured", "metrics has 0 entries", true, &|spec| {
-            spec["metrics"] = json!([])
+            spec["metrics"] = json!([]);
         }),
         row("hollow", "Missing field", true, &|spec| *spec = json!({})),
     ]
