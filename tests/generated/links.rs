@@ -45,7 +45,10 @@ fn the_commands_of_the_readme_name_files_that_are_there() {
             .iter()
             .any(|folder| word.starts_with(folder));
         if names_a_file && !word.contains('#') && !word.contains("](") {
-            assert!(repository(word).exists(), "README.md names {word}, which is not there");
+            assert!(
+                repository(word).exists(),
+                "README.md names {word}, which is not there"
+            );
         }
     }
 }
