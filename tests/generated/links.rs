@@ -40,7 +40,7 @@ fn every_path_that_a_document_links_to_is_there() {
 #[test]
 fn the_commands_of_the_readme_name_files_that_are_there() {
     for word in read("README.md").split_whitespace() {
-        let word = word.trim_matches(|c: char| "`()[],".contains(c));
+        let word = word.trim_matches(|c: char| "`()[],.:;".contains(c));
         let names_a_file = ["deploy/", "examples/", "docs/", "testbed/", "crds/"]
             .iter()
             .any(|folder| word.starts_with(folder));
