@@ -93,17 +93,6 @@ enum Sent {
     Gone,
 }
 
-/// As [`status::difference`]; a status that was stored may have been made to fit before.
-fn difference(written: &ScalingPolicyStatus, pending: &ScalingPolicyStatus) -> status::Difference {
-    match status::difference(written, pending) {
-        status::Difference::None => status::Difference::None,
-        difference => match status::difference(written, &pending.clone().fitted()) {
-            status::Difference::None => status::Difference::None,
-            _ => difference,
-        },
-    }
-}
-
 impl PolicyReport {
     /// Those of `troubles` that last: what a pod's start brings with it is none until it stays.
     fn lasting(&mut self, troubles: Vec<Trouble>, now: Timestamp) -> Vec<Trouble> {
@@ -268,7 +257,7 @@ impl Reporter {
                 let gap = match &report.written {
                     _ if is_refused => REFUSED_GAP_MS,
                     None => EVENTFUL_GAP_MS,
-                    Some(written) => match difference(written, pending) {
+                    Some(written) => match status::difference(written, pending) {
                         status::Difference::None => return None,
                         status::Difference::Wording => WORDING_GAP_MS,
                         status::Difference::Eventful => EVENTFUL_GAP_MS,
@@ -295,7 +284,7 @@ impl Reporter {
             // A policy of the same name that came later is not the one this speaks of. (Server-side apply would
             // write to it all the same: it does not look at the uid when it applies a status.)
             {"op": "test", "path": "/metadata/uid", "value": uid},
-            {"op": "add", "path": "/status", "value": status.clone().fitted()},
+            {"op": "add", "path": "/status", "value": status},
         ]);
         let patch: json_patch::Patch = match serde_json::from_value(operations) {
             Ok(patch) => patch,

@@ -135,3 +135,14 @@ async fn a_policy_replaced_while_its_queries_run_does_not_decide_with_them() {
     world.rate(&[("web", 2, 40.0)]);
     assert_eq!(world.tick().await[0], "scale web 2 → 3");
 }
+
+#[tokio::test]
+async fn the_series_of_a_policy_go_with_it() {
+    let mut world = overloaded().await;
+    world.tick().await;
+    let metrics = |world: &World| world.controller.context.metrics.encode().unwrap();
+    assert!(metrics(&world).contains("policy=\"web\""));
+    world.api.delete("scalingpolicies", "web");
+    world.tick_after(15).await;
+    assert!(!metrics(&world).contains("policy=\"web\""), "{}", metrics(&world));
+}
