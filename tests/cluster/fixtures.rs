@@ -160,12 +160,12 @@ pub(crate) fn query(text: &str, per_replica: i32) -> Value {
 
 /// CPU in per cent of what is requested.
 pub(crate) fn cpu(percent: i32) -> Value {
-    json!({"name": "cpu", "cpu": {"averageUtilization": percent}, "windowSeconds": 15})
+    json!({"name": "cpu", "cpu": {"averageUtilization": percent}})
 }
 
 /// Requests per second and replica.
 pub(crate) fn rate(per_replica: i32) -> Value {
-    json!({"name": "rate", "requestRate": {"averageValue": per_replica}, "windowSeconds": 15})
+    json!({"name": "rate", "requestRate": {"averageValue": per_replica}})
 }
 
 /// A policy in the making.

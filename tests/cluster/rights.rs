@@ -57,7 +57,7 @@ async fn the_controller_may_do_its_work_and_nothing_else() {
     for (verb, group, resource) in its_work {
         assert!(
             may(&client, verb, group, resource).await,
-            "may not {verb} {group} {resource}"
+            "may not {verb} {resource} of {group:?}"
         );
     }
     let others = [
@@ -84,7 +84,7 @@ async fn the_controller_may_do_its_work_and_nothing_else() {
     for (verb, group, resource) in others {
         assert!(
             !may(&client, verb, group, resource).await,
-            "may {verb} {group} {resource}"
+            "may {verb} {resource} of {group:?}"
         );
     }
 }
