@@ -1,7 +1,8 @@
 //! Objects that read as sentences: policies, and workloads with their pods.
 use serde_json::{Value, json};
 
-use crate::api_server::{ApiServer, set};
+use crate::api_server::ApiServer;
+use crate::patches::set;
 
 /// A policy on the Deployment of the same name, between 1 and 10 replicas, at 10 requests per second and replica. It
 /// shrinks without waiting, so that scenarios need not.

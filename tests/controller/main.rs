@@ -7,11 +7,15 @@
     clippy::indexing_slicing
 )] // a test fails by panicking
 
+mod answers;
 mod api_server;
 mod faults;
 mod fixtures;
+mod kinds;
+mod patches;
 mod prometheus;
 mod requests;
+mod state;
 mod watch;
 mod world;
 
@@ -23,6 +27,7 @@ mod malformed;
 mod missing_metrics;
 mod modes;
 mod ownership;
+mod pod_metrics;
 mod restarts;
 mod running;
 mod scaling;
