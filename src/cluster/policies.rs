@@ -63,12 +63,13 @@ impl PolicyRecord {
             .is_ok_and(|policy| policy.spec.mode == Some(Mode::DryRun))
     }
 
+    /// What the policy lays claim to. One that contradicts itself can decide nothing, so it must not keep a sound one from it.
     fn claim(&self) -> Option<Claim> {
-        if self.only_recommends() {
-            None
-        } else {
-            self.target().map(Claim::on)
+        let policy = self.policy.as_ref().ok()?;
+        if self.only_recommends() || policy.spec.decision_policy().is_err() {
+            return None;
         }
+        self.target().map(Claim::on)
     }
 }
 

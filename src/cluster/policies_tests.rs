@@ -56,6 +56,35 @@ fn ownership_passes_on_when_the_owner_goes_or_turns_away() {
 }
 
 #[test]
+fn a_policy_that_cannot_act_keeps_no_other_from_the_target() {
+    let contradicts_itself = with(on_web("old", OLD), "/spec/minReplicas", 999.into());
+    let only_recommends = with(on_web("old", OLD), "/spec/mode", "DryRun".into());
+    let paused = with(on_web("old", OLD), "/spec/mode", "Paused".into());
+    for (old, expected) in [
+        (contradicts_itself, "new"),
+        (only_recommends, "new"),
+        (paused, "old"),
+    ] {
+        assert_eq!(
+            owner(&table(&[old, on_web("new", NEW)])).as_deref(),
+            Some(expected)
+        );
+    }
+}
+
+#[test]
+fn one_object_has_one_owner_whichever_version_of_its_kind_is_named() {
+    let other_version = with(
+        on_web("new", NEW),
+        "/spec/scaleTargetRef/apiVersion",
+        "apps/v2".into(),
+    );
+    let table = table(&[on_web("old", OLD), other_version]);
+    assert_eq!(table.claims.len(), 1);
+    assert_eq!(owner(&table).as_deref(), Some("old"));
+}
+
+#[test]
 fn a_policy_that_is_applied_often_claims_its_target_once() {
     let mut table = table(&[on_web("a", OLD)]);
     for _ in 0..5 {

@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::api::{ScalingPolicy, ScalingPolicyStatus};
 use crate::cluster::lock;
 use crate::cluster::pods::ObjectKey;
+use crate::cluster::targets::TargetKey;
 use crate::control::apply::FIELD_MANAGER;
 use crate::control::evaluate::Outcome;
 use crate::observe::join::Note as Trouble;
@@ -64,6 +65,7 @@ struct Queue {
 #[derive(Debug, Default)]
 struct PolicyReport {
     uid: String,
+    target: Option<TargetKey>,
     written: Option<ScalingPolicyStatus>,
     written_at: Option<Timestamp>,
     pending: Option<ScalingPolicyStatus>,
@@ -94,6 +96,18 @@ enum Sent {
 }
 
 impl PolicyReport {
+    /// Changes of another target are not to be told of this one.
+    fn speak_of(&mut self, target: Option<TargetKey>) {
+        if self.target.is_some()
+            && self.target != target
+            && let Some(status) = &mut self.pending
+        {
+            status.last_changes.clear();
+            status.last_scale_time = None;
+        }
+        self.target = target;
+    }
+
     /// Those of `troubles` that last: what a pod's start brings with it is none until it stays.
     fn lasting(&mut self, troubles: Vec<Trouble>, now: Timestamp) -> Vec<Trouble> {
         self.since
@@ -144,6 +158,7 @@ impl Reporter {
                 };
             }
             let now = outcome.time;
+            report.speak_of(outcome.record.target());
             let troubles = report.lasting(events::troubles(outcome), now);
             let known = report.pending.as_ref().or(report.written.as_ref());
             let status = status::status_of(outcome, known, &troubles);
