@@ -22,6 +22,8 @@ pub struct PolicyRecord {
     pub created: Option<Timestamp>,
     /// The policy, or why the stored object cannot be read.
     pub policy: Result<Arc<ScalingPolicy>, String>,
+    /// What the policy lays claim to, found out once: each status that is written brings the policy here again.
+    claim: Option<Claim>,
 }
 
 impl PolicyRecord {
@@ -30,13 +32,16 @@ impl PolicyRecord {
             Ok(policy) => (policy.metadata.clone(), Ok(Arc::new(policy))),
             Err(invalid) => (invalid.metadata, Err(invalid.error)),
         };
-        Self {
+        let mut record = Self {
             key: ObjectKey::of(&metadata),
             uid: metadata.uid.unwrap_or_default(),
             generation: metadata.generation,
             created: metadata.creation_timestamp.map(|time| time.0),
             policy,
-        }
+            claim: None,
+        };
+        record.claim = record.find_claim();
+        record
     }
 
     /// The target that the policy names.
@@ -63,8 +68,8 @@ impl PolicyRecord {
             .is_ok_and(|policy| policy.spec.mode == Some(Mode::DryRun))
     }
 
-    /// What the policy lays claim to. One that contradicts itself can decide nothing, so it must not keep a sound one from it.
-    fn claim(&self) -> Option<Claim> {
+    /// One that contradicts itself can decide nothing, so it must not keep a sound one from it.
+    fn find_claim(&self) -> Option<Claim> {
         let policy = self.policy.as_ref().ok()?;
         if self.only_recommends() || policy.spec.decision_policy().is_err() {
             return None;
@@ -157,7 +162,7 @@ impl PolicyTable {
     }
 
     fn insert(&mut self, record: PolicyRecord) {
-        if let Some(claim) = record.claim() {
+        if let Some(claim) = record.claim.clone() {
             self.claims.entry(claim).or_default().push(record.key.clone());
         }
         self.policies.insert(record.key.clone(), Arc::new(record));
@@ -167,12 +172,12 @@ impl PolicyTable {
         let Some(record) = self.policies.remove(key) else {
             return;
         };
-        if let Some(claim) = record.claim()
-            && let Some(claimants) = self.claims.get_mut(&claim)
+        if let Some(claim) = &record.claim
+            && let Some(claimants) = self.claims.get_mut(claim)
         {
             claimants.retain(|claimant| claimant != key);
             if claimants.is_empty() {
-                self.claims.remove(&claim);
+                self.claims.remove(claim);
             }
         }
     }

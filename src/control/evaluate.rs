@@ -331,14 +331,11 @@ async fn put_into_effect(
     found: &Found,
     decision: &Decision,
 ) -> Effect {
-    if decision.verdict != Verdict::Scale {
-        return match forbidden(context, record, outcome, &found.key) {
-            Some(not_owner @ Effect::NotOwner(_)) => not_owner,
-            _ => Effect::None,
-        };
-    }
-    if let Some(effect) = forbidden(context, record, outcome, &found.key) {
-        return effect;
+    match (decision.verdict, forbidden(context, record, outcome, &found.key)) {
+        (_, Some(not_owner @ Effect::NotOwner(_))) => return not_owner,
+        (Verdict::Hold, _) => return Effect::None,
+        (Verdict::Scale, Some(effect)) => return effect,
+        (Verdict::Scale, None) => {}
     }
     let Ok(_permit) = context.writers.acquire().await else {
         return Effect::Withheld;

@@ -179,10 +179,7 @@ impl Server {
 }
 
 fn shortened(text: &str) -> String {
-    let mut end = text.len().min(ERROR_TEXT_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
+    let end = text.floor_char_boundary(ERROR_TEXT_BYTES);
     let cut = text.get(..end).unwrap_or_default();
     if end < text.len() {
         format!("{cut}…")

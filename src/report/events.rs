@@ -223,11 +223,7 @@ fn target_reference(outcome: &Outcome) -> Option<ObjectReference> {
 /// The longest beginning of `text` that fits into `bytes`.
 #[must_use]
 pub fn cut(text: &str, bytes: usize) -> &str {
-    let mut end = text.len().min(bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
 }
 
 #[cfg(test)]
