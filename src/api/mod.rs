@@ -18,9 +18,10 @@ pub use reference::reference_markdown;
 pub use schema::{SchemaError, crd, crd_yaml};
 pub use settings::SettingsError;
 pub use spec::{
-    Behavior, MatchLabels, MetricSpec, Mode, PrometheusMetric, PrometheusRef, RateLimit, RateUnit,
+    Behavior, DiskDirection, DiskMetric, FallbackSpec, GuardAction, GuardSpec, MatchLabels, MetricSpec, Mode,
+    NetworkDirection, NetworkMetric, OnMissing, PrometheusMetric, PrometheusRef, RateLimit, RateUnit,
     RequestRateMetric, ResourceMetric, ScaleTargetRef, ScalingPolicy, ScalingPolicySpec, ScalingRules,
-    SelectPolicy,
+    ScheduleSpec, SelectPolicy, ToleranceSpec, WhenEmpty,
 };
 pub use status::{
     ChangeStatus, DecisionStatus, EffectiveSettings, MetricStatus, RulesStatus, ScalingPolicyStatus,

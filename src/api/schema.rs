@@ -152,6 +152,20 @@ pub(super) fn match_labels(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// The schema of a list of dates. The format makes the API server refuse the 30th of February.
+pub(super) fn dates(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 64,
+        "x-kubernetes-list-type": "atomic",
+        "items": {
+            "type": "string",
+            "format": "date",
+            "maxLength": 10,
+        },
+    })
+}
+
 /// The schema of `conditions` with the constraints that Kubernetes' own conditions have; the generated one has
 /// none of them.
 pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {

@@ -1,14 +1,24 @@
 //! What a user writes into a ScalingPolicy. The texts on the fields are what `kubectl explain` prints. Pure.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::quantity::Quantity;
 use super::status::ScalingPolicyStatus;
+
+mod behavior;
+mod guard;
+mod metric;
+mod schedule;
+
+pub use behavior::{Behavior, RateLimit, RateUnit, ScalingRules, SelectPolicy};
+pub use guard::{FallbackSpec, GuardAction, GuardSpec};
+pub use metric::{
+    DiskDirection, DiskMetric, MatchLabels, MetricSpec, NetworkDirection, NetworkMetric, OnMissing,
+    PrometheusMetric, RequestRateMetric, ResourceMetric, ToleranceSpec, WhenEmpty,
+};
+pub use schedule::ScheduleSpec;
 
 /// What to scale, between which bounds, by which metrics and how fast.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,9 +43,11 @@ pub struct ScalingPolicySpec {
     #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub scale_target_ref: ScaleTargetRef,
 
-    /// Fewest replicas that metrics may scale to. Default 1; at least 1 and at most maxReplicas.
+    /// Fewest replicas that metrics may scale to. Default 1; 0 to 100000, and at most maxReplicas. 0 lets the target sleep
+    /// while there is nothing to do, and needs a prometheus metric that is there without pods to wake it, such as the
+    /// length of a queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 100_000))]
+    #[schemars(range(min = 0, max = 100_000))]
     pub min_replicas: Option<i32>,
 
     /// Most replicas that metrics may scale to. Required; 1 to 100000. When it is lowered under the current
@@ -67,7 +79,8 @@ pub struct ScalingPolicySpec {
     pub prometheus_ref: Option<PrometheusRef>,
 
     /// The metrics that decide, each under a name of its own. Required; 1 to 16. Every metric proposes a
-    /// number of replicas and the greatest one wins; a metric that is missing never lets the target shrink.
+    /// number of replicas and the greatest one wins; a metric that is missing never lets the target shrink, unless its
+    /// onMissing is Ignore.
     #[schemars(
         length(min = 1, max = 16),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
@@ -78,6 +91,30 @@ pub struct ScalingPolicySpec {
     /// 300 s of lower need and takes at most a quarter of the replicas per minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<Behavior>,
+
+    /// Windows of time with other bounds, each under a name of its own. Default: none; at most 16. While several are
+    /// open, the greatest of their minimums and the least of their maximums hold. Example: [{name: office-hours, start:
+    /// "0 8 * * 1-5", durationMinutes: 600, timeZone: Europe/Berlin, minReplicas: 6}].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub schedules: Vec<ScheduleSpec>,
+
+    /// Health conditions, each under a name of its own. Default: none; at most 8. While one is not met the target does
+    /// not shrink. Example: [{name: errors, query: "sum(rate(http_errors_total[1m]))", above: "0.5"}].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 8),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub guards: Vec<GuardSpec>,
+
+    /// Replicas to have when no metric has been usable for long. Default: none, then the replicas stay as they are.
+    /// Example: {afterSeconds: 180, replicas: 6}.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<FallbackSpec>,
 }
 
 /// Names one object with a scale subresource.
@@ -127,209 +164,6 @@ pub struct PrometheusRef {
         regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
     )]
     pub name: String,
-}
-
-/// One metric and its target.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MetricSpec {
-    /// Name of this metric in status, events and graphs; each name appears once in a policy. Required; lower
-    /// case letters, digits and dashes, at most 63 characters. Examples: cpu, orders-backlog.
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
-    )]
-    pub name: String,
-
-    /// CPU of the target's pods. One of cpu, memory, requestRate and prometheus in each metric. Example: {averageUtilization: 70}.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu: Option<ResourceMetric>,
-
-    /// Working-set memory of the target's pods. One of cpu, memory, requestRate and prometheus in each metric.
-    /// Example: {averageUtilization: 80}.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory: Option<ResourceMetric>,
-
-    /// Requests per second that the target's pods receive. One of cpu, memory, requestRate and prometheus in
-    /// each metric. Example: {averageValue: 50}.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_rate: Option<RequestRateMetric>,
-
-    /// The answer to a PromQL query. One of cpu, memory, requestRate and prometheus in each metric. Example:
-    /// {query: "sum(rabbitmq_queue_messages_ready)", averageValue: 30}.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prometheus: Option<PrometheusMetric>,
-
-    /// Seconds over which a rate is measured, for cpu and requestRate. Default: four scrape intervals, found by
-    /// the controller; one of 15, 30, 60, 120, 300 and 600. A prometheus query carries its own window.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("enum" = [15, 30, 60, 120, 300, 600]))]
-    pub window_seconds: Option<i32>,
-
-    /// Seconds after which the newest sample counts as missing, for cpu, memory and requestRate. Default 120; 5
-    /// to 3600. Give it at least two scrape intervals.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 5, max = 3600))]
-    pub max_age_seconds: Option<i32>,
-}
-
-/// A target for CPU or memory.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ResourceMetric {
-    /// Use of all counted pods in per cent of what they request. Either this or averageValue; 1 to 10000. Every
-    /// container counted needs a request. Example: 70.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 10_000))]
-    pub average_utilization: Option<i32>,
-
-    /// Use per replica, in cores for cpu and in bytes for memory. Either this or averageUtilization; greater
-    /// than 0. Examples: 250m, 512Mi.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub average_value: Option<Quantity>,
-
-    /// The one container that counts, for pods with sidecars. Default: all containers; at most 63 characters.
-    /// Example: app.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
-    )]
-    pub container: Option<String>,
-}
-
-/// A target for the rate of requests.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RequestRateMetric {
-    /// Requests per second and replica. Required; greater than 0. Examples: 50, 500m for one in two seconds.
-    pub average_value: Quantity,
-
-    /// Where the requests are counted: the name of a source in the controller's configuration. Default http,
-    /// which reads http_requests_total of the pods; at most 63 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
-    )]
-    pub source: Option<String>,
-}
-
-/// A PromQL query and a target for its answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PrometheusMetric {
-    /// PromQL whose answer is one number, or one series per set of labels when match is given. Required; at most
-    /// 4096 characters. Policies with the same text share one query. Example: sum by (queue)
-    /// (rabbitmq_queue_messages_ready).
-    #[schemars(length(min = 1, max = 4096))]
-    pub query: String,
-
-    /// Labels that pick this policy's series out of the answer. Default: none, then the answer must be a single
-    /// series; at most 8 labels with values of at most 253 characters. Example: {queue: orders}.
-    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "super::schema::match_labels")]
-    pub match_labels: Option<MatchLabels>,
-
-    /// The part of the answer that one replica should carry; the answer is a total, such as the length of a
-    /// queue. Either this or value; greater than 0. Example: 30.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub average_value: Option<Quantity>,
-
-    /// What the answer itself should be; replicas grow and shrink with answer ÷ value, which suits latencies and
-    /// shares. Either this or averageValue; greater than 0. Example: 200m.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<Quantity>,
-}
-
-/// Label names and the value each must have.
-pub type MatchLabels = BTreeMap<String, String>;
-
-/// Rules for each direction.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Behavior {
-    /// Rules for growing. Default: no cooldown, no stabilisation window, a tolerance of 0.1 and no limit of the
-    /// speed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scale_up: Option<ScalingRules>,
-
-    /// Rules for shrinking. Default: 60 s of cooldown, a stabilisation window of 300 s, a tolerance of 0.1 and at
-    /// most 25 per cent of the replicas per 60 s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scale_down: Option<ScalingRules>,
-}
-
-/// Rules for one direction.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ScalingRules {
-    /// Seconds of rest before this direction. Default 0 up, 60 down; 0 to 3600. Growing waits since the last
-    /// growth, shrinking since the last change of either direction, by whomever it was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 3600))]
-    pub cooldown_seconds: Option<i32>,
-
-    /// Seconds for which this direction must have been wanted before it is followed. Default 0 up, 300 down; 0
-    /// to 3600. Of all counts wanted in that time the one nearest to the current count is taken.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 3600))]
-    pub stabilization_window_seconds: Option<i32>,
-
-    /// How far a metric may be off its target, as a share of it, before this direction is taken. Default "0.1",
-    /// which is 10 per cent; 0 to 1. Example: "0.05".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tolerance: Option<Quantity>,
-
-    /// Which of several policies holds. Default Max. Max takes the one that allows the greatest change, Min the
-    /// one that allows the least; Disabled forbids this direction.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub select_policy: Option<SelectPolicy>,
-
-    /// Limits of the change per period. Default: none up; 25 per cent per 60 s down; at most 8. Every policy
-    /// allows a change of at least 1. Example: [{type: Pods, value: 4, periodSeconds: 60}].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
-    pub policies: Vec<RateLimit>,
-}
-
-/// Which of several rate limits holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "")] // the field that uses it says more
-pub enum SelectPolicy {
-    /// The one that allows the greatest change.
-    Max,
-    /// The one that allows the least change.
-    Min,
-    /// None: this direction is forbidden.
-    Disabled,
-}
-
-/// The change that is allowed within one period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RateLimit {
-    /// Unit of value: Pods, or Percent of the replicas at the start of the period. Required.
-    #[serde(rename = "type")]
-    pub kind: RateUnit,
-
-    /// Pods, or per cent, that may be added or removed within the period. Required; 1 to 100000. Example: 25.
-    #[schemars(range(min = 1, max = 100_000))]
-    pub value: i32,
-
-    /// Seconds that the period lasts. Required; 1 to 1800. Example: 60.
-    #[schemars(range(min = 1, max = 1800))]
-    pub period_seconds: i32,
-}
-
-/// The unit of a rate limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "")] // the field that uses it says more
-pub enum RateUnit {
-    /// A number of pods.
-    Pods,
-    /// A share of the replicas at the start of the period.
-    Percent,
 }
 
 impl<'de> Deserialize<'de> for ScalingPolicySpec {
