@@ -4,7 +4,8 @@ use concertina_decision::{
     DEFAULT_SCALE_DOWN_POLICY, MAX_RATE_POLICIES, Policy, RateKind, RatePolicy, Rules,
 };
 
-use super::settings::{SettingsError, unsigned_within};
+use super::settings::SettingsError;
+use super::settings::bounds::{share, unsigned_within};
 use super::spec::{RateLimit, RateUnit, ScalingPolicySpec, ScalingRules, SelectPolicy};
 use super::status::{EffectiveSettings, RulesStatus};
 
@@ -12,6 +13,12 @@ use super::status::{EffectiveSettings, RulesStatus};
 pub const DEFAULT_MIN_REPLICAS: i32 = 1;
 /// Seconds after which a sample is too old: two scrapes at Prometheus' own default interval of a minute.
 pub const DEFAULT_MAX_AGE_SECONDS: u32 = 120;
+/// Longest time in seconds for which one rollout forbids shrinking: Deployment's own `progressDeadlineSeconds`.
+pub(super) const DEFAULT_ROLLOUT_FREEZE_SECONDS: u32 = 600;
+/// Seconds for which a guard must have been above its threshold: two scrapes at the usual interval of 15 s.
+pub(super) const DEFAULT_GUARD_FOR_SECONDS: u32 = 30;
+/// Longest time in seconds for which a guard forbids shrinking: a guard that nobody mends must not cost for ever.
+pub(super) const DEFAULT_GUARD_MAX_BLOCK_SECONDS: u32 = 900;
 /// Name of the Prometheus server of a policy that names none.
 pub const DEFAULT_PROMETHEUS: &str = "default";
 /// Name of the source of a request rate that names none.
@@ -57,6 +64,8 @@ impl ScalingPolicySpec {
             prometheus: server.to_owned(),
             scale_up: rules_status(&policy.scale_up),
             scale_down: rules_status(&policy.scale_down),
+            rollout_freeze_seconds: i32::try_from(policy.rollout_freeze_seconds).unwrap_or(i32::MAX),
+            fallback: self.fallback,
         }
     }
 }
@@ -69,16 +78,7 @@ pub(super) fn rules(direction: &Direction, asked: &ScalingRules) -> Result<Rules
     };
     let tolerance = match asked.tolerance {
         None => DEFAULT_TOLERANCE,
-        Some(tolerance) if (0.0..=1.0).contains(&tolerance.as_f64()) => tolerance.as_f64(),
-        Some(tolerance) => {
-            let expected = "a share from 0 to 1, such as \"0.1\"";
-            let value = tolerance.to_string();
-            return Err(SettingsError::OutOfBounds {
-                field: path("tolerance"),
-                value,
-                expected,
-            });
-        }
+        Some(tolerance) => share(path("tolerance"), tolerance)?,
     };
     if asked.policies.len() > MAX_RATE_POLICIES {
         return Err(SettingsError::TooManyPolicies(

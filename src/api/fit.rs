@@ -12,15 +12,17 @@ impl ScalingPolicyStatus {
     pub fn fitted(mut self) -> Self {
         self.bound_texts(256);
         self.last_changes.truncate(5);
-        let reductions: [fn(&mut Self); 9] = [
+        let reductions: [fn(&mut Self); 11] = [
             Self::say_it_once,
             |status| status.metrics.iter_mut().for_each(|metric| metric.message = None),
             |status| status.last_changes.truncate(3),
             |status| status.last_changes.truncate(1),
             |status| status.bound_texts(100),
             |status| status.stages.clear(),
+            |status| status.guards.truncate(2),
             Self::omit_metrics,
             |status| status.effective = None,
+            |status| status.guards.truncate(1),
             |status| status.bound_texts(40),
         ];
         for reduce in reductions {
@@ -77,6 +79,11 @@ impl ScalingPolicyStatus {
         for stage in &mut self.stages {
             cut(&mut stage.reason, 64);
         }
+        for guard in &mut self.guards {
+            cut(&mut guard.name, 63);
+            cut(&mut guard.state, 64);
+            guard.value.iter_mut().for_each(|value| cut(value, 32));
+        }
         for change in &mut self.last_changes {
             cut(&mut change.reason, 64);
             cut(&mut change.by, 63);
@@ -106,8 +113,8 @@ mod tests {
 
     use super::*;
     use crate::api::{
-        ChangeStatus, DecisionStatus, EffectiveSettings, MetricStatus, Mode, RateLimit, RateUnit,
-        RulesStatus, SelectPolicy, StageStatus,
+        ChangeStatus, DecisionStatus, EffectiveSettings, FallbackSpec, GuardStatus, MetricStatus, Mode,
+        RateLimit, RateUnit, RulesStatus, SelectPolicy, StageStatus, StartupStatus,
     };
 
     /// A status with so many entries, each text so long.
@@ -143,6 +150,11 @@ mod tests {
                 prometheus: "default".to_owned(),
                 scale_up: rules.clone(),
                 scale_down: rules,
+                rollout_freeze_seconds: 86_400,
+                fallback: Some(FallbackSpec {
+                    after_seconds: 86_400,
+                    replicas: 100_000,
+                }),
             }),
             conditions: vec![
                 Condition {
@@ -183,6 +195,19 @@ mod tests {
                 };
                 metrics.min(9)
             ],
+            guards: vec![
+                GuardStatus {
+                    name: "a-share-of-failed-requests".to_owned(),
+                    value: Some(text.to_owned()),
+                    state: "Missing".to_owned(),
+                };
+                metrics.min(8)
+            ],
+            startup: Some(StartupStatus {
+                p50_seconds: 100_000,
+                p95_seconds: 100_000,
+                samples: 100_000,
+            }),
             last_changes: vec![
                 ChangeStatus {
                     time: time(),

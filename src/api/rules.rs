@@ -39,25 +39,47 @@ const fn rule_for(
 /// the sentence and not only the pattern.
 const POSITIVE: &str =
     "type(self) == int ? self > 0 : isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))";
+const AMOUNT_OR_ZERO: &str =
+    "type(self) == int ? self >= 0 : isQuantity(self) && !quantity(self).isLessThan(quantity('0'))";
+const AT_LEAST_ONE: &str =
+    "type(self) == int ? self >= 1 : isQuantity(self) && !quantity(self).isLessThan(quantity('1'))";
 const AT_LEAST_A_KIBIBYTE: &str =
     "type(self) == int ? self >= 1024 : isQuantity(self) && !quantity(self).isLessThan(quantity('1Ki'))";
 const SHARE: &str = "type(self) == int ? self >= 0 && self <= 1 : isQuantity(self) \
                      && !quantity(self).isLessThan(quantity('0')) && !quantity(self).isGreaterThan(quantity('1'))";
 const SHARE_MESSAGE: &str = "write a share from 0 to 1 in quotes, for example \"0.1\" for 10 per cent";
+const LABEL_NAMES: &str = "self.all(name, name.matches('^[a-zA-Z_][a-zA-Z0-9_]{0,62}$'))";
+const LABEL_NAMES_MESSAGE: &str =
+    "write label names of letters, digits and underscores, at most 63, for example queue: orders";
 const ONE_RESOURCE_TARGET: &str = "has(self.averageUtilization) != has(self.averageValue)";
 
 /// Every rule of the ScalingPolicy.
 pub(super) const RULES: &[Rule] = &[
-    rule(
-        "spec.minReplicas",
-        "self >= 1",
-        "scaling to zero is not offered yet: write 1 or more",
-    ),
     rule_for(
         "spec",
         ".minReplicas",
         "!has(self.minReplicas) || self.minReplicas <= self.maxReplicas",
         "minReplicas is greater than maxReplicas: lower minReplicas or raise maxReplicas",
+    ),
+    rule_for(
+        "spec",
+        ".minReplicas",
+        "!has(self.minReplicas) || self.minReplicas > 0 || self.metrics.exists(metric, has(metric.prometheus))",
+        "minReplicas 0 needs a metric that is there without pods, or nothing would wake the target: \
+         add a prometheus metric, or write 1 or more",
+    ),
+    rule_for(
+        "spec",
+        ".fallback.replicas",
+        "!has(self.fallback) || self.fallback.replicas <= self.maxReplicas",
+        "fallback.replicas is greater than maxReplicas: lower it or raise maxReplicas",
+    ),
+    rule_for(
+        "spec",
+        ".schedules",
+        "!has(self.schedules) \
+         || self.schedules.all(window, !has(window.minReplicas) || window.minReplicas <= self.maxReplicas)",
+        "minReplicas of a schedule is greater than the policy's maxReplicas: lower it or raise maxReplicas",
     ),
     rule_for(
         "spec",
@@ -73,22 +95,37 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "spec.metrics[]",
-        "[has(self.cpu), has(self.memory), has(self.requestRate), has(self.prometheus)].exists_one(x, x)",
-        "write exactly one of cpu, memory, requestRate and prometheus in each metric, \
+        "[has(self.cpu), has(self.memory), has(self.requestRate), has(self.network), has(self.disk), \
+         has(self.prometheus)].exists_one(x, x)",
+        "write exactly one of cpu, memory, requestRate, network, disk and prometheus in each metric, \
          for example cpu: {averageUtilization: 70}",
     ),
     rule_for(
         "spec.metrics[]",
         ".windowSeconds",
-        "!has(self.windowSeconds) || has(self.cpu) || has(self.requestRate)",
-        "windowSeconds is for cpu and requestRate: leave it out here, and write a window into a prometheus query itself",
+        "!has(self.windowSeconds) || !(has(self.memory) || has(self.prometheus))",
+        "windowSeconds is for cpu, requestRate, network and disk: leave it out here, and write a window into a \
+         prometheus query itself",
     ),
     rule_for(
         "spec.metrics[]",
         ".maxAgeSeconds",
         "!has(self.maxAgeSeconds) || !has(self.prometheus)",
-        "maxAgeSeconds is for cpu, memory and requestRate: the age of a query's answer is not known, leave it out here",
+        "maxAgeSeconds is not for prometheus: the age of a query's answer is not known, leave it out here",
     ),
+    rule_for(
+        "spec.metrics[]",
+        ".whenEmpty",
+        "!has(self.whenEmpty) || !(has(self.cpu) || has(self.memory))",
+        "whenEmpty is not for cpu and memory, as a running pod always uses some: leave it out here",
+    ),
+    rule(
+        "spec.metrics[].activation",
+        AMOUNT_OR_ZERO,
+        "write an amount of 0 or more, for example 5 or 500m",
+    ),
+    rule("spec.metrics[].tolerance.scaleUp", SHARE, SHARE_MESSAGE),
+    rule("spec.metrics[].tolerance.scaleDown", SHARE, SHARE_MESSAGE),
     rule(
         "spec.metrics[].cpu",
         ONE_RESOURCE_TARGET,
@@ -117,6 +154,16 @@ pub(super) const RULES: &[Rule] = &[
         "write requests per second and replica greater than 0, for example 50 or 500m",
     ),
     rule(
+        "spec.metrics[].network.averageValue",
+        AT_LEAST_ONE,
+        "write bytes per second and replica, at least 1, for example 10M; the suffix m means a thousandth",
+    ),
+    rule(
+        "spec.metrics[].disk.averageValue",
+        AT_LEAST_ONE,
+        "write bytes per second and replica, at least 1, for example 20M; the suffix m means a thousandth",
+    ),
+    rule(
         "spec.metrics[].prometheus",
         "has(self.averageValue) != has(self.value)",
         "write exactly one of averageValue (the part of a total that one replica carries) and value \
@@ -134,9 +181,49 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "spec.metrics[].prometheus.match",
-        "self.all(name, name.matches('^[a-zA-Z_][a-zA-Z0-9_]{0,62}$'))",
-        "write label names of letters, digits and underscores, at most 63, for example queue: orders",
+        LABEL_NAMES,
+        LABEL_NAMES_MESSAGE,
     ),
     rule("spec.behavior.scaleUp.tolerance", SHARE, SHARE_MESSAGE),
     rule("spec.behavior.scaleDown.tolerance", SHARE, SHARE_MESSAGE),
+    rule(
+        "spec.schedules[]",
+        "has(self.minReplicas) || has(self.maxReplicas)",
+        "write minReplicas, maxReplicas or both in each schedule, for example minReplicas: 6",
+    ),
+    rule_for(
+        "spec.schedules[]",
+        ".minReplicas",
+        "!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
+        "minReplicas of the schedule is greater than its maxReplicas: lower minReplicas or raise maxReplicas",
+    ),
+    rule(
+        "spec.schedules[].start",
+        "self.matches('^[^ ]+( +[^ ]+){4}$')",
+        "write a cron expression of five fields (minute, hour, day of month, month, day of week), \
+         for example \"0 8 * * 1-5\" for 8:00 from Monday to Friday",
+    ),
+    rule_for(
+        "spec.schedules[]",
+        ".onDates",
+        "!has(self.onDates) || size(self.onDates) == 0 || self.start.matches('^[^ ]+ +[^ ]+ +[*] +[*] +[*]$')",
+        "with onDates, start gives the time of day alone: write * in its last three fields, for example \"0 8 * * *\"",
+    ),
+    rule_for(
+        "spec.schedules[]",
+        ".exceptDates",
+        "!has(self.onDates) || size(self.onDates) == 0 || !has(self.exceptDates) || size(self.exceptDates) == 0",
+        "onDates names every date already: take dates out of it instead of writing exceptDates",
+    ),
+    rule(
+        "spec.schedules[].timeZone",
+        "self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$')",
+        "write the IANA name of a time zone, for example Europe/Berlin or UTC",
+    ),
+    rule(
+        "spec.guards[].above",
+        "type(self) == int || isQuantity(self)",
+        "write an amount, with a fraction in quotes, for example 5 or \"0.01\"",
+    ),
+    rule("spec.guards[].match", LABEL_NAMES, LABEL_NAMES_MESSAGE),
 ];

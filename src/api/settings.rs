@@ -1,18 +1,22 @@
 //! Turns a stored spec into what the decision works with, or says what is wrong with it. Pure.
 
-use concertina_decision::{MAX_METRICS, MAX_RATE_POLICIES, Metric, Policy, Target};
+use concertina_decision::{MAX_METRICS, MAX_RATE_POLICIES, Policy};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use self::bounds::{one_of, unsigned_within, within};
 use super::PAUSED_UNTIL_ANNOTATION;
-use super::defaults::{self, DEFAULT_MAX_AGE_SECONDS, DEFAULT_MIN_REPLICAS};
-use super::quantity::Quantity;
-use super::spec::{MetricSpec, Mode, PrometheusMetric, ResourceMetric, ScalingPolicy, ScalingPolicySpec};
+use super::defaults::{self, DEFAULT_MIN_REPLICAS, DEFAULT_ROLLOUT_FREEZE_SECONDS};
+use super::spec::{Mode, ScalingPolicy, ScalingPolicySpec, WhenEmpty};
+
+pub(super) mod bounds;
+mod metric;
+mod safety;
 
 /// Periods that divide a minute, so that policies of one period share their queries.
 const PERIOD_SECONDS: [i32; 7] = [1, 2, 5, 10, 15, 30, 60];
-/// Few windows, so that policies share their queries.
-const WINDOW_SECONDS: [i32; 6] = [15, 30, 60, 120, 300, 600];
+/// The most schedules one policy may have.
+const MAX_SCHEDULES: usize = 16;
 
 /// Why a stored policy cannot be acted on. The API server refuses all of these today; an object that was stored under
 /// an older schema may still hold them.
@@ -36,18 +40,81 @@ pub enum SettingsError {
         /// maxReplicas.
         max: i32,
     },
-    /// No metric, or too many.
-    #[error("metrics has {0} entries: write 1 to {MAX_METRICS}")]
-    MetricCount(usize),
-    /// Two metrics of one name.
-    #[error("two metrics are named {0}: give each a name of its own")]
-    DuplicateMetric(String),
+    /// A minimum of zero without anything that wakes the target.
+    #[error(
+        "minReplicas 0 needs a metric that is there without pods, or nothing would wake the target: add a \
+         prometheus metric, or write 1 or more"
+    )]
+    ZeroWithoutWaker,
+    /// No metric.
+    #[error("metrics has no entry: write 1 to {MAX_METRICS}")]
+    NoMetric,
+    /// More entries than a list may have.
+    #[error("{list} has {count} entries: write at most {most}")]
+    TooMany {
+        /// Name of the list.
+        list: &'static str,
+        /// Entries that it has.
+        count: usize,
+        /// Entries that it may have.
+        most: usize,
+    },
+    /// Two entries of one name.
+    #[error("two {list} are named {name}: give each a name of its own")]
+    DuplicateName {
+        /// Name of the list.
+        list: &'static str,
+        /// The name that is there twice.
+        name: String,
+    },
     /// A metric without a kind, or with several.
-    #[error("metric {0} has {1} of cpu, memory, requestRate and prometheus: write exactly one")]
+    #[error(
+        "metric {0} has {1} of cpu, memory, requestRate, network, disk and prometheus: write exactly one"
+    )]
     MetricKinds(String, usize),
     /// A metric without a target, or with two.
     #[error("metric {0} needs exactly one of {1}")]
     MetricTarget(String, &'static str),
+    /// A meaning of an empty answer where there is always something to measure.
+    #[error(
+        "metric {0} has whenEmpty, which is not for cpu and memory, as a running pod always uses some: leave it out"
+    )]
+    WhenEmptyOfResources(String),
+    /// A schedule that changes nothing.
+    #[error("schedule {0} has no bounds: write minReplicas, maxReplicas or both")]
+    ScheduleWithoutBounds(String),
+    /// The bounds of a schedule contradict each other.
+    #[error(
+        "schedule {name}: minReplicas {min} is greater than maxReplicas {max}: lower minReplicas or raise maxReplicas"
+    )]
+    ScheduleMinAboveMax {
+        /// Name of the schedule.
+        name: String,
+        /// Its minReplicas.
+        min: i32,
+        /// Its maxReplicas.
+        max: i32,
+    },
+    /// A schedule asks for more than the policy allows.
+    #[error(
+        "schedule {name}: minReplicas {min} is greater than the policy's maxReplicas {max}: lower it or raise maxReplicas"
+    )]
+    ScheduleAboveMax {
+        /// Name of the schedule.
+        name: String,
+        /// Its minReplicas.
+        min: i32,
+        /// maxReplicas of the policy.
+        max: i32,
+    },
+    /// The fallback asks for more than the policy allows.
+    #[error("fallback.replicas {replicas} is greater than maxReplicas {max}: lower it or raise maxReplicas")]
+    FallbackAboveMax {
+        /// fallback.replicas.
+        replicas: i32,
+        /// maxReplicas.
+        max: i32,
+    },
     /// Too many rate limits.
     #[error("behavior.{0}.policies has {1} entries: write at most {MAX_RATE_POLICIES}")]
     TooManyPolicies(&'static str, usize),
@@ -97,15 +164,13 @@ impl ScalingPolicySpec {
     /// The first thing that makes no sense, with what to write instead.
     pub fn decision_policy(&self) -> Result<Policy, SettingsError> {
         let min = self.min_replicas.unwrap_or(DEFAULT_MIN_REPLICAS);
-        let min = within(
-            "minReplicas",
-            min,
-            1..=100_000,
-            "1 to 100000; scaling to zero is not offered yet",
-        )?;
+        let min = within("minReplicas", min, 0..=100_000, "0 to 100000")?;
         let max = within("maxReplicas", self.max_replicas, 1..=100_000, "1 to 100000")?;
         if min > max {
             return Err(SettingsError::MinAboveMax { min, max });
+        }
+        if min == 0 && self.metrics.iter().all(|metric| metric.prometheus.is_none()) {
+            return Err(SettingsError::ZeroWithoutWaker);
         }
         one_of(
             "periodSeconds",
@@ -116,7 +181,15 @@ impl ScalingPolicySpec {
         if self.paused_until.is_some() && self.mode != Some(Mode::Paused) {
             return Err(SettingsError::PausedUntilWithoutPaused);
         }
-        self.check_metric_names()?;
+        if self.metrics.is_empty() {
+            return Err(SettingsError::NoMetric);
+        }
+        check_names(
+            "metrics",
+            MAX_METRICS,
+            self.metrics.iter().map(|metric| &metric.name),
+        )?;
+        safety::check_schedules(&self.schedules, max)?;
         let behavior = self.behavior.clone().unwrap_or_default();
         Ok(Policy {
             min_replicas: min,
@@ -124,185 +197,52 @@ impl ScalingPolicySpec {
             metrics: self
                 .metrics
                 .iter()
-                .map(decision_metric)
+                .map(metric::decision_metric)
                 .collect::<Result<_, _>>()?,
             scale_up: defaults::rules(&defaults::UP, &behavior.scale_up.unwrap_or_default())?,
             scale_down: defaults::rules(&defaults::DOWN, &behavior.scale_down.unwrap_or_default())?,
+            guards: safety::guards(&self.guards)?,
+            fallback: self
+                .fallback
+                .map(|fallback| safety::fallback(fallback, max))
+                .transpose()?,
+            rollout_freeze_seconds: match behavior.rollout_freeze_seconds {
+                None => DEFAULT_ROLLOUT_FREEZE_SECONDS,
+                Some(seconds) => unsigned_within(
+                    "behavior.rolloutFreezeSeconds".to_owned(),
+                    seconds,
+                    0..=86_400,
+                    "0 to 86400 seconds",
+                )?,
+            },
         })
     }
-
-    fn check_metric_names(&self) -> Result<(), SettingsError> {
-        if self.metrics.is_empty() || self.metrics.len() > MAX_METRICS {
-            return Err(SettingsError::MetricCount(self.metrics.len()));
-        }
-        for (index, metric) in self.metrics.iter().enumerate() {
-            if self
-                .metrics
-                .iter()
-                .take(index)
-                .any(|earlier| earlier.name == metric.name)
-            {
-                return Err(SettingsError::DuplicateMetric(metric.name.clone()));
-            }
-        }
-        Ok(())
-    }
 }
 
-fn decision_metric(metric: &MetricSpec) -> Result<Metric, SettingsError> {
-    let kinds = (
-        &metric.cpu,
-        &metric.memory,
-        &metric.request_rate,
-        &metric.prometheus,
-    );
-    let (target, cpu_bound) = match kinds {
-        (Some(cpu), None, None, None) => (resource_target(metric, cpu, "cores above 0, such as 250m")?, true),
-        (None, Some(memory), None, None) => (
-            resource_target(metric, memory, "bytes above 0, such as 512Mi")?,
-            false,
-        ),
-        (None, None, Some(rate), None) => {
-            let per_replica = amount(
-                metric,
-                "averageValue",
-                rate.average_value,
-                "an amount above 0, such as 50",
-            )?;
-            (Target::AverageValue { per_replica }, true)
-        }
-        (None, None, None, Some(prometheus)) => (prometheus_target(metric, prometheus)?, false),
-        (cpu, memory, rate, prometheus) => {
-            let kinds = [
-                cpu.is_some(),
-                memory.is_some(),
-                rate.is_some(),
-                prometheus.is_some(),
-            ];
-            let count = kinds.iter().filter(|is_there| **is_there).count();
-            return Err(SettingsError::MetricKinds(metric.name.clone(), count));
-        }
-    };
-    let max_age_seconds = match metric.max_age_seconds {
-        None => DEFAULT_MAX_AGE_SECONDS,
-        Some(seconds) => unsigned_within(
-            format!("metric {} maxAgeSeconds", metric.name),
-            seconds,
-            5..=3600,
-            "5 to 3600",
-        )?,
-    };
-    let field = format!("metric {} windowSeconds", metric.name);
-    one_of(
-        field,
-        metric.window_seconds,
-        &WINDOW_SECONDS,
-        "one of 15, 30, 60, 120, 300 and 600",
-    )?;
-    Ok(Metric {
-        target,
-        max_age_seconds,
-        cpu_bound,
-    })
-}
-
-fn resource_target(
-    metric: &MetricSpec,
-    resource: &ResourceMetric,
-    expected: &'static str,
-) -> Result<Target, SettingsError> {
-    match (resource.average_utilization, resource.average_value) {
-        (Some(percent), None) => {
-            let field = format!("metric {} averageUtilization", metric.name);
-            let percent = within(field, percent, 1..=10_000, "per cent from 1 to 10000")?;
-            Ok(Target::Utilization {
-                percent: f64::from(percent),
-            })
-        }
-        (None, Some(value)) => Ok(Target::AverageValue {
-            per_replica: amount(metric, "averageValue", value, expected)?,
-        }),
-        _ => Err(SettingsError::MetricTarget(
-            metric.name.clone(),
-            "averageUtilization and averageValue",
-        )),
-    }
-}
-
-fn prometheus_target(metric: &MetricSpec, prometheus: &PrometheusMetric) -> Result<Target, SettingsError> {
-    let expected = "an amount above 0, such as 30 or 500m";
-    match (prometheus.average_value, prometheus.value) {
-        (Some(value), None) => Ok(Target::AverageValue {
-            per_replica: amount(metric, "averageValue", value, expected)?,
-        }),
-        (None, Some(value)) => Ok(Target::Value {
-            value: amount(metric, "value", value, expected)?,
-        }),
-        _ => Err(SettingsError::MetricTarget(
-            metric.name.clone(),
-            "averageValue and value",
-        )),
-    }
-}
-
-fn amount(
-    metric: &MetricSpec,
-    field: &str,
-    value: Quantity,
-    expected: &'static str,
-) -> Result<f64, SettingsError> {
-    let number = value.as_f64();
-    if number.is_finite() && number > 0.0 {
-        return Ok(number);
-    }
-    let field = format!("metric {} {field}", metric.name);
-    Err(SettingsError::OutOfBounds {
-        field,
-        value: value.to_string(),
-        expected,
-    })
-}
-
-fn one_of(
-    field: impl Into<String>,
-    value: Option<i32>,
-    allowed: &[i32],
-    expected: &'static str,
+/// Refuses a list that is too long, or in which a name comes twice.
+fn check_names<'a>(
+    list: &'static str,
+    most: usize,
+    names: impl Iterator<Item = &'a String> + Clone,
 ) -> Result<(), SettingsError> {
-    match value.filter(|value| !allowed.contains(value)) {
-        None => Ok(()),
-        Some(value) => Err(SettingsError::OutOfBounds {
-            field: field.into(),
-            value: value.to_string(),
-            expected,
-        }),
+    let count = names.clone().count();
+    if count > most {
+        return Err(SettingsError::TooMany { list, count, most });
     }
+    for (index, name) in names.clone().enumerate() {
+        if names.clone().take(index).any(|earlier| earlier == name) {
+            let name = name.clone();
+            return Err(SettingsError::DuplicateName { list, name });
+        }
+    }
+    Ok(())
 }
 
-fn within(
-    field: impl Into<String>,
-    value: i32,
-    bounds: std::ops::RangeInclusive<i32>,
-    expected: &'static str,
-) -> Result<i32, SettingsError> {
-    if bounds.contains(&value) {
-        return Ok(value);
+const fn when_empty(asked: Option<WhenEmpty>) -> concertina_decision::WhenEmpty {
+    match asked {
+        None | Some(WhenEmpty::Missing) => concertina_decision::WhenEmpty::Missing,
+        Some(WhenEmpty::Zero) => concertina_decision::WhenEmpty::Zero,
     }
-    Err(SettingsError::OutOfBounds {
-        field: field.into(),
-        value: value.to_string(),
-        expected,
-    })
-}
-
-/// As [`within`], for bounds that are not negative.
-pub(super) fn unsigned_within(
-    field: String,
-    value: i32,
-    bounds: std::ops::RangeInclusive<i32>,
-    expected: &'static str,
-) -> Result<u32, SettingsError> {
-    within(field, value, bounds, expected).map(i32::unsigned_abs)
 }
 
 #[cfg(test)]

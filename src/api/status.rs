@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::spec::{Mode, RateLimit, SelectPolicy};
+use super::spec::{FallbackSpec, Mode, RateLimit, SelectPolicy};
 
 /// What is in force, what was decided and why.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +55,15 @@ pub struct ScalingPolicyStatus {
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub stages: Vec<StageStatus>,
 
+    /// The guards that are not Clear, in the order of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
+    pub guards: Vec<GuardStatus>,
+
+    /// How long the target's pods take to start, as learned from those that did; absent until one was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup: Option<StartupStatus>,
+
     /// The last changes of the target's replicas, the newest first; at most 5.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "atomic"))]
@@ -82,6 +91,12 @@ pub struct EffectiveSettings {
     pub scale_up: RulesStatus,
     /// Rules for shrinking.
     pub scale_down: RulesStatus,
+    /// Longest time in seconds for which one rollout forbids shrinking.
+    #[serde(default)]
+    pub rollout_freeze_seconds: i32,
+    /// Replicas to have when no metric has been usable for long; absent when there is no fallback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<FallbackSpec>,
 }
 
 /// Rules in force for one direction.
@@ -130,6 +145,35 @@ pub struct MetricStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub message: Option<String>,
+}
+
+/// A guard that is not Clear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GuardStatus {
+    /// Name of the guard in the spec.
+    #[schemars(length(max = 63))]
+    pub name: String,
+    /// What was measured; absent when there is no usable value. Example: 20m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub value: Option<String>,
+    /// What it means, in one word. Pending: above the threshold, but not for long enough yet. Tripped and Missing:
+    /// shrinking is forbidden. Expired: tripped or missing for so long that it forbids nothing any more.
+    #[schemars(length(max = 64))]
+    pub state: String,
+}
+
+/// Time from the creation of a pod to Ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StartupStatus {
+    /// Seconds within which half of the pods were Ready.
+    pub p50_seconds: i32,
+    /// Seconds within which 95 of 100 pods were Ready.
+    pub p95_seconds: i32,
+    /// Pods from which this was learned.
+    pub samples: i32,
 }
 
 /// A stage that altered the number.
