@@ -281,6 +281,7 @@ fn decide_on(
         current_replicas: found.replicas,
         pods: found.pods.iter().map(|pod| pod.state).collect(),
         metrics,
+        ..Observation::default()
     };
     let mut states = context.states();
     let state = states.get_mut(record)?;

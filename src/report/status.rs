@@ -1,5 +1,5 @@
 //! The status of a policy, from one outcome and what was told before. Pure.
-use concertina_decision::{Measured, Outcome as MetricOutcome, Proposal, Reason, Target, Timestamp};
+use concertina_decision::{Measured, Names, Outcome as MetricOutcome, Proposal, Reason, Target, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::conditions::{Finding, findings};
@@ -126,7 +126,7 @@ pub fn summary(outcome: &Outcome) -> String {
                 .iter()
                 .map(|metric| metric.name.as_str())
                 .collect();
-            decided.decision.summary(&names).to_string()
+            decided.decision.summary(Names::of_metrics(&names)).to_string()
         }
         (Ok(decided), None) => decided.decision.reason.message().to_owned(),
         (Err(note), _) => note.message.clone(),

@@ -1,25 +1,44 @@
-//! Stage 4, bounds: minimum and maximum. What leaves it is called the want. No I/O.
+//! Stage 4, bounds: floors and ceilings. What leaves it is called the want. No I/O.
 //!
-//! | replicas now                   | number asked for  | after             | reason               | later stages |
-//! |--------------------------------|-------------------|-------------------|----------------------|--------------|
-//! | 0, and the minimum is above 0  | any               | 0                 | ScaledToZeroManually | passed over  |
-//! | above the maximum              | any               | the maximum       | AboveMaximum         | passed over  |
-//! | below the minimum              | below the minimum | the minimum       | BelowMinimum         | cannot undo  |
-//! | at the minimum or above        | below the minimum | the minimum       | AtMinimum            | run          |
-//! | above 0, the minimum is 0      | 0, by pods only   | 1                 | NothingWakesFromZero | run          |
-//! | any                            | above the maximum | the maximum       | AtMaximum            | run          |
-//! | any                            | else              | the number        | WithinBounds         | run          |
+//! | floor: the greatest of                                  | reason when it binds                |
+//! |---------------------------------------------------------|-------------------------------------|
+//! | the policy's minimum                                    | AtMinimum, BelowMinimum             |
+//! | the minimum of each open window                         | ScheduledMinimum                    |
+//! | that of each window which opens within the start-up time| ScheduledMinimumSoon                |
 //!
-//! Where the minimum is above the maximum, the maximum is both. "By pods only" means that every metric is measured in
-//! pods: at zero replicas none of them could ask for one again.
+//! | ceiling: the least of                                   | reason when it binds                |
+//! |---------------------------------------------------------|-------------------------------------|
+//! | the policy's maximum                                    | AtMaximum, AboveMaximum             |
+//! | the maximum of each open window                         | ScheduledMaximum                    |
+//!
+//! Where the floor is above the ceiling, the ceiling is both numbers. Of equal bounds the policy's counts, then the first window's.
+//!
+//! | replicas now                        | number asked for  | after             | reason                | later stages |
+//! |-------------------------------------|-------------------|-------------------|-----------------------|--------------|
+//! | 0 by another's hand, minimum above 0| any               | 0                 | ScaledToZeroManually  | passed over  |
+//! | above the policy's maximum          | any               | that maximum      | AboveMaximum          | passed over  |
+//! | any, metrics missing                | fewer after bounds| as now            | ShrinkHeldMetricMissing| run         |
+//! | below the floor                     | below the floor   | the floor         | the floor's           | cannot undo  |
+//! | at the floor or above               | below the floor   | the floor         | the floor's           | run          |
+//! | above 0, the floor is 0             | 0, by pods only   | 1                 | NothingWakesFromZero  | run          |
+//! | any                                 | above the ceiling | the ceiling       | the ceiling's         | run          |
+//! | any                                 | else              | the number        | WithinBounds          | run          |
+//!
+//! "By pods only" means that every metric is measured in pods: at zero replicas none of them could ask for one again. A
+//! policy that took its target to zero itself, by a schedule or an earlier minimum, takes it up again.
 
-use crate::{Measured, Policy, Proposal, Reason, Replicas};
+use crate::combine::Combined;
+use crate::{
+    BoundFrom, MAX_LEAD_SECONDS, Memory, Observation, Policy, Proposal, Reason, Replicas, Timestamp, Writer,
+};
 
 /// The least and the greatest number allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
     pub(crate) floor: Replicas,
+    pub(crate) floor_from: BoundFrom,
     pub(crate) ceiling: Replicas,
+    pub(crate) ceiling_from: BoundFrom,
 }
 
 /// What the bounds made of a number.
@@ -40,96 +59,103 @@ pub(crate) enum Then {
 }
 
 impl Bounds {
-    pub(crate) fn of(policy: &Policy) -> Self {
-        let ceiling = policy.max_replicas.max(0);
-        Self {
-            floor: policy.min_replicas.clamp(0, ceiling),
-            ceiling,
+    pub(crate) fn of(policy: &Policy, observation: &Observation, now: Timestamp) -> Self {
+        let mut bounds = Self {
+            floor: policy.min_replicas.max(0),
+            floor_from: BoundFrom::Policy,
+            ceiling: policy.max_replicas.max(0),
+            ceiling_from: BoundFrom::Policy,
+        };
+        let lead = observation.startup_seconds.unwrap_or(0).min(MAX_LEAD_SECONDS);
+        for window in &observation.windows {
+            if now >= window.end || now.plus_seconds(lead) < window.start {
+                continue;
+            }
+            let is_open = now >= window.start;
+            if let Some(floor) = window.min_replicas.filter(|floor| *floor > bounds.floor) {
+                bounds.floor = floor;
+                bounds.floor_from = if is_open {
+                    BoundFrom::Schedule(window.schedule)
+                } else {
+                    BoundFrom::ScheduleSoon(window.schedule)
+                };
+            }
+            if let Some(ceiling) = window.max_replicas.map(|ceiling| ceiling.max(0))
+                && is_open
+                && ceiling < bounds.ceiling
+            {
+                bounds.ceiling = ceiling;
+                bounds.ceiling_from = BoundFrom::Schedule(window.schedule);
+            }
         }
+        bounds.floor = bounds.floor.min(bounds.ceiling);
+        bounds
     }
 
-    pub(crate) fn apply(self, current: Replicas, asked_for: Replicas, proposals: &[Proposal]) -> Bounded {
+    pub(crate) fn apply(
+        self,
+        policy: &Policy,
+        memory: &Memory,
+        current: Replicas,
+        combined: &Combined,
+        proposals: &[Proposal],
+    ) -> Bounded {
+        let asked_for = combined.replicas;
         let want = asked_for.clamp(self.floor, self.ceiling);
-        let last_one = 1.min(self.ceiling);
-        let (replicas, reason, then) = if current == 0 && self.floor > 0 {
-            (0, Reason::ScaledToZeroManually, Then::Settled { want: None })
-        } else if current > self.ceiling {
-            (
-                self.ceiling,
-                Reason::AboveMaximum,
-                Then::Settled { want: Some(want) },
-            )
-        } else if asked_for < self.floor && current < self.floor {
-            (want, Reason::BelowMinimum, Then::Continue)
-        } else if asked_for < self.floor {
-            (want, Reason::AtMinimum, Then::Continue)
-        } else if want == 0 && current > 0 && !any_wakes_from_zero(proposals) {
-            (last_one, Reason::NothingWakesFromZero, Then::Continue)
-        } else if asked_for > self.ceiling {
-            (want, Reason::AtMaximum, Then::Continue)
-        } else {
-            (want, Reason::WithinBounds, Then::Continue)
-        };
+        let maximum = policy.max_replicas.max(0);
+        let (replicas, reason, then) =
+            if current == 0 && self.floor > 0 && policy.min_replicas > 0 && !memory.took_to_zero() {
+                (0, Reason::ScaledToZeroManually, Then::Settled { want: None })
+            } else if current > maximum {
+                let then = Then::Settled { want: Some(want) };
+                (maximum, Reason::AboveMaximum, then)
+            } else if combined.may_not_shrink && want < current {
+                (current, Reason::ShrinkHeldMetricMissing, Then::Continue)
+            } else if asked_for < self.floor {
+                (want, self.floor_reason(current), Then::Continue)
+            } else if want == 0 && current > 0 && self.ceiling > 0 && !any_wakes_from_zero(proposals) {
+                (1, Reason::NothingWakesFromZero, Then::Continue)
+            } else if asked_for > self.ceiling {
+                (want, self.ceiling_reason(), Then::Continue)
+            } else {
+                (want, Reason::WithinBounds, Then::Continue)
+            };
         Bounded {
             replicas,
             reason,
             then,
         }
     }
+
+    /// Why there must be as many as the floor, seen from `current`.
+    pub(crate) const fn floor_reason(&self, current: Replicas) -> Reason {
+        match self.floor_from {
+            BoundFrom::Policy if current < self.floor => Reason::BelowMinimum,
+            BoundFrom::Policy => Reason::AtMinimum,
+            BoundFrom::Schedule(_) => Reason::ScheduledMinimum,
+            BoundFrom::ScheduleSoon(_) => Reason::ScheduledMinimumSoon,
+        }
+    }
+
+    const fn ceiling_reason(&self) -> Reason {
+        match self.ceiling_from {
+            BoundFrom::Policy => Reason::AtMaximum,
+            BoundFrom::Schedule(_) | BoundFrom::ScheduleSoon(_) => Reason::ScheduledMaximum,
+        }
+    }
+}
+
+impl Memory {
+    /// Whether the zero replicas that are there now are this policy's own doing.
+    fn took_to_zero(&self) -> bool {
+        self.replicas == Some(0) && self.last_writer == Some(Writer::Own)
+    }
 }
 
 /// Whether a metric would still be there at zero replicas to ask for more.
 fn any_wakes_from_zero(proposals: &[Proposal]) -> bool {
-    proposals
-        .iter()
-        .any(|proposal| matches!(proposal.measured, Some(Measured::Total(_))))
+    proposals.iter().any(Proposal::is_total)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixtures::*;
-
-    #[test]
-    fn the_table() {
-        use Reason::{AboveMaximum, AtMaximum, AtMinimum, BelowMinimum, ScaledToZeroManually, WithinBounds};
-        let settled = |want| Then::Settled { want };
-        for (minimum, maximum, current, asked_for, replicas, reason, then) in [
-            (3, 8, 0, 5, 0, ScaledToZeroManually, settled(None)),
-            (3, 8, 0, 0, 0, ScaledToZeroManually, settled(None)),
-            (3, 8, 9, 20, 8, AboveMaximum, settled(Some(8))),
-            (3, 8, 9, 5, 8, AboveMaximum, settled(Some(5))),
-            (3, 8, 9, 1, 8, AboveMaximum, settled(Some(3))),
-            (3, 8, 1, 2, 3, BelowMinimum, Then::Continue),
-            (3, 8, 1, 5, 5, WithinBounds, Then::Continue),
-            (3, 8, 1, 20, 8, AtMaximum, Then::Continue),
-            (3, 8, 5, 1, 3, AtMinimum, Then::Continue),
-            (3, 8, 3, 0, 3, AtMinimum, Then::Continue),
-            (3, 8, 5, 20, 8, AtMaximum, Then::Continue),
-            (3, 8, 8, 8, 8, WithinBounds, Then::Continue),
-            (3, 8, 5, 3, 3, WithinBounds, Then::Continue),
-            // The minimum is above the maximum.
-            (9, 4, 2, 1, 4, BelowMinimum, Then::Continue),
-            (9, 4, 7, 7, 4, AboveMaximum, settled(Some(4))),
-            // The minimum is zero.
-            (0, 8, 0, 0, 0, WithinBounds, Then::Continue),
-            (0, 8, 0, 5, 5, WithinBounds, Then::Continue),
-            (0, 8, 5, 0, 1, Reason::NothingWakesFromZero, Then::Continue),
-            (0, 0, 0, 5, 0, AtMaximum, Then::Continue),
-            (3, 0, 0, 5, 0, AtMaximum, Then::Continue),
-        ] {
-            let limits = Policy {
-                min_replicas: minimum,
-                max_replicas: maximum,
-                ..policy(&[])
-            };
-            let bounded = Bounds::of(&limits).apply(current, asked_for, &[]);
-            let expected = Bounded {
-                replicas,
-                reason,
-                then,
-            };
-            assert_eq!(bounded, expected, "{minimum}..{maximum}: {current} → {asked_for}");
-        }
-    }
-}
+mod tests;

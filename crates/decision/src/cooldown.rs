@@ -5,6 +5,8 @@
 //! | growth    | the last growth, whoever made it; never grown: no wait                            | ScaleUpCooldown   |
 //! | shrinking | the last change in either direction, whoever made it; none known: the first sight | ScaleDownCooldown |
 //!
+//! | the last replica, unless the ceiling takes it | as shrinking, and the last time that a metric needed a replica or may have; never known: the first sight | IdleCooldown |
+//!
 //! A change by another writer that is seen only now counts from now.
 
 use std::cmp::Ordering;
@@ -37,9 +39,21 @@ pub(crate) fn cool_down(step: &Step<'_>) -> Held {
             let since = known.or(Some(step.now));
             match time_left(step, step.policy.scale_down.cooldown_seconds, since) {
                 Some(left) => step.at_least(step.current, Reason::ScaleDownCooldown, Some(left)),
-                None => step.pass(Reason::CooledDown),
+                None => last_replica(step),
             }
         }
+    }
+}
+
+fn last_replica(step: &Step<'_>) -> Held {
+    if step.wanted > 0 || step.ceiling == 0 {
+        return step.pass(Reason::CooledDown);
+    }
+    let needed = step.memory.last_needed.or(step.memory.first_seen);
+    let since = needed.or(Some(step.now));
+    match time_left(step, step.policy.scale_down.cooldown_seconds, since) {
+        Some(left) => step.at_least(1, Reason::IdleCooldown, Some(left)),
+        None => step.pass(Reason::CooledDown),
     }
 }
 
@@ -52,6 +66,7 @@ fn time_left(step: &Step<'_>, cooldown_seconds: u32, since: Option<Timestamp>) -
 mod tests {
     use super::*;
     use crate::fixtures::*;
+    use crate::step::scene::Scene;
     use crate::{Memory, Policy, Replicas, Rules};
 
     /// Cools down a minute after growth and two after any change, 100 seconds after noon.
@@ -67,16 +82,12 @@ mod tests {
             },
             ..policy(&[])
         };
-        let step = Step {
-            policy: &policy,
-            memory,
-            now: after(100),
-            current,
-            floor: 1,
-            wanted,
+        let scene = Scene {
+            memory: memory.clone(),
+            floor: 0,
+            ..Scene::of(policy)
         };
-        let held = cool_down(&step);
-        (held.replicas, held.reason, held.retry_after_seconds)
+        scene.run(cool_down, current, wanted)
     }
 
     /// A target with 5 replicas, seen long ago and changed at these times after noon.
@@ -127,5 +138,63 @@ mod tests {
             (5, Reason::ScaleDownCooldown, Some(120))
         );
         assert_eq!(cooled(&Memory::default(), 5, 9), (9, Reason::CooledDown, None));
+    }
+
+    #[test]
+    fn the_last_replica_waits_for_the_time_without_need() {
+        use Reason::{CooledDown, IdleCooldown, ScaleDownCooldown};
+        let long_ago = Timestamp(noon().0 - 3_600_000);
+        for (last_needed, current, wanted, expected) in [
+            // Nothing is known of need before the first sight, an hour ago.
+            (None, 1, 0, (0, CooledDown, None)),
+            (Some(long_ago), 1, 0, (0, CooledDown, None)),
+            (Some(noon()), 1, 0, (1, IdleCooldown, Some(20))),
+            (Some(Timestamp(noon().0 - 20_000)), 1, 0, (0, CooledDown, None)),
+            // The others may go.
+            (Some(noon()), 5, 0, (1, IdleCooldown, Some(20))),
+            (Some(noon()), 5, 1, (1, CooledDown, None)),
+        ] {
+            let mut memory = changed(None, None);
+            memory.replicas = Some(current);
+            memory.last_needed = last_needed;
+            assert_eq!(
+                cooled(&memory, current, wanted),
+                expected,
+                "{last_needed:?} {current}"
+            );
+        }
+        let mut memory = changed(Some(10), None);
+        memory.last_needed = Some(after(50));
+        assert_eq!(
+            cooled(&memory, 5, 0),
+            (5, ScaleDownCooldown, Some(30)),
+            "the longer rule is told"
+        );
+        let memory = Memory {
+            first_seen: Some(noon()),
+            replicas: Some(1),
+            last_change: Some(long_ago),
+            ..Memory::default()
+        };
+        assert_eq!(
+            cooled(&memory, 1, 0),
+            (1, IdleCooldown, Some(20)),
+            "since the first sight"
+        );
+    }
+
+    #[test]
+    fn a_ceiling_of_zero_does_not_wait_for_need_to_end() {
+        let mut scene = Scene::of(Policy {
+            max_replicas: 0,
+            scale_down: Rules {
+                cooldown_seconds: 120,
+                ..free()
+            },
+            ..policy(&[])
+        });
+        scene.memory = changed(None, None);
+        scene.memory.last_needed = Some(after(99));
+        assert_eq!(scene.run(cool_down, 5, 0), (0, Reason::CooledDown, None));
     }
 }

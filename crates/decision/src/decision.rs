@@ -3,7 +3,7 @@
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
-use crate::{MAX_METRICS, Missing, Reason, Replicas, Target};
+use crate::{MAX_GUARDS, MAX_METRICS, Missing, Reason, Replicas, Target, Timestamp};
 
 /// The replica count that one evaluation arrived at, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,12 +19,18 @@ pub struct Decision {
     pub reason: Reason,
     /// The fewest replicas that were allowed.
     pub floor: Replicas,
+    /// Where the floor comes from.
+    pub floor_from: BoundFrom,
     /// The most replicas that were allowed; never below `floor`.
     pub ceiling: Replicas,
+    /// Where the ceiling comes from.
+    pub ceiling_from: BoundFrom,
     /// What each metric of the policy asked for, in the policy's order.
     pub proposals: ArrayVec<Proposal, MAX_METRICS>,
     /// The metric whose proposal was taken, as an index into the policy's metrics.
     pub winner: Option<u8>,
+    /// What each guard of the policy came to, in the policy's order.
+    pub guards: ArrayVec<GuardRecord, MAX_GUARDS>,
     /// The number after each stage, in the order of [`Stage::ORDER`]. A stage that was passed over has no record.
     pub stages: ArrayVec<StageRecord, { Stage::ORDER.len() }>,
     /// Seconds until what held or limited the decision ends or eases, where that is known.
@@ -56,6 +62,44 @@ impl Decision {
     pub fn stage(&self, stage: Stage) -> Option<&StageRecord> {
         self.stages.iter().find(|record| record.stage == stage)
     }
+}
+
+/// Where a floor or a ceiling comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BoundFrom {
+    /// From the policy's own minimum or maximum.
+    Policy,
+    /// From an open window of this schedule, as an index into the policy's schedules.
+    Schedule(u8),
+    /// From a window of this schedule that opens soon: pods take a while to start.
+    ScheduleSoon(u8),
+}
+
+/// What one guard came to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GuardRecord {
+    /// The value, if there is one.
+    pub value: Option<f64>,
+    /// What it means.
+    pub state: GuardState,
+}
+
+/// Whether a guard forbids shrinking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum GuardState {
+    /// At or below its threshold.
+    Clear,
+    /// Above it, but not for long enough yet.
+    Pending,
+    /// Above it for long enough: shrinking is forbidden.
+    Tripped,
+    /// Without a usable value: shrinking is forbidden.
+    Missing(Missing),
+    /// Tripped or missing for so long that it forbids nothing any more.
+    Expired,
 }
 
 /// Whether a decision changes anything.
@@ -98,9 +142,19 @@ pub struct Proposal {
     pub starting_pods: u32,
     /// CPU is at its limit, so the measured value means "at least".
     pub censored: bool,
+    /// The answer was empty, which the policy takes for 0.
+    pub empty: bool,
+    /// The metric does not need the last replica: it is at or below its activation.
+    pub idle: bool,
 }
 
 impl Proposal {
+    /// Whether the metric is one number for the whole target, so that it is there at zero replicas too.
+    #[must_use]
+    pub const fn is_total(&self) -> bool {
+        matches!(self.measured, Some(Measured::Total(_)))
+    }
+
     /// The replicas asked for, if the metric could say.
     #[must_use]
     pub const fn replicas(&self) -> Option<Replicas> {
@@ -144,26 +198,32 @@ pub enum Stage {
     Propose,
     /// What they ask for together, given those that are missing.
     Combine,
-    /// Minimum and maximum. What leaves this stage is called the want.
+    /// Floors and ceilings. What leaves this stage is called the want.
     Bounds,
+    /// Guards, rollouts and contests that forbid a change for the time being.
+    Guard,
     /// Wants of the recent past.
     Stabilise,
     /// Time since the last change.
     CoolDown,
     /// How much may change per period.
     Limit,
+    /// What the cluster has no room for.
+    Wall,
 }
 
 impl Stage {
     /// The order in which the stages are run.
-    pub const ORDER: [Self; 7] = [
+    pub const ORDER: [Self; 9] = [
         Self::Observe,
         Self::Propose,
         Self::Combine,
         Self::Bounds,
+        Self::Guard,
         Self::Stabilise,
         Self::CoolDown,
         Self::Limit,
+        Self::Wall,
     ];
 }
 
@@ -180,15 +240,43 @@ pub struct StageRecord {
 }
 
 /// What the memory must keep of one evaluation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Remember {
     /// The want.
     pub want: Want,
+    /// Since when no metric has been usable.
+    pub missing_since: Option<Timestamp>,
+    /// Whether a metric needed a replica, or may have: then the time without any need begins anew.
+    pub needed: bool,
+    /// One per guard of the policy.
+    pub guards: ArrayVec<GuardMemory, MAX_GUARDS>,
+    /// The rollout under way.
+    pub rollout: Option<RolloutMemory>,
     /// The window of growth in force, in seconds.
     pub scale_up_window_seconds: u32,
     /// The window of shrinking in force, in seconds.
     pub scale_down_window_seconds: u32,
+}
+
+/// What must be remembered of one guard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GuardMemory {
+    /// Since when its value has been above the threshold without a break.
+    pub above_since: Option<Timestamp>,
+    /// Since when it has been tripped or missing without a break.
+    pub blocking_since: Option<Timestamp>,
+}
+
+/// What must be remembered of a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutMemory {
+    /// Which one.
+    pub revision: u64,
+    /// When it was first seen.
+    pub since: Timestamp,
 }
 
 /// What the metrics wanted, within the bounds and before the past was considered.

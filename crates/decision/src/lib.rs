@@ -9,8 +9,11 @@
 //! # };
 //! # let policy = Policy {
 //! #     min_replicas: 1, max_replicas: 20, scale_up: rules.clone(), scale_down: rules,
-//! #     metrics: [Metric { target: Target::AverageValue { per_replica: 30.0 }, max_age_seconds: 60, cpu_bound: false }]
-//! #         .into_iter().collect(),
+//! #     metrics: [Metric {
+//! #         target: Target::AverageValue { per_replica: 30.0 }, max_age_seconds: 60, cpu_bound: false,
+//! #         tolerance: Default::default(), activation: None, when_empty: WhenEmpty::Missing, on_missing: OnMissing::Hold,
+//! #     }].into_iter().collect(),
+//! #     guards: Default::default(), fallback: None, rollout_freeze_seconds: 0,
 //! # };
 //! let mut memory = Memory::default();
 //! let now = Timestamp::from_seconds(1_700_000_000);
@@ -18,6 +21,7 @@
 //!     current_replicas: 2,
 //!     pods: vec![Pod::Ready, Pod::Ready],
 //!     metrics: vec![Reading::Total { value: 240.0, time: Some(now) }],
+//!     ..Observation::default()
 //! };
 //! let decision = decide(&policy, &memory, &observation, now);
 //! memory.record(&decision, now);
@@ -30,6 +34,7 @@ mod bounds;
 mod combine;
 mod cooldown;
 mod decision;
+mod guard;
 mod limit;
 mod memory;
 mod observation;
@@ -44,17 +49,22 @@ mod stabilise;
 mod step;
 mod summary;
 mod time;
+mod wall;
 
-pub use decision::{Decision, Measured, Outcome, Proposal, Remember, Stage, StageRecord, Verdict, Want};
+pub use decision::{
+    BoundFrom, Decision, GuardMemory, GuardRecord, GuardState, Measured, Outcome, Proposal, Remember,
+    RolloutMemory, Stage, StageRecord, Verdict, Want,
+};
 pub use memory::{Change, MAX_CHANGES, MAX_GAP_SECONDS, Memory, Writer};
-pub use observation::{Missing, Observation, Pod, PodReading, Reading};
+pub use observation::{MAX_LEAD_SECONDS, Missing, Observation, Pod, PodReading, Reading, Rollout, Window};
 pub use pipeline::decide;
 pub use policy::{
-    DEFAULT_SCALE_DOWN_POLICY, MAX_METRICS, MAX_PERIOD_SECONDS, MAX_RATE_POLICIES, Metric, Policy, RateKind,
-    RatePolicy, Replicas, Rules, SelectPolicy, Target,
+    DEFAULT_SCALE_DOWN_POLICY, Fallback, Guard, MAX_GUARDS, MAX_METRICS, MAX_PERIOD_SECONDS,
+    MAX_RATE_POLICIES, Metric, MetricTolerance, OnMissing, Policy, RateKind, RatePolicy, Replicas, Rules,
+    SelectPolicy, Target, WhenEmpty,
 };
 pub use reason::Reason;
-pub use summary::Summary;
+pub use summary::{Names, Summary};
 pub use time::Timestamp;
 
 #[cfg(test)]

@@ -130,8 +130,9 @@ fn period_seconds(policy: RatePolicy) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Memory;
     use crate::fixtures::*;
-    use crate::{Memory, Policy};
+    use crate::step::scene::Scene;
 
     fn limited(
         policies: &[RatePolicy],
@@ -144,19 +145,8 @@ mod tests {
             rules.policies = policies.iter().copied().collect();
             rules.select_policy = select;
         }
-        let held = limit(&step(&policy, &Memory::default(), current, wanted));
-        (held.replicas, held.reason)
-    }
-
-    fn step<'a>(policy: &'a Policy, memory: &'a Memory, current: Replicas, wanted: Replicas) -> Step<'a> {
-        Step {
-            policy,
-            memory,
-            now: after(100),
-            current,
-            floor: 1,
-            wanted,
-        }
+        let (replicas, reason, _) = Scene::of(policy).run(limit, current, wanted);
+        (replicas, reason)
     }
 
     #[test]
@@ -252,9 +242,13 @@ mod tests {
             for (from, to, seconds) in changes {
                 memory.record_change(*from, *to, after(*seconds));
             }
-            let held = limit(&step(&policy, &memory, current, wanted));
+            let scene = Scene {
+                memory,
+                ..Scene::of(policy.clone())
+            };
+            let (replicas, _, retry_after_seconds) = scene.run(limit, current, wanted);
             assert_eq!(
-                (held.replicas, held.retry_after_seconds),
+                (replicas, retry_after_seconds),
                 (expected, retry),
                 "{changes:?}: {current} → {wanted}"
             );

@@ -1,10 +1,13 @@
 //! What must be remembered of a target between evaluations: who changed it when, and what was wanted. Plain data of
 //! bounded size, no I/O.
 
+use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
 use crate::recommendations::{Keep, Recommendations};
-use crate::{Decision, MAX_PERIOD_SECONDS, Replicas, Timestamp, Want};
+use crate::{
+    Decision, GuardMemory, MAX_GUARDS, MAX_PERIOD_SECONDS, Replicas, RolloutMemory, Timestamp, Want,
+};
 
 /// The most changes that are remembered. Beyond it the oldest is forgotten, so that a target which somebody changes
 /// without end cannot fill the memory. It is one change every 14 seconds for half an hour.
@@ -54,6 +57,16 @@ pub struct Memory {
     pub(crate) last_change: Option<Timestamp>,
     /// Of anybody's growth.
     pub(crate) last_growth: Option<Timestamp>,
+    /// Who made the last change.
+    pub(crate) last_writer: Option<Writer>,
+    /// When a metric last needed a replica, or may have.
+    pub(crate) last_needed: Option<Timestamp>,
+    /// Since when no metric has been usable.
+    pub(crate) missing_since: Option<Timestamp>,
+    /// One per guard of the policy, in its order.
+    pub(crate) guards: ArrayVec<GuardMemory, MAX_GUARDS>,
+    /// The rollout under way.
+    pub(crate) rollout: Option<RolloutMemory>,
     /// Those of the last [`MAX_PERIOD_SECONDS`], oldest first.
     pub(crate) changes: Vec<Change>,
     /// Wants within the scale-up window.
@@ -87,6 +100,12 @@ impl Memory {
             self.scale_down_wants
                 .push(Keep::Greatest, replicas, now, down_window);
         }
+        self.missing_since = remember.missing_since;
+        if remember.needed {
+            self.last_needed = Some(now);
+        }
+        self.guards.clone_from(&remember.guards);
+        self.rollout = remember.rollout;
         self.recorded_at = Some(now);
     }
 
@@ -116,14 +135,31 @@ impl Memory {
 
     /// Notes a write of this policy that the API server accepted.
     pub fn record_change(&mut self, from: Replicas, to: Replicas, now: Timestamp) {
-        self.see(from, now);
-        self.add_change(Change {
+        self.restore_change(Change {
             at: now,
-            from: from.max(0),
-            to: to.max(0),
+            from,
+            to,
             by: Writer::Own,
         });
-        self.replicas = Some(to.max(0));
+    }
+
+    /// Notes a change that is known from elsewhere, such as a stored status; older ones first.
+    pub fn restore_change(&mut self, change: Change) {
+        let Change { at, from, to, by } = change;
+        let (from, to) = (from.max(0), to.max(0));
+        self.see(from, at);
+        self.add_change(Change { at, from, to, by });
+        self.replicas = Some(to);
+    }
+
+    /// Notes since when no metric has been usable, as known from elsewhere.
+    pub const fn restore_missing_since(&mut self, since: Timestamp) {
+        self.missing_since = Some(since);
+    }
+
+    /// Forgets what is known of guards: they are told apart by their place, and the policy has others now.
+    pub fn forget_guards(&mut self) {
+        self.guards.clear();
     }
 
     /// The changes of the last half hour, oldest first.
@@ -147,6 +183,7 @@ impl Memory {
         }
         self.changes.push(change);
         self.last_change = Some(change.at);
+        self.last_writer = Some(change.by);
         if change.to > change.from {
             self.last_growth = Some(change.at);
         }
@@ -166,6 +203,8 @@ impl Memory {
             &mut self.recorded_at,
             &mut self.last_change,
             &mut self.last_growth,
+            &mut self.last_needed,
+            &mut self.missing_since,
         ] {
             *time = time.map(|time| time.min(now));
         }

@@ -15,6 +15,57 @@ pub struct Observation {
     pub pods: Vec<Pod>,
     /// One reading per metric of the policy, in its order. Metrics beyond the end of this list are missing.
     pub metrics: Vec<Reading>,
+    /// One reading per guard of the policy, in its order: totals. Guards beyond the end of this list are missing.
+    #[serde(default)]
+    pub guards: Vec<Reading>,
+    /// The windows of the schedules that are open or will open within [`MAX_LEAD_SECONDS`]; others do no harm.
+    #[serde(default)]
+    pub windows: Vec<Window>,
+    /// Seconds from the creation of a pod of this target to Ready, as learned (95th percentile). A window's floor begins
+    /// earlier by it, at most by [`MAX_LEAD_SECONDS`].
+    #[serde(default)]
+    pub startup_seconds: Option<u32>,
+    /// Whether pods are being exchanged for those of another version.
+    #[serde(default)]
+    pub rollout: Rollout,
+    /// While a ResourceQuota refuses pods of the target: how many it has room for, those that exist included.
+    #[serde(default)]
+    pub quota_room: Option<Replicas>,
+}
+
+/// The longest time, in seconds, by which the floor of a window begins early.
+pub const MAX_LEAD_SECONDS: u32 = 900;
+
+/// One window of a schedule, from start (inclusive) to end (exclusive).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Window {
+    /// Which schedule of the policy, as an index.
+    pub schedule: u8,
+    /// When it opens.
+    pub start: Timestamp,
+    /// When it closes.
+    pub end: Timestamp,
+    /// The fewest replicas while it is open. Begins early by the start-up time.
+    #[serde(default)]
+    pub min_replicas: Option<Replicas>,
+    /// The most replicas while it is open.
+    #[serde(default)]
+    pub max_replicas: Option<Replicas>,
+}
+
+/// Whether the pods of a target are being exchanged for those of another version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Rollout {
+    /// No: there is one version, or the exchange is paused or was given up.
+    #[default]
+    None,
+    /// Yes.
+    UnderWay {
+        /// Any number that differs from one rollout to the next: each has its own time.
+        revision: u64,
+    },
 }
 
 /// What is known of a living pod.
@@ -25,8 +76,27 @@ pub enum Pod {
     /// Not Ready now, but it was once. It counts like a Ready one: a saturated pod fails its probes, and its load
     /// must not vanish with them.
     Unready,
+    /// It was Ready once, and now its containers end again and again. What it uses says nothing of the load, so it counts
+    /// as a pod without a sample.
+    Crashing,
     /// Not Ready yet since it was created. It counts nowhere: neither its load nor its share of the work is typical.
     Starting,
+    /// Not Ready yet since it was created, and its containers end again and again. It counts nowhere.
+    CrashingAtStart,
+}
+
+impl Pod {
+    /// Whether it was Ready at any time.
+    #[must_use]
+    pub const fn was_ready(self) -> bool {
+        matches!(self, Self::Ready | Self::Unready | Self::Crashing)
+    }
+
+    /// Whether its containers end again and again.
+    #[must_use]
+    pub const fn is_crashing(self) -> bool {
+        matches!(self, Self::Crashing | Self::CrashingAtStart)
+    }
 }
 
 /// What was read of one metric.

@@ -10,13 +10,22 @@
 //! |--------------------------|---------|-------------------------------------------------------------------|
 //! | Ready, or was Ready once | usable  | in the sums                                                       |
 //! | Ready, or was Ready once | missing | as a missing pod, which the proposal treats by direction          |
+//! | was Ready, crashing now  | any     | as a missing pod                                                  |
 //! | never Ready yet          | any     | nowhere                                                           |
+//!
+//! | answer without a series for the target | `when_empty: Missing` | `when_empty: Zero`                              |
+//! |-----------------------------------------|----------------------|-------------------------------------------------|
+//! | total                                   | missing              | 0                                               |
+//! | per pod, for no pod at all              | missing              | 0 for each pod that does not crash              |
+//! | per pod, for some pods                  | these are missing    | these are missing                               |
+//! | utilisation                             | missing              | missing: a running pod always uses something    |
 
 use arrayvec::ArrayVec;
 
 use crate::rounding::{NOISE, finite};
 use crate::{
     MAX_METRICS, Metric, Missing, Observation, Pod, PodReading, Policy, Reading, Replicas, Target, Timestamp,
+    WhenEmpty,
 };
 
 /// Pods that together use this share of their CPU limits are out of CPU: they are throttled in some of the scheduler's
@@ -43,7 +52,12 @@ pub(crate) enum Measurement {
     /// Measured in pods, at zero replicas.
     NotApplicable,
     /// One number for the target.
-    Total { value: f64, age_seconds: Option<u32> },
+    Total {
+        value: f64,
+        age_seconds: Option<u32>,
+        /// There was no series, which counts as 0.
+        empty: bool,
+    },
     /// At least one pod counted.
     Pods(PodSums),
 }
@@ -54,6 +68,10 @@ pub(crate) struct PodSums {
     pub(crate) counted: u32,
     /// Once Ready, without a usable sample.
     pub(crate) missing: u32,
+    /// Those of them that crash.
+    crashing: u32,
+    /// No pod had a sample, which counts as 0.
+    pub(crate) empty: bool,
     /// Replicas that no pod stands for: not created yet, or created and not seen yet. What they carry is not known.
     pub(crate) absent: u32,
     pub(crate) value: f64,
@@ -70,17 +88,11 @@ pub(crate) struct PodSums {
 
 pub(crate) fn observe(policy: &Policy, observation: &Observation, now: Timestamp) -> Observed {
     let current = observation.current_replicas.max(0);
-    let starting_pods = count(
-        observation
-            .pods
-            .iter()
-            .filter(|pod| **pod == Pod::Starting)
-            .count(),
-    );
+    let once_ready_pods = count(observation.pods.iter().filter(|pod| pod.was_ready()).count());
     let mut observed = Observed {
         current,
-        once_ready_pods: count(observation.pods.len()) - starting_pods,
-        starting_pods,
+        once_ready_pods,
+        starting_pods: count(observation.pods.len()).saturating_sub(once_ready_pods),
         cpu_at_limit: false,
         metrics: ArrayVec::new(),
     };
@@ -96,6 +108,11 @@ pub(crate) fn observe(policy: &Policy, observation: &Observation, now: Timestamp
             _ if current == 0 && matches!(metric.target, Target::Utilization { .. }) => {
                 Measurement::NotApplicable
             }
+            Reading::Missing(Missing::NoSamples) if counts_empty_as_zero(metric) => Measurement::Total {
+                value: 0.0,
+                age_seconds: None,
+                empty: true,
+            },
             Reading::Missing(why) => missing(*why),
             Reading::Total { value, time } => total(metric, *value, *time, now),
             Reading::PerPod(_) if current == 0 => Measurement::NotApplicable,
@@ -108,7 +125,7 @@ pub(crate) fn observe(policy: &Policy, observation: &Observation, now: Timestamp
                     ..PodSums::of(metric, &observation.pods, readings, now)
                 };
                 observed.cpu_at_limit |= metric.cpu_bound && sums.cpu_at_limit();
-                sums.measurement(metric.target, observed.once_ready_pods)
+                sums.measurement(metric, observed.once_ready_pods)
             }
         };
         observed.metrics.push(measurement);
@@ -128,9 +145,14 @@ fn total(metric: &Metric, value: f64, time: Option<Timestamp>, now: Timestamp) -
         Ok(value) => Measurement::Total {
             value,
             age_seconds: time.map(|time| now.seconds_since(time)),
+            empty: false,
         },
         Err(why) => missing(why),
     }
+}
+
+fn counts_empty_as_zero(metric: &Metric) -> bool {
+    metric.when_empty == WhenEmpty::Zero && !matches!(metric.target, Target::Utilization { .. })
 }
 
 /// The value, if it is one that may be acted on.
@@ -158,10 +180,16 @@ impl PodSums {
     fn of(metric: &Metric, pods: &[Pod], readings: &[PodReading], now: Timestamp) -> Self {
         let mut sums = Self::default();
         for (index, pod) in pods.iter().enumerate() {
-            if *pod == Pod::Starting {
+            if !pod.was_ready() {
                 continue;
             }
-            let reading = readings.get(index).copied().unwrap_or_default();
+            let reading = match pod {
+                Pod::Crashing => {
+                    sums.crashing = sums.crashing.saturating_add(1);
+                    PodReading::default()
+                }
+                _ => readings.get(index).copied().unwrap_or_default(),
+            };
             match usable(metric, reading.value, reading.time, now) {
                 Ok(value) => sums.add(value, &reading, now),
                 Err(why) => {
@@ -195,10 +223,21 @@ impl PodSums {
         self.counted > 0 && self.without_limit == 0 && self.value >= self.limit * CPU_AT_LIMIT * (1.0 - NOISE)
     }
 
-    fn measurement(self, target: Target, once_ready_pods: u32) -> Measurement {
-        let why = match target {
+    fn measurement(mut self, metric: &Metric, once_ready_pods: u32) -> Measurement {
+        let serving = self.missing.saturating_sub(self.crashing);
+        let why = match metric.target {
             Target::Value { .. } => Missing::WrongKind,
             _ if once_ready_pods == 0 => Missing::NoReadyPods,
+            _ if self.counted == 0
+                && serving > 0
+                && self.fault == Some(Missing::NoSamples)
+                && counts_empty_as_zero(metric) =>
+            {
+                self.counted = serving;
+                self.missing = self.crashing;
+                self.empty = true;
+                return Measurement::Pods(self);
+            }
             _ if self.counted == 0 => self.fault.unwrap_or(Missing::NoSamples),
             Target::Utilization { .. } if self.without_request > 0 => Missing::NoRequests,
             _ => return Measurement::Pods(self),

@@ -2,14 +2,16 @@
 
 use arrayvec::ArrayVec;
 
-use crate::bounds::{Bounds, Then};
-use crate::combine::{Basis, combine};
+use crate::bounds::{Bounded, Bounds, Then};
+use crate::combine::{Basis, Combined, combine};
 use crate::cooldown::cool_down;
+use crate::guard::{Forbidding, guard};
 use crate::limit::limit;
 use crate::observe::observe;
 use crate::propose::propose;
 use crate::stabilise::stabilise;
 use crate::step::{Held, Step};
+use crate::wall::wall;
 use crate::{
     Decision, Memory, Observation, Policy, Reason, Remember, Replicas, Stage, StageRecord, Timestamp,
     Verdict, Want,
@@ -19,10 +21,12 @@ use crate::{
 type HoldingStage = fn(&Step<'_>) -> Held;
 
 /// The stages after the want, in their order: each may hold the number back.
-const HOLDING_STAGES: [(Stage, HoldingStage); 3] = [
+const HOLDING_STAGES: [(Stage, HoldingStage); 5] = [
+    (Stage::Guard, guard),
     (Stage::Stabilise, stabilise),
     (Stage::CoolDown, cool_down),
     (Stage::Limit, limit),
+    (Stage::Wall, wall),
 ];
 
 /// Decides how many replicas the target of `policy` should have. Total: every input has an answer, and the same input
@@ -34,9 +38,10 @@ pub fn decide(policy: &Policy, memory: &Memory, observation: &Observation, now: 
     let observed = observe(policy, observation, now);
     let current = observed.current;
     let proposals = propose(policy, &observed);
-    let combined = combine(current, &proposals);
-    let bounds = Bounds::of(policy);
-    let bounded = bounds.apply(current, combined.replicas, &proposals);
+    let bounds = Bounds::of(policy, observation, now);
+    let combined = combine(policy, memory, current, bounds.floor, &proposals, now);
+    let bounded = bounds.apply(policy, memory, current, &combined, &proposals);
+    let forbidding = Forbidding::of(policy, memory, observation, now);
 
     let mut stages = ArrayVec::new();
     stages.extend(combined.records);
@@ -47,15 +52,18 @@ pub fn decide(policy: &Policy, memory: &Memory, observation: &Observation, now: 
     });
 
     let mut desired = bounded.replicas;
-    let mut retry_after_seconds = None;
+    let mut retry_after_seconds = combined.retry_after_seconds;
     if bounded.then == Then::Continue {
         for (stage, hold) in HOLDING_STAGES {
             let step = Step {
                 policy,
                 memory,
+                observation,
+                forbidding: &forbidding,
                 now,
                 current,
                 floor: bounds.floor,
+                ceiling: bounds.ceiling,
                 wanted: desired,
             };
             let held = hold(&step);
@@ -85,15 +93,22 @@ pub fn decide(policy: &Policy, memory: &Memory, observation: &Observation, now: 
         } else {
             Verdict::Scale
         },
-        reason: explain(current, desired, bounds, bounded.then, &stages),
+        reason: explain(current, desired, bounds, bounded, &combined, &stages),
         floor: bounds.floor,
+        floor_from: bounds.floor_from,
         ceiling: bounds.ceiling,
+        ceiling_from: bounds.ceiling_from,
         proposals,
         winner: combined.winner,
+        guards: forbidding.guards,
         stages,
         retry_after_seconds,
         remember: Remember {
             want,
+            missing_since: combined.missing_since,
+            needed: !combined.idle,
+            guards: forbidding.remember,
+            rollout: forbidding.rollout,
             scale_up_window_seconds: policy.scale_up.stabilization_window_seconds,
             scale_down_window_seconds: policy.scale_down.stabilization_window_seconds,
         },
@@ -105,34 +120,32 @@ pub fn decide(policy: &Policy, memory: &Memory, observation: &Observation, now: 
 /// | outcome                                             | reason                                                   |
 /// |-----------------------------------------------------|----------------------------------------------------------|
 /// | the bounds settled it                               | theirs                                                   |
-/// | the target was below the minimum and goes there     | BelowMinimum                                             |
-/// | any other change                                    | the greatest proposal's: it is why anything moves        |
+/// | the target was below the floor and goes there       | the floor's                                              |
+/// | any other change                                    | that of combining: it is why anything moves              |
+/// | a change that only a ceiling asks for               | the ceiling's                                            |
 /// | a hold                                              | that of the last stage that altered the number, or else  |
-/// |                                                     | the greatest proposal's                                  |
+/// |                                                     | that of combining                                        |
 fn explain(
     current: Replicas,
     desired: Replicas,
     bounds: Bounds,
-    then: Then,
+    bounded: Bounded,
+    combined: &Combined,
     stages: &[StageRecord],
 ) -> Reason {
-    let of = |wanted: Stage| {
-        stages
-            .iter()
-            .find(|record| record.stage == wanted)
-            .map(|record| record.reason)
-    };
-    let proposed = of(Stage::Propose).unwrap_or(Reason::Observed);
-    if matches!(then, Then::Settled { .. }) {
-        return of(Stage::Bounds).unwrap_or(proposed);
+    if matches!(bounded.then, Then::Settled { .. }) {
+        return bounded.reason;
     }
     if current < bounds.floor && desired == bounds.floor {
-        return Reason::BelowMinimum;
+        return bounds.floor_reason(current);
+    }
+    if desired < current && combined.replicas >= current {
+        return bounded.reason;
     }
     if desired != current {
-        return proposed;
+        return combined.reason;
     }
-    last_alteration(stages).map_or(proposed, |record| record.reason)
+    last_alteration(stages).map_or(combined.reason, |record| record.reason)
 }
 
 /// The last stage that altered the number.

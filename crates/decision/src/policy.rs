@@ -12,6 +12,9 @@ pub const MAX_METRICS: usize = 16;
 /// The most rate policies that one direction may have.
 pub const MAX_RATE_POLICIES: usize = 8;
 
+/// The most guards one policy may have.
+pub const MAX_GUARDS: usize = 8;
+
 /// The longest period of a rate policy, in seconds; longer ones are treated as this. The same bound as in
 /// Kubernetes' HorizontalPodAutoscaler (`HPAScalingPolicy.periodSeconds`).
 pub const MAX_PERIOD_SECONDS: u32 = 1800;
@@ -30,6 +33,15 @@ pub struct Policy {
     pub scale_up: Rules,
     /// How the policy may shrink.
     pub scale_down: Rules,
+    /// Health conditions that forbid shrinking.
+    #[serde(default)]
+    pub guards: ArrayVec<Guard, MAX_GUARDS>,
+    /// What to do when no metric has been usable for long. None: hold.
+    #[serde(default)]
+    pub fallback: Option<Fallback>,
+    /// The longest time, in seconds, for which one rollout forbids shrinking. 0: rollouts forbid nothing.
+    #[serde(default)]
+    pub rollout_freeze_seconds: u32,
 }
 
 /// One metric of a policy: what to aim for, and what counts as a usable value.
@@ -44,6 +56,75 @@ pub struct Metric {
     /// rates measured in the pods (requests, bytes); false of memory, connections and queue lengths. Of no effect
     /// on totals.
     pub cpu_bound: bool,
+    /// Tolerances of this metric alone.
+    #[serde(default)]
+    pub tolerance: MetricTolerance,
+    /// At or below it the metric needs no replica at all, which matters where the minimum is 0. It is held against a
+    /// total, against the sum over the pods, or for a utilisation against the per cent. None: a total needs none at 0,
+    /// and a metric of pods does not keep the last replica, but it must not ask for a second one.
+    #[serde(default)]
+    pub activation: Option<f64>,
+    /// What it means when the answer has nothing for this target.
+    #[serde(default)]
+    pub when_empty: WhenEmpty,
+    /// What it means when the metric is missing.
+    #[serde(default)]
+    pub on_missing: OnMissing,
+}
+
+/// Tolerances of one metric; where there is none, that of the direction's [`Rules`] holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MetricTolerance {
+    /// As [`Rules::tolerance`], for growth.
+    pub scale_up: Option<f64>,
+    /// As [`Rules::tolerance`], for shrinking.
+    pub scale_down: Option<f64>,
+}
+
+/// What an answer without a series for the target means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WhenEmpty {
+    /// The value is missing.
+    #[default]
+    Missing,
+    /// The value is 0: counters and queues that do not exist before they are first used. Of a metric measured in pods
+    /// only when no pod at all has a sample. Of no effect on utilisations: a running pod always uses something.
+    Zero,
+}
+
+/// What a missing metric means for the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnMissing {
+    /// The others may raise the replicas, but not lower them.
+    #[default]
+    Hold,
+    /// The others decide as if the metric were not in the policy. Where none is left, the replicas stay.
+    Ignore,
+}
+
+/// A health condition that forbids shrinking while it is not met.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Guard {
+    /// The guard trips when its value is above this.
+    pub above: f64,
+    /// Seconds for which the value must have been above without a break.
+    pub for_seconds: u32,
+    /// Seconds after which a guard that is tripped or missing all the time forbids nothing any more.
+    pub max_block_seconds: u32,
+    /// What it means when the answer is empty.
+    pub when_empty: WhenEmpty,
+}
+
+/// What to do when no metric has been usable for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fallback {
+    /// Seconds without any usable metric.
+    pub after_seconds: u32,
+    /// The fewest replicas from then on; more stay as they are.
+    pub replicas: Replicas,
 }
 
 /// The value that a metric should have.

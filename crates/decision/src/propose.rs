@@ -5,6 +5,7 @@
 //! | replicas now | ratio                     | proposal                                                            |
 //! |--------------|---------------------------|---------------------------------------------------------------------|
 //! | 0            | –                         | demand, rounded up; no tolerance; metrics of pods are not applicable |
+//! | 0            | at or below activation    | 0                                                                   |
 //! | some         | within tolerance of 1     | as now                                                              |
 //! | some         | above                     | demand, rounded up, never fewer than now                            |
 //! | some         | below                     | demand with missing pods, rounded up, never more than now           |
@@ -27,6 +28,14 @@
 //! | above            | at least twice the counted pods that are replicas |
 //! | below            | as now                                           |
 
+//!
+//! | metric                        | is idle, which lets the last replica go                               |
+//! |-------------------------------|-----------------------------------------------------------------------|
+//! | with an activation            | at or below it: the total, the sum over the pods, or the per cent     |
+//! | total, without one            | at 0                                                                  |
+//! | of pods, without one          | asks for one replica at most                                          |
+//! | not applicable at zero        | always                                                                |
+
 use arrayvec::ArrayVec;
 
 use crate::observe::{Measurement, Observed, PodSums};
@@ -44,9 +53,17 @@ pub(crate) fn propose(policy: &Policy, observed: &Observed) -> ArrayVec<Proposal
                 missing_pods: *missing_pods,
                 ..nothing(metric, observed, why.reason())
             },
-            Measurement::NotApplicable => nothing(metric, observed, Reason::NotApplicableAtZero),
-            Measurement::Total { value, age_seconds } => Proposal {
+            Measurement::NotApplicable => Proposal {
+                idle: true,
+                ..nothing(metric, observed, Reason::NotApplicableAtZero)
+            },
+            Measurement::Total {
+                value,
+                age_seconds,
+                empty,
+            } => Proposal {
                 age_seconds: *age_seconds,
+                empty: *empty,
                 ..from_total(policy, metric, observed, *value)
             },
             Measurement::Pods(sums) => from_pods(policy, metric, observed, sums),
@@ -67,6 +84,8 @@ fn nothing(metric: &Metric, observed: &Observed, reason: Reason) -> Proposal {
         missing_pods: 0,
         starting_pods: observed.starting_pods,
         censored: false,
+        empty: false,
+        idle: false,
     }
 }
 
@@ -88,24 +107,25 @@ fn from_total(policy: &Policy, metric: &Metric, observed: &Observed, total: f64)
         _ if current == 0 => (None, 0, relative),
         _ => (Some(relative / f64::from(current)), 0, relative),
     };
+    let idle = total <= metric.activation.unwrap_or(0.0).max(0.0);
     let (replicas, reason) = match ratio {
-        Some(ratio) if current > 0 => match Side::of(ratio, policy) {
+        Some(ratio) if current > 0 => match Side::of(ratio, policy, metric) {
             Side::Above => grow(current, demand, 0.0),
             Side::Within => (current, Reason::WithinTolerance),
             // A latency or a share says nothing about a service that has not served yet.
             Side::Below if pods > 0 && observed.once_ready_pods == 0 => (current, Reason::NoReadyPods),
             Side::Below => shrink(current, demand),
         },
-        _ => match round_up(demand) {
-            0 => (0, Reason::NoLoad),
-            replicas => (replicas, Reason::MetricAboveTarget),
-        },
+        _ if idle && total > 0.0 => (0, Reason::BelowActivation),
+        _ if idle => (0, Reason::NoLoad),
+        _ => (round_up(demand).max(1), Reason::MetricAboveTarget),
     };
     Proposal {
         measured: Some(Measured::Total(total)),
         ratio,
         outcome: Outcome::Proposed(replicas),
         counted_pods: pods,
+        idle,
         ..nothing(metric, observed, reason)
     }
 }
@@ -128,7 +148,7 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
     let demand = finite(counted * ratio);
     // Growing, what is absent counts nothing; shrinking, it counts like a pod without a sample.
     let unknown = missing + f64::from(sums.absent);
-    let side = Side::of(ratio, policy);
+    let side = Side::of(ratio, policy, metric);
     let (replicas, reason) = match side {
         Side::Above => {
             let replicas = counted.min(f64::from(current));
@@ -145,7 +165,7 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
         Side::Below => {
             let filled = demand + unknown;
             match (
-                Side::of(filled / (counted + unknown), policy),
+                Side::of(filled / (counted + unknown), policy, metric),
                 shrink(current, filled),
             ) {
                 (Side::Below, (replicas, reason)) if replicas < current => (replicas, reason),
@@ -165,6 +185,12 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
             Side::Above | Side::Within => sums.missing,
         },
         censored,
+        empty: sums.empty,
+        idle: match (metric.activation, metric.target) {
+            (None, _) => replicas <= 1,
+            (Some(activation), Target::Utilization { .. }) => value <= activation.max(0.0),
+            (Some(activation), _) => sums.value <= activation.max(0.0),
+        },
         ..nothing(metric, observed, reason)
     }
 }
@@ -196,10 +222,11 @@ enum Side {
 
 impl Side {
     /// Both ends of the tolerance belong to it.
-    fn of(ratio: f64, policy: &Policy) -> Self {
+    fn of(ratio: f64, policy: &Policy, metric: &Metric) -> Self {
+        let own = &metric.tolerance;
         let (up, down) = (
-            tolerance(policy.scale_up.tolerance),
-            tolerance(policy.scale_down.tolerance),
+            tolerance(own.scale_up.unwrap_or(policy.scale_up.tolerance)),
+            tolerance(own.scale_down.unwrap_or(policy.scale_down.tolerance)),
         );
         if ratio > (1.0 + up) * (1.0 + NOISE) {
             Self::Above

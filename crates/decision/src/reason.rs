@@ -52,6 +52,7 @@ reasons! {
     PodsWithoutSamples => "pods without a sample count as being at the target when shrinking, and as idle when growing",
     CpuAtLimit => "the pods use all the CPU they may, so what was measured means at least",
     NoLoad => "there is no load, so no replica is needed",
+    BelowActivation => "the metric is at or below its activation, so no replica is needed for it",
     NotApplicableAtZero => "the metric is measured in pods, and there are none at zero replicas",
 
     // Why a metric has no usable value.
@@ -75,6 +76,8 @@ reasons! {
 
     // Combine.
     ShrinkHeldMetricMissing => "a metric has no usable value, so the others may raise the replicas but not lower them",
+    FallbackActive => "no metric has had a usable value for long, so the fallback is in force",
+    Idle => "every metric is at or below its activation, so no replica is needed",
     NothingWakesFromZero => "all metrics are measured in pods, so from zero replicas nothing would wake the target",
 
     // Bounds.
@@ -83,7 +86,18 @@ reasons! {
     AtMaximum => "more are not allowed by the maximum",
     BelowMinimum => "the target has fewer replicas than the minimum",
     AboveMaximum => "the target has more replicas than the maximum",
+    ScheduledMinimum => "fewer are not allowed by the minimum of a schedule",
+    ScheduledMinimumSoon => "a schedule asks for more soon, and pods take a while to start",
+    ScheduledMaximum => "more are not allowed by the maximum of a schedule",
     ScaledToZeroManually => "somebody set the replicas to zero although the minimum is higher: scale the target up to resume",
+
+    // Guards and freezes.
+    NothingForbids => "no guard, rollout or contest forbids a change",
+    GuardTripped => "a guard is tripped, so nothing may shrink",
+    GuardMissing => "a guard has no usable value, so nothing may shrink",
+    GuardExpired => "a guard has been tripped or missing for so long that it forbids nothing any more",
+    RolloutUnderWay => "a rollout is under way, so nothing may shrink until it ends",
+    ReplicasContested => "somebody else undoes the changes again and again: find out who, or take the replicas out of what they apply",
 
     // Stabilise, cool down, limit.
     NoChangeWanted => "there is nothing to change",
@@ -92,12 +106,18 @@ reasons! {
     ScaleDownStabilized => "more replicas were wanted within the scale-down stabilization window",
     CooledDown => "no cooldown is running",
     ScaleUpCooldown => "growth waits for the cooldown after the last growth",
+    IdleCooldown => "the last replica stays until nothing has been needed for the scale-down cooldown",
     ScaleDownCooldown => "shrinking waits for the cooldown since the last change, or since the target was first seen",
     WithinLimit => "the step is within what the rate policies allow",
     ScaleUpLimit => "the scale-up policies allow no more in this period",
     ScaleDownLimit => "the scale-down policies allow no more in this period",
     ScaleUpDisabled => "the policy does not allow growth",
     ScaleDownDisabled => "the policy does not allow shrinking",
+
+    // Walls.
+    NoWall => "nothing in the cluster stands in the way",
+    QuotaExceeded => "a ResourceQuota of the namespace refuses more pods: raise it, or lower the maximum",
+    PodsCrashing => "no pod is Ready and their containers end again and again, so more of them would not help",
 
     // The controller's own.
     Evaluating => "the policy has not been evaluated yet",
@@ -115,6 +135,7 @@ reasons! {
     Conflict => "somebody else changed the target meanwhile, so the decision is made again",
     PatchFailed => "the API server did not accept the new replica count",
     ReplicasChangedByOther => "somebody else changed the replicas",
+    UnschedulablePods => "pods of the target find no node: add nodes, or lower their requests",
 }
 
 impl Reason {
@@ -142,6 +163,13 @@ impl Reason {
                 | Self::InvalidTarget
                 | Self::UnsuitableReading
                 | Self::ShrinkHeldMetricMissing
+                | Self::FallbackActive
+                | Self::GuardTripped
+                | Self::GuardMissing
+                | Self::GuardExpired
+                | Self::ReplicasContested
+                | Self::QuotaExceeded
+                | Self::PodsCrashing
                 | Self::TargetNotFound
                 | Self::TargetNotScalable
                 | Self::TargetUnavailable
@@ -150,6 +178,7 @@ impl Reason {
                 | Self::InvalidPolicy
                 | Self::DuplicateSeries
                 | Self::PatchFailed
+                | Self::UnschedulablePods
         )
     }
 }

@@ -52,6 +52,7 @@ mod tests {
     use super::*;
     use crate::fixtures::*;
     use crate::recommendations::Keep;
+    use crate::step::scene::Scene;
     use crate::{Memory, Policy, Replicas, Rules};
 
     /// Stabilises 20 seconds after these wants, with windows of a minute.
@@ -75,16 +76,12 @@ mod tests {
             memory.scale_down_wants.push(Keep::Greatest, *want, noon(), 60);
             memory.recorded_at = Some(noon());
         }
-        let step = Step {
-            policy: &policy,
-            memory: &memory,
+        let scene = Scene {
+            memory,
             now: after(20),
-            current,
-            floor: 1,
-            wanted,
+            ..Scene::of(policy)
         };
-        let held = stabilise(&step);
-        (held.replicas, held.reason, held.retry_after_seconds)
+        scene.run(stabilise, current, wanted)
     }
 
     #[test]
@@ -114,17 +111,8 @@ mod tests {
 
     #[test]
     fn without_a_window_nothing_is_held() {
-        let (policy, memory) = (policy(&[]), Memory::default());
         for wanted in [2, 9] {
-            let step = Step {
-                policy: &policy,
-                memory: &memory,
-                now: noon(),
-                current: 5,
-                floor: 1,
-                wanted,
-            };
-            assert_eq!(stabilise(&step).replicas, wanted);
+            assert_eq!(Scene::of(policy(&[])).run(stabilise, 5, wanted).0, wanted);
         }
     }
 }

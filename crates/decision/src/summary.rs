@@ -3,20 +3,43 @@
 use std::fmt;
 
 use crate::pipeline::last_alteration;
-use crate::{Decision, Measured, Proposal, Reason, Stage, Target, Verdict};
+use crate::{BoundFrom, Decision, GuardState, Measured, Proposal, Reason, Stage, Target, Verdict};
+
+/// What the parts of a policy are called, each in the policy's order.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a, N> {
+    /// Of the metrics.
+    pub metrics: &'a [N],
+    /// Of the schedules.
+    pub schedules: &'a [N],
+    /// Of the guards.
+    pub guards: &'a [N],
+}
+
+impl<'a, N> Names<'a, N> {
+    /// Those of a policy with metrics only.
+    #[must_use]
+    pub const fn of_metrics(metrics: &'a [N]) -> Self {
+        Self {
+            metrics,
+            schedules: &[],
+            guards: &[],
+        }
+    }
+}
 
 /// The sentence of one decision; see [`Decision::summary`].
 pub struct Summary<'a, N> {
     decision: &'a Decision,
-    names: &'a [N],
+    names: Names<'a, N>,
 }
 
 impl Decision {
-    /// One sentence for events and logs, without a full stop. `names` are those of the policy's metrics, in its order.
+    /// One sentence for events and logs, without a full stop.
     ///
     /// `1 → 9: rate 81.3 per replica is 8.1 times its target of 10 (CPU is at its limit: at least)`
     #[must_use]
-    pub const fn summary<'a, N: AsRef<str>>(&'a self, names: &'a [N]) -> Summary<'a, N> {
+    pub const fn summary<'a, N: AsRef<str>>(&'a self, names: Names<'a, N>) -> Summary<'a, N> {
         Summary {
             decision: self,
             names,
@@ -32,11 +55,16 @@ impl<N: AsRef<str>> fmt::Display for Summary<'_, N> {
             Verdict::Hold => write!(f, "stays at {}: ", decision.current)?,
         }
         match decision.reason {
-            Reason::MetricsMissing => self.missing(f, decision.reason.message()),
+            Reason::MetricsMissing | Reason::FallbackActive => self.missing(f, decision.reason.message()),
             Reason::ShrinkHeldMetricMissing => self.missing(f, "missing metrics may not let it shrink"),
             Reason::BelowMinimum => write!(f, "it has fewer replicas than the minimum of {}", decision.floor),
             Reason::AboveMaximum => {
                 write!(f, "it has more replicas than the maximum of {}", decision.ceiling)
+            }
+            Reason::ScheduledMinimum | Reason::ScheduledMinimumSoon | Reason::ScheduledMaximum
+                if decision.winning_proposal().is_none() || decision.verdict == Verdict::Scale =>
+            {
+                self.schedule(f)
             }
             _ => self.cause(f),
         }
@@ -61,6 +89,24 @@ impl<N: AsRef<str>> Summary<'_, N> {
             match stage.reason {
                 Reason::AtMinimum => write!(f, " ({})", decision.floor)?,
                 Reason::AtMaximum => write!(f, " ({})", decision.ceiling)?,
+                Reason::ScheduledMinimum | Reason::ScheduledMinimumSoon => {
+                    write!(
+                        f,
+                        " ({}: {})",
+                        self.scheduled_by(decision.floor_from),
+                        decision.floor
+                    )?;
+                }
+                Reason::ScheduledMaximum => {
+                    write!(
+                        f,
+                        " ({}: {})",
+                        self.scheduled_by(decision.ceiling_from),
+                        decision.ceiling
+                    )?;
+                }
+                Reason::GuardTripped => self.guards(f, |state| state == GuardState::Tripped)?,
+                Reason::GuardMissing => self.guards(f, |state| matches!(state, GuardState::Missing(_)))?,
                 _ => {}
             }
         }
@@ -79,8 +125,68 @@ impl<N: AsRef<str>> Summary<'_, N> {
         f.write_str(")")
     }
 
+    fn schedule(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Decision {
+            floor,
+            floor_from,
+            ceiling,
+            ceiling_from,
+            reason,
+            ..
+        } = self.decision;
+        match reason {
+            Reason::ScheduledMaximum => {
+                let name = self.scheduled_by(*ceiling_from);
+                write!(f, "schedule {name} allows at most {ceiling}")
+            }
+            Reason::ScheduledMinimumSoon => {
+                let name = self.scheduled_by(*floor_from);
+                write!(
+                    f,
+                    "schedule {name} asks for at least {floor} soon, and pods take a while to start"
+                )
+            }
+            _ => {
+                let name = self.scheduled_by(*floor_from);
+                write!(f, "schedule {name} asks for at least {floor}")
+            }
+        }
+    }
+
+    /// The guards in this state, with their values.
+    fn guards(&self, f: &mut fmt::Formatter<'_>, wanted: fn(GuardState) -> bool) -> fmt::Result {
+        let wanted = self
+            .decision
+            .guards
+            .iter()
+            .enumerate()
+            .filter(|(_, guard)| wanted(guard.state));
+        for (place, (index, guard)) in wanted.enumerate() {
+            let separator = if place == 0 { " (" } else { "; " };
+            let name = self.names.guards.get(index).map_or("a guard", AsRef::as_ref);
+            write!(f, "{separator}{name}")?;
+            match (guard.value, guard.state) {
+                (Some(value), _) => write!(f, " {}", Number(value))?,
+                (None, GuardState::Missing(why)) => write!(f, ": {}", why.reason().message())?,
+                (None, _) => {}
+            }
+        }
+        f.write_str(")")
+    }
+
     fn name(&self, index: usize) -> &str {
-        self.names.get(index).map_or("a metric", AsRef::as_ref)
+        self.names.metrics.get(index).map_or("a metric", AsRef::as_ref)
+    }
+
+    fn scheduled_by(&self, from: BoundFrom) -> &str {
+        match from {
+            BoundFrom::Policy => "of the policy",
+            BoundFrom::Schedule(index) | BoundFrom::ScheduleSoon(index) => self
+                .names
+                .schedules
+                .get(usize::from(index))
+                .map_or("of the policy", AsRef::as_ref),
+        }
     }
 }
 
@@ -103,6 +209,9 @@ fn metric(f: &mut fmt::Formatter<'_>, name: &str, proposal: &Proposal) -> fmt::R
             write!(f, "{} per replica", Number(per_replica))?;
         }
         (target, _) => write!(f, "{}", Number(target.number()))?,
+    }
+    if proposal.empty {
+        f.write_str(" (an empty answer counts as 0)")?;
     }
     if proposal.censored {
         f.write_str(" (CPU is at its limit: at least)")?;

@@ -9,6 +9,7 @@ fn observed(metric: Metric, pods: &[Pod], reading: Reading, now: Timestamp) -> O
         current_replicas: 4,
         pods: pods.to_vec(),
         metrics: vec![reading],
+        ..Observation::default()
     };
     observe(&policy(&[metric]), &observation, now)
 }

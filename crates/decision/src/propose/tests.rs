@@ -10,6 +10,7 @@ fn proposal(metric: Metric, replicas: Replicas, pods: &[Pod], reading: Reading) 
         current_replicas: replicas,
         pods: pods.to_vec(),
         metrics: vec![reading],
+        ..Observation::default()
     };
     let policy = policy(&[metric]);
     propose(&policy, &observe(&policy, &observation, noon()))[0]

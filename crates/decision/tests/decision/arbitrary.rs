@@ -42,13 +42,91 @@ fn target(number: impl Strategy<Value = f64>) -> impl Strategy<Value = Target> {
 }
 
 fn metric(number: impl Strategy<Value = f64>) -> impl Strategy<Value = Metric> {
-    (target(number), prop_oneof![Just(60), any::<u32>()], any::<bool>()).prop_map(
-        |(target, max_age_seconds, cpu_bound)| Metric {
-            target,
-            max_age_seconds,
-            cpu_bound,
-        },
+    let tolerance = || prop::option::weighted(0.2, prop_oneof![3 => 0.0..0.5, 1 => any::<f64>()]);
+    let activation =
+        prop_oneof![4 => Just(None), 4 => (0.0..30.0).prop_map(Some), 1 => any::<f64>().prop_map(Some)];
+    let on_missing = prop_oneof![3 => Just(OnMissing::Hold), 1 => Just(OnMissing::Ignore)];
+    (
+        target(number),
+        prop_oneof![Just(60), any::<u32>()],
+        any::<bool>(),
+        (tolerance(), tolerance()),
+        activation,
+        when_empty(),
+        on_missing,
     )
+        .prop_map(
+            |(target, max_age_seconds, cpu_bound, tolerance, activation, when_empty, on_missing)| Metric {
+                target,
+                max_age_seconds,
+                cpu_bound,
+                tolerance: MetricTolerance {
+                    scale_up: tolerance.0,
+                    scale_down: tolerance.1,
+                },
+                activation,
+                when_empty,
+                on_missing,
+            },
+        )
+}
+
+fn when_empty() -> impl Strategy<Value = WhenEmpty> {
+    prop_oneof![2 => Just(WhenEmpty::Missing), 1 => Just(WhenEmpty::Zero)]
+}
+
+fn guards() -> impl Strategy<Value = Vec<Guard>> {
+    let seconds = || prop_oneof![1 => Just(0), 4 => 0u32..600, 1 => any::<u32>()];
+    let guard = (any_number(), seconds(), seconds(), when_empty()).prop_map(
+        |(above, for_seconds, max_block_seconds, when_empty)| Guard {
+            above,
+            for_seconds,
+            max_block_seconds,
+            when_empty,
+        },
+    );
+    prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(guard, 1..3)]
+}
+
+fn fallback() -> impl Strategy<Value = Option<Fallback>> {
+    let fallback = (prop_oneof![3 => 0u32..300, 1 => any::<u32>()], any_replicas()).prop_map(
+        |(after_seconds, replicas)| Fallback {
+            after_seconds,
+            replicas,
+        },
+    );
+    prop::option::weighted(0.3, fallback)
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    (
+        any::<u8>(),
+        any_time(),
+        any_time(),
+        prop::option::of(any_replicas()),
+        prop::option::of(any_replicas()),
+    )
+        .prop_map(|(schedule, start, end, min_replicas, max_replicas)| Window {
+            schedule,
+            start,
+            end,
+            min_replicas,
+            max_replicas,
+        })
+}
+
+prop_compose! {
+    /// What is known beside pods and metrics.
+    fn surroundings()(
+        guards in prop::collection::vec(any_reading(), 0..3),
+        windows in prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(window(), 1..4)],
+        startup_seconds in prop::option::weighted(0.3, prop_oneof![3 => 0u32..300, 1 => any::<u32>()]),
+        rollout in prop::option::weighted(0.3, 0u64..3),
+        quota_room in prop::option::weighted(0.2, any_replicas()),
+    ) -> Observation {
+        let rollout = rollout.map_or(Rollout::None, |revision| Rollout::UnderWay { revision });
+        Observation { guards, windows, startup_seconds, rollout, quota_room, ..Observation::default() }
+    }
 }
 
 fn rate_policy() -> impl Strategy<Value = RatePolicy> {
@@ -98,6 +176,8 @@ fn pod() -> impl Strategy<Value = Pod> {
         Pod::Ready,
         Pod::Unready,
         Pod::Starting,
+        Pod::Crashing,
+        Pod::CrashingAtStart,
     ])
 }
 
@@ -116,7 +196,7 @@ fn any_reading() -> impl Strategy<Value = Reading> {
             limit,
         });
     prop_oneof![
-        1 => Just(Reading::Missing(Missing::TimedOut)),
+        1 => prop::sample::select(vec![Missing::TimedOut, Missing::NoSamples]).prop_map(Reading::Missing),
         3 => (any_number(), time()).prop_map(|(value, time)| Reading::Total { value, time }),
         4 => prop::collection::vec(pod, 0..8).prop_map(Reading::PerPod),
     ]
@@ -130,8 +210,14 @@ prop_compose! {
         metrics in prop::collection::vec(metric(any_number()), 0..4),
         scale_up in rules(any_number()),
         scale_down in rules(any_number()),
+        guards in guards(),
+        fallback in fallback(),
+        rollout_freeze_seconds in prop_oneof![3 => 0u32..600, 1 => any::<u32>()],
     ) -> Policy {
-        Policy { min_replicas, max_replicas, metrics: metrics.into_iter().collect(), scale_up, scale_down }
+        let (metrics, guards) = (metrics.into_iter().collect(), guards.into_iter().collect());
+        Policy {
+            min_replicas, max_replicas, metrics, scale_up, scale_down, guards, fallback, rollout_freeze_seconds,
+        }
     }
 }
 
@@ -143,9 +229,14 @@ prop_compose! {
         metrics in prop::collection::vec(metric(1.0..200.0), 1..4),
         scale_up in rules(0.0..0.5),
         scale_down in rules(0.0..0.5),
+        guards in guards(),
+        fallback in fallback(),
     ) -> Policy {
         let metrics = metrics.into_iter().map(|metric| Metric { max_age_seconds: 60, ..metric }).collect();
-        Policy { min_replicas, max_replicas: min_replicas + more, metrics, scale_up, scale_down }
+        Policy {
+            min_replicas, max_replicas: min_replicas + more, metrics, scale_up, scale_down,
+            guards: guards.into_iter().collect(), fallback, rollout_freeze_seconds: 600,
+        }
     }
 }
 
@@ -154,8 +245,9 @@ prop_compose! {
         current_replicas in any_replicas(),
         pods in prop::collection::vec(pod(), 0..8),
         metrics in prop::collection::vec(any_reading(), 0..5),
+        surroundings in surroundings(),
     ) -> Observation {
-        Observation { current_replicas, pods, metrics }
+        Observation { current_replicas, pods, metrics, ..surroundings }
     }
 }
 
@@ -170,6 +262,7 @@ prop_compose! {
         current_replicas in 0..40i32,
         pods in prop::collection::vec(pod(), 10),
         readings in prop::collection::vec((load(), sound_reading(), any::<bool>()), 3),
+        surroundings in surroundings(),
     ) -> (Observation, Vec<(Reading, Reading)>) {
         let readings = readings
             .into_iter()
@@ -186,7 +279,7 @@ prop_compose! {
                 (total(value), Reading::PerPod(per_pod))
             })
             .collect();
-        (Observation { current_replicas, pods, metrics: Vec::new() }, readings)
+        (Observation { current_replicas, pods, ..surroundings }, readings)
     }
 }
 

@@ -5,9 +5,12 @@ mod fixtures;
 
 mod arbitrary;
 mod changes;
+mod forbidding;
 mod one_decision;
 mod overload;
 mod properties;
+mod schedules;
 mod sentences;
 mod troubles;
 mod windows;
+mod zero;

@@ -16,9 +16,11 @@ fn the_stages_run_in_their_order() {
             Stage::Propose,
             Stage::Combine,
             Stage::Bounds,
+            Stage::Guard,
             Stage::Stabilise,
             Stage::CoolDown,
-            Stage::Limit
+            Stage::Limit,
+            Stage::Wall,
         ]
     );
 }
@@ -41,9 +43,11 @@ fn every_stage_leaves_its_number_and_its_reason() {
             (Stage::Propose, 60, Reason::MetricAboveTarget),
             (Stage::Combine, 60, Reason::MetricAboveTarget),
             (Stage::Bounds, 40, Reason::AtMaximum),
+            (Stage::Guard, 40, Reason::NothingForbids),
             (Stage::Stabilise, 40, Reason::WantedThroughout),
             (Stage::CoolDown, 40, Reason::CooledDown),
             (Stage::Limit, 7, Reason::ScaleUpLimit),
+            (Stage::Wall, 7, Reason::NoWall),
         ]
     );
     assert_eq!((decision.desired, decision.winner), (7, Some(0)));
@@ -321,10 +325,7 @@ fn the_last_replica_stays_where_only_pods_could_ask_for_one_again() {
         ..policy(&[rate(), queue()])
     };
     let decision = once(&with_queue, &observation(1, vec![per_pod(&[0.0]), total(0.0)]));
-    assert_eq!(
-        (decision.desired, decision.reason),
-        (0, Reason::MetricBelowTarget)
-    );
+    assert_eq!((decision.desired, decision.reason), (0, Reason::Idle));
 }
 
 #[test]
@@ -334,6 +335,7 @@ fn of_equal_proposals_the_more_pressing_one_explains() {
         current_replicas: 3,
         pods: pods.to_vec(),
         metrics: vec![per_pod(&[5.0]), cores(&[0.9]), cores(&[0.5])],
+        ..Observation::default()
     };
     let decision = once(&policy(&[queue(), cpu(), memory()]), &observation);
     assert_eq!((decision.desired, decision.reason), (3, Reason::AwaitingReplicas));

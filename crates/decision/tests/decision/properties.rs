@@ -53,14 +53,23 @@ proptest! {
     ) {
         let memory = remembered(&policy, &past);
         let decision = decide(&policy, &memory, &observation, now);
-        let ceiling = policy.max_replicas.max(0);
-        let floor = policy.min_replicas.max(0).min(ceiling);
-        prop_assert_eq!((decision.floor, decision.ceiling), (floor, ceiling));
-        prop_assert_eq!(decision.current, observation.current_replicas.max(0));
+        let maximum = policy.max_replicas.max(0);
+        let Decision { current, desired, floor, ceiling, .. } = decision;
+        prop_assert!(floor <= ceiling && ceiling <= maximum, "{:?}", decision);
+        prop_assert!(floor >= policy.min_replicas.min(ceiling), "{:?}", decision);
+        if decision.floor_from == BoundFrom::Policy {
+            prop_assert_eq!(floor, policy.min_replicas.clamp(0, ceiling));
+        }
+        if decision.ceiling_from == BoundFrom::Policy {
+            prop_assert_eq!(ceiling, maximum);
+        }
+        prop_assert_eq!(current, observation.current_replicas.max(0));
         if decision.reason == Reason::ScaledToZeroManually {
-            prop_assert_eq!((decision.current, decision.desired), (0, 0));
+            prop_assert_eq!((current, desired), (0, 0));
         } else {
-            prop_assert!((floor..=ceiling).contains(&decision.desired), "{:?}", decision);
+            // Sinking to the ceiling of a schedule takes its time; the policy's own maximum cuts at once.
+            let most = if current > ceiling { current.min(maximum) } else { ceiling };
+            prop_assert!((floor..=most).contains(&desired), "{:?}", decision);
         }
         prop_assert_eq!(decision.verdict == Verdict::Hold, decision.desired == decision.current);
         prop_assert_eq!(decision.proposals.len(), policy.metrics.len());
@@ -89,7 +98,7 @@ proptest! {
             let greatest = decision.proposals.iter().filter_map(Proposal::replicas).max();
             prop_assert_eq!(winner.replicas(), greatest);
         }
-        prop_assert!(!decision.summary(&["one"]).to_string().is_empty());
+        prop_assert!(!decision.summary(Names::of_metrics(&["one"])).to_string().is_empty());
     }
 
     #[test]
@@ -97,8 +106,11 @@ proptest! {
         policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
     ) {
         let decision = decide(&policy, &remembered(&policy, &past), &observation, now);
-        if decision.missing().next().is_some() {
-            prop_assert!(decision.desired >= decision.current.min(decision.ceiling), "{:?}", decision);
+        let holds = |(index, _): (usize, Missing)| policy.metrics[index].on_missing == OnMissing::Hold;
+        let none_usable = decision.missing().count() == policy.metrics.len();
+        if decision.missing().any(holds) || (none_usable && !policy.metrics.is_empty()) {
+            let least = decision.current.min(policy.max_replicas.max(0));
+            prop_assert!(decision.desired >= least, "{:?}", decision);
         }
     }
 
@@ -112,7 +124,8 @@ proptest! {
         let lost = lost % observation.metrics.len();
         observation.metrics[lost] = Reading::Missing(Missing::TimedOut);
         let partial = once(&policy, &observation);
-        prop_assert!(partial.desired >= current.min(partial.ceiling));
+        let is_ignored = policy.metrics[lost].on_missing == OnMissing::Ignore;
+        prop_assert!(is_ignored || partial.desired >= current.min(policy.max_replicas));
         prop_assert!(partial.desired <= whole.desired.max(current).max(partial.floor));
     }
 

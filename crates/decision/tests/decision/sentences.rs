@@ -5,7 +5,9 @@ use concertina_decision::*;
 use crate::fixtures::*;
 
 fn sentence(policy: &Policy, observation: &Observation, names: &[&str]) -> String {
-    once(policy, observation).summary(names).to_string()
+    once(policy, observation)
+        .summary(Names::of_metrics(names))
+        .to_string()
 }
 
 #[test]
@@ -141,7 +143,7 @@ fn a_sentence_stays_short_and_whole_for_any_number_and_too_few_names() {
     let names: [&str; 0] = [];
     for value in [f64::MAX, f64::MIN_POSITIVE, 1e15, 123_456.789, 0.0] {
         let decision = once(&policy(&[queue()]), &observation(2, vec![total(value)]));
-        let sentence = decision.summary(&names).to_string();
+        let sentence = decision.summary(Names::of_metrics(&names)).to_string();
         assert!(sentence.contains("a metric"), "{sentence}");
         assert!(sentence.len() < 250, "{sentence}");
     }

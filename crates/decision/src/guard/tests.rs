@@ -1,0 +1,332 @@
+//! The rows of guard's tables.
+
+use super::*;
+use crate::Replicas;
+use crate::fixtures::*;
+use crate::step::scene::Scene;
+
+/// Trips when above 0.01 for 30 s, blocks for 900 s at most.
+fn errors() -> Guard {
+    Guard {
+        above: 0.01,
+        for_seconds: 30,
+        max_block_seconds: 900,
+        when_empty: WhenEmpty::Missing,
+    }
+}
+
+fn guarded(guards: &[Guard]) -> Policy {
+    Policy {
+        guards: guards.iter().copied().collect(),
+        ..policy(&[])
+    }
+}
+
+/// Looks at one guard again and again: each row is seconds after noon, the reading and the state expected.
+fn follow(guard: Guard, rows: &[(u32, Reading, GuardState)]) {
+    let mut known = GuardMemory::default();
+    for (second, reading, expected) in rows {
+        let (record, next) = look(&guard, known, Some(reading), after(*second));
+        assert_eq!(record.state, *expected, "at {second} s: {reading:?}");
+        known = next;
+    }
+}
+
+#[test]
+fn a_guard_trips_when_its_value_was_above_for_long_enough_without_a_break() {
+    use GuardState::{Clear, Pending, Tripped};
+    follow(
+        errors(),
+        &[
+            (0, total(0.01), Clear),
+            (5, total(0.02), Pending),
+            (34, total(0.5), Pending),
+            (35, total(0.011), Tripped),
+            (40, total(0.01), Clear),
+            (45, total(0.02), Pending),
+            (75, total(0.02), Tripped),
+            (76, total(-5.0), Clear),
+        ],
+    );
+    let at_once = Guard {
+        for_seconds: 0,
+        ..errors()
+    };
+    follow(at_once, &[(0, total(0.02), Tripped)]);
+}
+
+#[test]
+fn a_guard_without_a_value_forbids_at_once_and_an_empty_answer_is_what_the_policy_says() {
+    use GuardState::{Clear, Missing as Lacks, Tripped};
+    let empty = || Reading::Missing(Missing::NoSamples);
+    for (reading, why) in [
+        (empty(), Missing::NoSamples),
+        (Reading::Missing(Missing::TimedOut), Missing::TimedOut),
+        (total(f64::NAN), Missing::NotANumber),
+        (total(f64::INFINITY), Missing::NotANumber),
+        (per_pod(&[0.0]), Missing::WrongKind),
+    ] {
+        follow(errors(), &[(0, reading, Lacks(why))]);
+    }
+    let (record, _) = look(&errors(), GuardMemory::default(), None, noon());
+    assert_eq!(record.state, Lacks(Missing::NotReadYet));
+    assert_eq!(record.value, None);
+    let zero = Guard {
+        when_empty: WhenEmpty::Zero,
+        ..errors()
+    };
+    follow(
+        zero,
+        &[
+            (0, empty(), Clear),
+            (5, Reading::Missing(Missing::TimedOut), Lacks(Missing::TimedOut)),
+        ],
+    );
+    // What it was above before the gap, it counts as above in the gap.
+    follow(
+        errors(),
+        &[
+            (0, total(0.5), GuardState::Pending),
+            (10, empty(), Lacks(Missing::NoSamples)),
+            (40, total(0.5), Tripped),
+        ],
+    );
+}
+
+#[test]
+fn a_guard_forbids_no_longer_than_its_longest_block_until_it_has_been_clear() {
+    use GuardState::{Clear, Expired, Missing as Lacks, Pending, Tripped};
+    let empty = || Reading::Missing(Missing::NoSamples);
+    follow(
+        errors(),
+        &[
+            (0, total(1.0), Pending),
+            (30, total(1.0), Tripped),
+            (500, empty(), Lacks(Missing::NoSamples)),
+            (929, total(1.0), Tripped),
+            (930, total(1.0), Expired),
+            (940, empty(), Expired),
+            (5000, total(1.0), Expired),
+            (5005, total(0.0), Clear),
+            (5010, total(1.0), Pending),
+            (5040, total(1.0), Tripped),
+        ],
+    );
+}
+
+#[test]
+fn times_in_the_future_count_as_now() {
+    let known = GuardMemory {
+        above_since: Some(after(5000)),
+        blocking_since: Some(after(5000)),
+    };
+    let (record, next) = look(&errors(), known, Some(&total(1.0)), after(100));
+    assert_eq!(record.state, GuardState::Pending);
+    assert_eq!(next.above_since, Some(after(100)));
+    let (_, next) = look(
+        &errors(),
+        known,
+        Some(&Reading::Missing(Missing::Stale)),
+        after(100),
+    );
+    assert_eq!(next.blocking_since, Some(after(100)));
+}
+
+#[test]
+fn shrinking_is_forbidden_and_growth_is_not() {
+    use Reason::{GuardMissing, GuardTripped, NoChangeWanted, NothingForbids};
+    let at_once = Guard {
+        for_seconds: 0,
+        ..errors()
+    };
+    let lacks = || Reading::Missing(Missing::Stale);
+    for (readings, current, wanted, expected) in [
+        ([total(0.0), total(0.0)], 5, 2, (2, NothingForbids, None)),
+        ([total(0.0), total(1.0)], 5, 2, (5, GuardTripped, Some(900))),
+        ([total(0.0), lacks()], 5, 2, (5, GuardMissing, Some(900))),
+        ([lacks(), total(1.0)], 5, 2, (5, GuardTripped, Some(900))),
+        ([total(1.0), total(1.0)], 5, 5, (5, NoChangeWanted, None)),
+        ([total(1.0), lacks()], 5, 9, (9, NothingForbids, None)),
+    ] {
+        let mut scene = Scene::of(guarded(&[at_once, at_once]));
+        scene.observation.guards = readings.to_vec();
+        assert_eq!(scene.run(guard, current, wanted), expected, "{readings:?}");
+    }
+}
+
+#[test]
+fn of_several_guards_the_one_that_forbids_longest_says_for_how_long() {
+    let of = |max_block_seconds| Guard {
+        for_seconds: 0,
+        max_block_seconds,
+        ..errors()
+    };
+    let mut scene = Scene::of(guarded(&[of(60), of(300), of(10)]));
+    scene.observation.guards = vec![total(1.0); 3];
+    assert_eq!(scene.run(guard, 5, 2), (5, Reason::GuardTripped, Some(300)));
+}
+
+#[test]
+fn a_rollout_forbids_shrinking_for_the_freeze_at_most_and_each_has_its_own() {
+    let under_way = |revision| Rollout::UnderWay { revision };
+    let known = |revision, second| {
+        Some(RolloutMemory {
+            revision,
+            since: after(second),
+        })
+    };
+    let held = |left| (5, Reason::RolloutUnderWay, Some(left));
+    let free = (2, Reason::NothingForbids, None);
+    for (freeze, remembered, rollout, expected) in [
+        (600, None, Rollout::None, free),
+        (600, known(1, 0), Rollout::None, free),
+        (600, None, under_way(1), held(600)),
+        (600, known(1, 40), under_way(1), held(540)),
+        (61, known(1, 40), under_way(1), held(1)),
+        (60, known(1, 40), under_way(1), free),
+        (60, known(1, 40), under_way(2), held(60)),
+        (0, None, under_way(1), free),
+        (600, known(1, 5000), under_way(1), held(600)),
+    ] {
+        let mut scene = Scene::of(Policy {
+            rollout_freeze_seconds: freeze,
+            ..policy(&[])
+        });
+        scene.memory.rollout = remembered;
+        scene.observation.rollout = rollout;
+        assert_eq!(
+            scene.run(guard, 5, 2),
+            expected,
+            "{freeze} {remembered:?} {rollout:?}"
+        );
+        assert_eq!(scene.run(guard, 5, 9), (9, Reason::NothingForbids, None));
+    }
+}
+
+/// A memory of these changes: seconds after noon, from, to, and by whom.
+fn changed(changes: &[(u32, Replicas, Replicas, Writer)]) -> Memory {
+    let mut memory = Memory::default();
+    for (second, from, to, by) in changes {
+        memory.restore_change(Change {
+            at: after(*second),
+            from: *from,
+            to: *to,
+            by: *by,
+        });
+    }
+    memory
+}
+
+#[test]
+fn who_is_undone_three_times_in_ten_minutes_gives_way() {
+    use Writer::{Other, Own};
+    let thrice = |third: u32| {
+        vec![
+            (0, 2, 5, Own),
+            (100, 5, 2, Other),
+            (110, 2, 5, Own),
+            (200, 5, 2, Other),
+            (210, 2, 5, Own),
+            (third, 5, 2, Other),
+        ]
+    };
+    let contested = |left| (2, Reason::ReplicasContested, Some(left));
+    let free = |wanted| (wanted, Reason::NothingForbids, None);
+    for (changes, now, wanted, expected) in [
+        (thrice(300), 310, 9, contested(390)),
+        (thrice(300), 310, 1, contested(390)),
+        (thrice(300), 699, 9, contested(1)),
+        (thrice(300), 700, 9, free(9)),
+        // Only two reversals.
+        (
+            thrice(300)[..5].to_vec(),
+            310,
+            9,
+            (9, Reason::NothingForbids, None),
+        ),
+        // Somebody who goes further in our direction undoes nothing.
+        (
+            vec![
+                (0, 9, 5, Own),
+                (100, 5, 4, Other),
+                (110, 4, 3, Own),
+                (200, 3, 2, Other),
+                (210, 2, 3, Own),
+                (300, 3, 2, Other),
+            ],
+            310,
+            9,
+            free(9),
+        ),
+        // Others among themselves, and ourselves, are no contest.
+        (
+            vec![
+                (0, 2, 5, Other),
+                (100, 5, 2, Other),
+                (110, 2, 5, Own),
+                (200, 5, 2, Own),
+                (210, 2, 5, Other),
+                (300, 5, 2, Other),
+            ],
+            310,
+            9,
+            free(9),
+        ),
+    ] {
+        let mut scene = Scene::of(policy(&[]));
+        scene.memory = changed(&changes);
+        scene.now = after(now);
+        let current = scene.memory.replicas.unwrap();
+        assert_eq!(
+            scene.run(guard, current, wanted),
+            expected,
+            "{changes:?} at {now} s"
+        );
+    }
+}
+
+#[test]
+fn a_fourth_reversal_prolongs_the_contest_and_an_unseen_one_counts() {
+    use Writer::{Other, Own};
+    let mut scene = Scene::of(policy(&[]));
+    scene.now = after(310);
+    scene.memory = changed(&[
+        (0, 2, 5, Own),
+        (100, 5, 2, Other),
+        (110, 2, 5, Own),
+        (200, 5, 2, Other),
+        (210, 2, 5, Own),
+    ]);
+    assert_eq!(scene.run(guard, 5, 9), (9, Reason::NothingForbids, None));
+    let unseen = scene.run(guard, 2, 9);
+    assert_eq!(unseen, (2, Reason::ReplicasContested, Some(390)));
+    let same_direction = scene.run(guard, 7, 9);
+    assert_eq!(same_direction, (9, Reason::NothingForbids, None));
+    scene.memory = changed(&[
+        (0, 2, 5, Own),
+        (100, 5, 2, Other),
+        (110, 2, 5, Own),
+        (200, 5, 2, Other),
+        (210, 2, 5, Own),
+        (220, 5, 2, Other),
+        (230, 2, 5, Own),
+        (300, 5, 2, Other),
+    ]);
+    assert_eq!(scene.run(guard, 2, 9), (2, Reason::ReplicasContested, Some(490)));
+}
+
+#[test]
+fn a_contest_does_not_keep_the_target_below_the_floor() {
+    use Writer::{Other, Own};
+    let mut scene = Scene::of(policy(&[]));
+    scene.floor = 4;
+    scene.memory = changed(&[
+        (0, 2, 5, Own),
+        (10, 5, 2, Other),
+        (20, 2, 5, Own),
+        (30, 5, 2, Other),
+        (40, 2, 5, Own),
+        (50, 5, 2, Other),
+    ]);
+    assert_eq!(scene.run(guard, 2, 9), (4, Reason::ReplicasContested, Some(510)));
+}
