@@ -126,7 +126,9 @@ proptest! {
         let partial = once(&policy, &observation);
         let is_ignored = policy.metrics[lost].on_missing == OnMissing::Ignore;
         prop_assert!(is_ignored || partial.desired >= current.min(policy.max_replicas));
-        prop_assert!(partial.desired <= whole.desired.max(current).max(partial.floor));
+        // Nothing is usable any more, and the fallback needs no time.
+        let fallback = policy.fallback.filter(|_| partial.reason == Reason::FallbackActive).map_or(0, |it| it.replicas);
+        prop_assert!(partial.desired <= whole.desired.max(current).max(partial.floor).max(fallback));
     }
 
     #[test]
