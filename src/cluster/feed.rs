@@ -1,17 +1,19 @@
-//! Starts the watches that feed the tables: policies, pods, ReplicaSets, and one per kind that a policy targets. This reads from the network.
+//! Starts the watches that feed the tables: policies, pods, ReplicaSets, other autoscalers, and one per kind that a policy
+//! targets. This reads from the network.
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
-use kube::core::{DeserializeGuard, GroupVersionKind, PartialObjectMeta};
+use kube::core::{ApiResource, DeserializeGuard, GroupVersionKind};
 use kube::discovery::ApiCapabilities;
 use kube::{Api, Client};
 use tokio::task::JoinSet;
 
 use super::Cluster;
+use super::autoscalers::{SlimAutoscaler, Source};
+use super::replica_sets::SlimReplicaSet;
 use super::targets::{KindState, SlimTarget};
 use super::watch::{Change, follow};
 use crate::api::ScalingPolicy;
@@ -22,6 +24,10 @@ const LOOKUP_RETRY_SECONDS: u64 = 15;
 const LOOKUP_GAP: Duration = Duration::from_millis(100);
 /// One look-up of a kind is given up after this.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Whether KEDA is there is looked up again after this.
+const KEDA_RETRY: Duration = Duration::from_secs(300);
+/// What was learned of targets that are gone is forgotten so often.
+const FORGET_GAP: Duration = Duration::from_secs(300);
 
 /// Feeds `cluster` until the future is dropped. `watch_client` must not have a read time-out: a quiet watch is no
 /// failure. `call_client` must have one.
@@ -32,8 +38,16 @@ pub async fn run(cluster: Arc<Cluster>, watch_client: Client, call_client: Clien
     tasks.spawn(feed_policies(Arc::clone(&cluster), watch_client.clone()).map(|()| None));
     tasks.spawn(feed_pods(Arc::clone(&cluster), watch_client.clone()).map(|()| None));
     tasks.spawn(feed_replica_sets(Arc::clone(&cluster), watch_client.clone()).map(|()| None));
+    tasks.spawn(feed_horizontal_autoscalers(Arc::clone(&cluster), watch_client.clone()).map(|()| None));
+    let keda = feed_keda(Arc::clone(&cluster), watch_client.clone(), call_client.clone());
+    tasks.spawn(keda.map(|()| None));
     let mut under_way = HashSet::new();
+    let mut forgot = Instant::now();
     loop {
+        if forgot.elapsed() >= FORGET_GAP {
+            cluster.forget_gone();
+            forgot = Instant::now();
+        }
         while let Some(ended) = tasks.try_join_next() {
             let Ok(Some(gvk)) = ended else {
                 tracing::error!("a watch has ended: the controller ends too, to be started anew");
@@ -86,16 +100,62 @@ async fn feed_pods(cluster: Arc<Cluster>, client: Client) {
 }
 
 async fn feed_replica_sets(cluster: Arc<Cluster>, client: Client) {
-    let api: Api<PartialObjectMeta<ReplicaSet>> = Api::all(client);
+    let resource = resource("apps", "v1", "ReplicaSet", "replicasets");
+    let api: Api<SlimReplicaSet> = Api::all_with(client, &resource);
     follow(api, "replica sets", |change| match change {
-        Change::Replace(sets) => cluster
-            .pods()
-            .replace_replica_sets(sets.iter().map(|set| &set.metadata)),
-        Change::Apply(set) => cluster.pods().apply_replica_set(&set.metadata),
-        Change::Delete(set) => cluster.pods().delete_replica_set(&set.metadata),
+        Change::Replace(sets) => cluster.pods().replace_replica_sets(&sets),
+        Change::Apply(set) => cluster.pods().apply_replica_set(&set),
+        Change::Delete(set) => cluster.pods().delete_replica_set(&set),
         Change::Fail(_) => {}
     })
     .await;
+}
+
+async fn feed_horizontal_autoscalers(cluster: Arc<Cluster>, client: Client) {
+    let source = Source::HorizontalPodAutoscaler;
+    let resource = resource("autoscaling", "v2", source.kind(), "horizontalpodautoscalers");
+    follow_autoscalers(&cluster, client, source, &resource).await;
+}
+
+/// KEDA may be installed at any time.
+async fn feed_keda(cluster: Arc<Cluster>, watch_client: Client, call_client: Client) {
+    let kind = GroupVersionKind::gvk("keda.sh", "v1alpha1", Source::Keda.kind());
+    loop {
+        let found =
+            tokio::time::timeout(LOOKUP_TIMEOUT, kube::discovery::pinned_kind(&call_client, &kind)).await;
+        if let Ok(Ok((resource, _))) = found {
+            follow_autoscalers(&cluster, watch_client, Source::Keda, &resource).await;
+            return;
+        }
+        cluster.autoscalers().go_without(Source::Keda);
+        tokio::time::sleep(KEDA_RETRY).await;
+    }
+}
+
+/// Without the right to list them the controller goes on, and says so once.
+async fn follow_autoscalers(cluster: &Cluster, client: Client, source: Source, resource: &ApiResource) {
+    let api: Api<SlimAutoscaler> = Api::all_with(client, resource);
+    let what = &resource.plural;
+    follow(api, what, |change| match change {
+        Change::Replace(objects) => cluster.autoscalers().replace(source, &objects),
+        Change::Apply(object) => cluster.autoscalers().apply(source, &object),
+        Change::Delete(object) => cluster.autoscalers().delete(source, &object),
+        Change::Fail(failure) => {
+            if cluster.autoscalers().note_failure(source, &failure) {
+                tracing::warn!(
+                    what,
+                    failure.message,
+                    "going on without them: a policy whose target one of them scales too will not stand back; \
+                     to change that, give the controller the rights to list and watch them"
+                );
+            }
+        }
+    })
+    .await;
+}
+
+fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
 }
 
 fn wanted_kinds(cluster: &Cluster) -> HashSet<GroupVersionKind> {

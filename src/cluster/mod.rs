@@ -1,17 +1,29 @@
-//! What the controller knows of the cluster: compact tables of policies, pods and targets, kept current by watches.
+//! What the controller knows of the cluster: compact tables of policies, pods, targets and other autoscalers, kept current by
+//! watches.
 //!
 //! The tables themselves never touch the network; [`watch`] feeds them. Locks are held for a lookup, never across an await.
+pub mod autoscalers;
 pub mod feed;
+mod pod_state;
 pub mod pods;
 pub mod policies;
+pub mod replica_sets;
+pub mod rollout;
+pub mod slim;
+mod startup;
+pub mod target_fields;
 pub mod targets;
 pub mod watch;
 
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use concertina_decision::{Replicas, Rollout};
+
+use autoscalers::AutoscalerTable;
 use pods::PodTable;
 use policies::PolicyTable;
-use targets::TargetTable;
+use targets::{TargetIdentity, TargetKey, TargetTable};
 
 /// The tables, shared between the watches and the loop.
 #[derive(Debug, Default)]
@@ -19,8 +31,18 @@ pub struct Cluster {
     policies: Mutex<PolicyTable>,
     pods: Mutex<PodTable>,
     targets: Mutex<TargetTable>,
+    autoscalers: Mutex<AutoscalerTable>,
     /// Woken when a policy appears, changes or goes.
     pub policies_changed: tokio::sync::Notify,
+}
+
+/// A ResourceQuota refuses pods of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaRefusal {
+    /// For so many pods there is room: those that live.
+    pub room: Replicas,
+    /// The API server's words; they name the quota.
+    pub message: String,
 }
 
 impl Cluster {
@@ -36,12 +58,54 @@ impl Cluster {
     pub fn targets(&self) -> MutexGuard<'_, TargetTable> {
         lock(&self.targets)
     }
+    /// The other autoscalers; hold the guard briefly.
+    pub fn autoscalers(&self) -> MutexGuard<'_, AutoscalerTable> {
+        lock(&self.autoscalers)
+    }
 
-    /// Whether the first lists of policies and pods are complete: before that a pod that is not
-    /// listed yet would look like a pod that is gone.
+    /// Whether the first lists are complete: of policies and pods, since a pod that is not listed yet would look like a pod
+    /// that is gone; and of other autoscalers, since what they own must not be touched. Those that may not be listed are not
+    /// waited for.
     #[must_use]
     pub fn is_synced(&self) -> bool {
-        self.policies().is_synced() && self.pods().is_synced()
+        self.policies().is_synced() && self.pods().is_synced() && self.autoscalers().is_synced()
+    }
+
+    /// Whether the pods of `target` are being exchanged for those of another version; [`rollout`] says what that means for
+    /// which kind.
+    #[must_use]
+    pub fn rollout(&self, target: &TargetKey) -> Rollout {
+        let Some(record) = self.targets().get(target) else {
+            return Rollout::None;
+        };
+        let versions = self.pods().versions_of(&record.uid);
+        rollout::rollout(&target.gvk, record.rollout, &versions)
+    }
+
+    /// Whether a ResourceQuota refuses pods of `target`, as far as [`target_fields`] can see it.
+    #[must_use]
+    pub fn quota_refusal(&self, target: &TargetKey) -> Option<QuotaRefusal> {
+        let record = self.targets().get(target)?;
+        let message = record.quota_refusal.as_deref()?.to_owned();
+        let living = self.pods().count_of(&record.uid);
+        Some(QuotaRefusal {
+            room: Replicas::try_from(living).unwrap_or(Replicas::MAX),
+            message,
+        })
+    }
+
+    /// A living HorizontalPodAutoscaler or KEDA ScaledObject that scales `target`, such as `HorizontalPodAutoscaler web`. A
+    /// controller that may not list them goes on without, and sees none.
+    #[must_use]
+    pub fn autoscaler_of(&self, target: &TargetKey) -> Option<String> {
+        self.autoscalers().of(&TargetIdentity::from(target))
+    }
+
+    /// Forgets what was learned of targets that are gone.
+    pub fn forget_gone(&self) {
+        let targets = self.targets();
+        let uids: HashSet<&str> = targets.uids().collect();
+        self.pods().forget_startups(|owner| uids.contains(owner));
     }
 }
 

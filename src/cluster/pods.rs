@@ -1,17 +1,25 @@
 //! Living pods by the object that owns them, with just the fields a decision needs. No network.
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use concertina_decision::Pod as PodState;
+use concertina_decision::{Pod as PodState, Timestamp as Instant};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as RawQuantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::pod_state::{Seen, has_restarted, is_unschedulable, ready_since};
+use super::replica_sets::{ReplicaSetTable, SlimReplicaSet};
+use super::rollout::{Newest, Versions, hash_of};
+use super::slim::controller_among;
+use super::startup::StartupTable;
+pub use super::startup::StartupTimes;
 use crate::api::Quantity;
 
-/// An unready pod seen for the first time counts as "was Ready once" when its Ready condition last changed
-/// this long after the pod's start (HPA's initial readiness delay).
-const INITIAL_READINESS_SECONDS: i64 = 30;
+/// The start-up time of a pod that was Ready before it was seen is known only when it became so no later than this: its
+/// Ready condition may have changed since.
+const UNSEEN_STARTUP_SECONDS: u32 = 600;
+/// Labels that tell from which version of its owner a pod was made, where no ReplicaSet does.
+const VERSION_LABELS: [&str; 2] = ["controller-revision-hash", "pod-template-hash"];
 
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,16 +67,43 @@ pub struct PodRecord {
     pub name: String,
     /// The pod's uid: a pod of the same name may come again.
     pub uid: String,
-    /// Ready, unready, or never Ready yet.
+    /// Whether it is Ready, was so once, and whether its containers end again and again.
     pub state: PodState,
+    /// Whether the scheduler found no node for it.
+    pub unschedulable: bool,
     /// Containers that run as long as the pod does, sidecars included.
     pub containers: Vec<ContainerResources>,
 }
 
 #[derive(Debug)]
 struct Entry {
+    /// uid of what controls the pod.
     owner: String,
+    /// What it was made from, as a hash; of pods of a ReplicaSet that is the set itself.
+    version: u64,
+    /// A Ready pod is Crashing until then.
+    trusted_from: Option<Timestamp>,
     record: PodRecord,
+}
+
+impl Entry {
+    fn at(&self, now: Instant) -> PodRecord {
+        let is_trusted = self
+            .trusted_from
+            .is_none_or(|from| now.0 >= from.as_millisecond());
+        let mut record = self.record.clone();
+        if !is_trusted {
+            record.state = PodState::Crashing;
+        }
+        record
+    }
+}
+
+/// How long one pod took to become Ready.
+struct Startup {
+    owner: String,
+    ready_at: Timestamp,
+    seconds: u32,
 }
 
 /// All living pods that have a controlling owner.
@@ -76,10 +111,8 @@ struct Entry {
 pub struct PodTable {
     pods: HashMap<ObjectKey, Entry>,
     by_owner: HashMap<String, HashSet<ObjectKey>>,
-    /// uid of a ReplicaSet → uid of what controls it, such as a Deployment.
-    replica_set_owner: HashMap<String, String>,
-    /// uid of what controls ReplicaSets → uids of these.
-    replica_sets_of: HashMap<String, HashSet<String>>,
+    replica_sets: ReplicaSetTable,
+    startups: StartupTable,
     pods_synced: bool,
     replica_sets_synced: bool,
 }
@@ -94,33 +127,35 @@ impl PodTable {
     /// Takes over a complete list of pods.
     pub fn replace_pods(&mut self, pods: Vec<Pod>) {
         // What was learned about readiness outlives a new list.
-        let was_ready: HashSet<String> = self
+        let was_ready: HashMap<String, bool> = self
             .pods
-            .values()
-            .filter(|entry| entry.record.state != PodState::Starting)
-            .map(|entry| entry.record.uid.clone())
+            .drain()
+            .map(|(_, entry)| (entry.record.uid, entry.record.state.was_ready()))
             .collect();
-        self.pods.clear();
         self.by_owner.clear();
-        for pod in pods {
-            let known = pod
-                .metadata
-                .uid
-                .as_ref()
-                .is_some_and(|uid| was_ready.contains(uid));
-            self.insert(&pod, known);
+        let mut startups: Vec<Startup> = pods
+            .iter()
+            .filter_map(|pod| {
+                let known = pod.metadata.uid.as_ref().and_then(|uid| was_ready.get(uid));
+                self.insert(pod, known.copied())
+            })
+            .collect();
+        startups.sort_by_key(|startup| startup.ready_at);
+        for startup in &startups {
+            self.learn(startup);
         }
         self.pods_synced = true;
     }
 
     /// Takes over one new or changed pod.
     pub fn apply_pod(&mut self, pod: &Pod) {
-        let key = ObjectKey::of(&pod.metadata);
-        let was_ready = self.pods.get(&key).is_some_and(|entry| {
-            Some(&entry.record.uid) == pod.metadata.uid.as_ref() && entry.record.state != PodState::Starting
-        });
-        self.remove(&key);
-        self.insert(pod, was_ready);
+        let known = self
+            .remove(&ObjectKey::of(&pod.metadata))
+            .filter(|entry| Some(&entry.record.uid) == pod.metadata.uid.as_ref());
+        let was_ready = known.map(|entry| entry.record.state.was_ready());
+        if let Some(startup) = self.insert(pod, was_ready) {
+            self.learn(&startup);
+        }
     }
 
     /// Forgets a pod.
@@ -128,144 +163,188 @@ impl PodTable {
         self.remove(&ObjectKey::of(&pod.metadata));
     }
 
-    /// Takes over a complete list of ReplicaSets' metadata.
-    pub fn replace_replica_sets<'a>(&mut self, sets: impl IntoIterator<Item = &'a ObjectMeta>) {
-        self.replica_set_owner.clear();
-        self.replica_sets_of.clear();
-        for metadata in sets {
-            self.apply_replica_set(metadata);
+    /// Takes over a complete list of ReplicaSets.
+    pub fn replace_replica_sets<'a>(&mut self, sets: impl IntoIterator<Item = &'a SlimReplicaSet>) {
+        self.replica_sets.clear();
+        for set in sets {
+            self.apply_replica_set(set);
         }
         self.replica_sets_synced = true;
     }
 
-    /// Takes over one ReplicaSet's metadata.
-    pub fn apply_replica_set(&mut self, metadata: &ObjectMeta) {
-        let Some(uid) = &metadata.uid else { return };
-        self.delete_replica_set(metadata);
-        if let Some(owner) = controller_of(metadata) {
-            self.replica_set_owner.insert(uid.clone(), owner.uid.clone());
-            self.replica_sets_of
-                .entry(owner.uid.clone())
-                .or_default()
-                .insert(uid.clone());
+    /// Takes over one ReplicaSet.
+    pub fn apply_replica_set(&mut self, set: &SlimReplicaSet) {
+        self.replica_sets.apply(set);
+        if let Some(uid) = &set.metadata().uid
+            && let Some(owner) = self.replica_sets.owner_of(uid)
+        {
+            self.startups.hand_over(uid, owner);
         }
     }
 
     /// Forgets a ReplicaSet.
-    pub fn delete_replica_set(&mut self, metadata: &ObjectMeta) {
-        let Some(uid) = &metadata.uid else { return };
-        if let Some(owner) = self.replica_set_owner.remove(uid)
-            && let Some(sets) = self.replica_sets_of.get_mut(&owner)
-        {
-            sets.remove(uid);
-            if sets.is_empty() {
-                self.replica_sets_of.remove(&owner);
-            }
-        }
+    pub fn delete_replica_set(&mut self, set: &SlimReplicaSet) {
+        self.replica_sets.delete(set);
     }
 
-    /// The living pods that `owner_uid` controls, directly or through its ReplicaSets, ordered by name.
+    /// The living pods that `owner_uid` controls, directly or through its ReplicaSets, ordered by name, with their state
+    /// as it was told last.
     #[must_use]
     pub fn of_owner(&self, owner_uid: &str) -> Vec<PodRecord> {
-        let sets = self
-            .replica_sets_of
-            .get(owner_uid)
-            .into_iter()
-            .flatten()
-            .map(String::as_str);
-        let mut pods: Vec<PodRecord> = std::iter::once(owner_uid)
-            .chain(sets)
-            .filter_map(|uid| self.by_owner.get(uid))
-            .flatten()
-            .filter_map(|key| self.pods.get(key))
-            .map(|entry| entry.record.clone())
-            .collect();
+        self.of_owner_at(owner_uid, Instant(i64::MAX))
+    }
+
+    /// The same with their state at `now`: a pod whose containers end again and again is not taken for Ready in the moments
+    /// in which it runs.
+    #[must_use]
+    pub fn of_owner_at(&self, owner_uid: &str, now: Instant) -> Vec<PodRecord> {
+        let mut pods: Vec<PodRecord> = self.entries_of(owner_uid).map(|entry| entry.at(now)).collect();
         pods.sort_by(|a, b| a.name.cmp(&b.name));
         pods
     }
 
-    fn insert(&mut self, pod: &Pod, was_ready: bool) {
-        let Some(owner) = controller_of(&pod.metadata) else {
-            return;
+    /// How many living pods `owner_uid` controls.
+    #[must_use]
+    pub fn count_of(&self, owner_uid: &str) -> usize {
+        self.entries_of(owner_uid).count()
+    }
+
+    /// The living pods that `owner_uid` controls, by what they were made from.
+    #[must_use]
+    pub fn versions_of(&self, owner_uid: &str) -> Versions {
+        let mut versions = Versions {
+            newest: self.replica_sets.newest_of(owner_uid).map(|(uid, age)| Newest {
+                version: hash_of(uid),
+                rollout: hash_of(&(uid, age.revision)),
+            }),
+            ..Versions::default()
         };
-        let Some(record) = record_of(pod, was_ready) else {
-            return;
-        };
+        for set in self.replica_sets.of(owner_uid) {
+            let pods = self.by_owner.get(set).map_or(0, HashSet::len);
+            if pods > 0 {
+                versions.add(hash_of(set), u32::try_from(pods).unwrap_or(u32::MAX));
+            }
+        }
+        for key in self.by_owner.get(owner_uid).into_iter().flatten() {
+            if let Some(entry) = self.pods.get(key) {
+                versions.add(entry.version, 1);
+            }
+        }
+        versions
+    }
+
+    /// How long pods of `owner_uid` took from creation to Ready.
+    #[must_use]
+    pub fn startup(&self, owner_uid: &str) -> Option<StartupTimes> {
+        self.startups.get(owner_uid)
+    }
+
+    /// Takes over what was known before this process began. It is used until there are enough samples of its own.
+    pub fn restore_startup(&mut self, owner_uid: &str, times: StartupTimes) {
+        self.startups.restore(owner_uid, times);
+    }
+
+    /// Forgets the start-up times of what has no pods, no ReplicaSets, and is no target.
+    pub fn forget_startups(&mut self, is_target: impl Fn(&str) -> bool) {
+        let Self {
+            startups,
+            by_owner,
+            replica_sets,
+            ..
+        } = self;
+        startups.retain(|owner| {
+            by_owner.contains_key(owner) || replica_sets.has_owner(owner) || is_target(owner)
+        });
+    }
+
+    fn entries_of<'a>(&'a self, owner_uid: &'a str) -> impl Iterator<Item = &'a Entry> {
+        std::iter::once(owner_uid)
+            .chain(self.replica_sets.of(owner_uid))
+            .filter_map(|uid| self.by_owner.get(uid))
+            .flatten()
+            .filter_map(|key| self.pods.get(key))
+    }
+
+    /// `was_ready` is `None` for a pod that was not known. Returns how long it took to start, if that is to be learned.
+    fn insert(&mut self, pod: &Pod, was_ready: Option<bool>) -> Option<Startup> {
+        let owner = controller_among(pod.metadata.owner_references.as_ref())?;
+        let (record, trusted_from) = record_of(pod, was_ready.unwrap_or(false))?;
+        let startup = startup_of(pod, &owner.uid, was_ready);
         let key = ObjectKey::of(&pod.metadata);
         self.by_owner
             .entry(owner.uid.clone())
             .or_default()
             .insert(key.clone());
-        self.pods.insert(
-            key,
-            Entry {
-                owner: owner.uid.clone(),
-                record,
-            },
-        );
+        let entry = Entry {
+            owner: owner.uid.clone(),
+            version: version_of(pod),
+            trusted_from,
+            record,
+        };
+        self.pods.insert(key, entry);
+        startup
     }
 
-    fn remove(&mut self, key: &ObjectKey) {
-        let Some(entry) = self.pods.remove(key) else {
-            return;
-        };
+    fn learn(&mut self, startup: &Startup) {
+        let owner = self.replica_sets.owner_of(&startup.owner);
+        self.startups
+            .learn(owner.unwrap_or(&startup.owner), startup.seconds);
+    }
+
+    fn remove(&mut self, key: &ObjectKey) -> Option<Entry> {
+        let entry = self.pods.remove(key)?;
         if let Some(keys) = self.by_owner.get_mut(&entry.owner) {
             keys.remove(key);
             if keys.is_empty() {
                 self.by_owner.remove(&entry.owner);
             }
         }
+        Some(entry)
     }
 }
 
-fn controller_of(metadata: &ObjectMeta) -> Option<&OwnerReference> {
-    metadata
-        .owner_references
-        .as_ref()?
-        .iter()
-        .find(|owner| owner.controller == Some(true))
-}
-
-/// `None` for a pod that is not living: ended, or being deleted.
-fn record_of(pod: &Pod, was_ready: bool) -> Option<PodRecord> {
+/// `None` for a pod that is not living: ended, or being deleted. Else also until when it is not to be trusted.
+fn record_of(pod: &Pod, was_ready: bool) -> Option<(PodRecord, Option<Timestamp>)> {
     let status = pod.status.as_ref();
     let phase = status.and_then(|status| status.phase.as_deref());
     if pod.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Failed" | "Succeeded")) {
         return None;
     }
-    Some(PodRecord {
+    let seen = Seen::of(pod, was_ready);
+    let record = PodRecord {
         name: pod.metadata.name.clone()?,
         uid: pod.metadata.uid.clone()?,
-        state: state_of(pod, was_ready),
+        state: seen.state,
+        unschedulable: is_unschedulable(pod),
         containers: containers_of(pod),
-    })
+    };
+    Some((record, seen.trusted_from))
 }
 
-fn state_of(pod: &Pod, was_ready: bool) -> PodState {
-    let Some(status) = &pod.status else {
-        return PodState::Starting;
-    };
-    let ready = status
-        .conditions
+fn version_of(pod: &Pod) -> u64 {
+    let labels = pod.metadata.labels.as_ref();
+    let version = VERSION_LABELS
         .iter()
-        .flatten()
-        .find(|condition| condition.type_ == "Ready");
-    let Some(ready) = ready else {
-        return PodState::Starting;
+        .find_map(|label| labels?.get(*label))
+        .map_or("", String::as_str);
+    hash_of(version)
+}
+
+/// A pod tells once how long it took: when it is seen becoming Ready for the first time, or when it is seen for the
+/// first time and cannot have been unready since it became Ready.
+fn startup_of(pod: &Pod, owner: &str, was_ready: Option<bool>) -> Option<Startup> {
+    let ready_at = ready_since(pod)?;
+    let created = pod.metadata.creation_timestamp.as_ref()?.0;
+    let seconds = u32::try_from(ready_at.as_second() - created.as_second()).ok()?;
+    let is_learned = match was_ready {
+        Some(was_ready) => !was_ready,
+        None => !has_restarted(pod) && seconds <= UNSEEN_STARTUP_SECONDS,
     };
-    if ready.status == "True" {
-        return PodState::Ready;
-    }
-    let turned_unready_late = || -> Option<bool> {
-        let started: Timestamp = status.start_time.as_ref()?.0;
-        let changed: Timestamp = ready.last_transition_time.as_ref()?.0;
-        Some(changed.as_second() - started.as_second() > INITIAL_READINESS_SECONDS)
-    };
-    if was_ready || turned_unready_late().unwrap_or(false) {
-        PodState::Unready
-    } else {
-        PodState::Starting
-    }
+    is_learned.then(|| Startup {
+        owner: owner.to_owned(),
+        ready_at,
+        seconds,
+    })
 }
 
 fn containers_of(pod: &Pod) -> Vec<ContainerResources> {

@@ -18,6 +18,11 @@ fn pod(name: &str, owner: &str) -> Value {
     })
 }
 
+/// A ReplicaSet identified `uid` that `owner` controls.
+fn set(uid: &str, owner: &str) -> SlimReplicaSet {
+    read(json!({"metadata": owned(uid, uid, owner), "spec": {"replicas": 1}, "status": {"replicas": 1}}))
+}
+
 /// Not Ready since so many seconds after its start.
 fn unready_since(mut pod: Value, seconds: u32) -> Value {
     let since = format!("2024-01-01T00:00:{seconds:02}Z");
@@ -45,10 +50,7 @@ fn states(table: &PodTable, owner: &str) -> Vec<PodState> {
 
 #[test]
 fn pods_are_found_by_their_owner_or_through_its_replica_sets_whichever_came_first() {
-    let sets = [
-        read::<ObjectMeta>(owned("old", "old", "web")),
-        read(owned("new", "new", "web")),
-    ];
+    let sets = [set("old", "web"), set("new", "web")];
     let pods = [
         pod("c", "old"),
         pod("a", "new"),
@@ -67,7 +69,7 @@ fn pods_are_found_by_their_owner_or_through_its_replica_sets_whichever_came_firs
     }
     pods_first.delete_replica_set(&sets[0]);
     assert_eq!(names(&pods_first, "web"), ["a", "b", "d"]);
-    pods_first.apply_replica_set(&read(owned("new", "new", "someone")));
+    pods_first.apply_replica_set(&set("new", "someone"));
     assert_eq!(names(&pods_first, "web"), ["d"]);
     assert_eq!(names(&pods_first, "someone"), ["a", "b"]);
 }
@@ -110,12 +112,9 @@ fn changes_and_deletions_leave_nothing_behind() {
     table.delete_pod(&read(pod("a", "other")));
     table.delete_pod(&read(pod("never", "seen")));
     assert!(table.pods.is_empty() && table.by_owner.is_empty(), "{table:?}");
-    table.apply_replica_set(&read(owned("set", "set", "web")));
-    table.delete_replica_set(&read(owned("set", "set", "web")));
-    assert!(
-        table.replica_sets_of.is_empty() && table.replica_set_owner.is_empty(),
-        "{table:?}"
-    );
+    table.apply_replica_set(&set("set", "web"));
+    table.delete_replica_set(&set("set", "web"));
+    assert!(table.replica_sets.is_empty(), "{table:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 
 use super::pods::ObjectKey;
-use super::targets::TargetKey;
+use super::targets::{TargetIdentity, TargetKey};
 use crate::api::{Mode, ScalingPolicy};
 
 /// One policy as the API server holds it.
@@ -23,7 +23,7 @@ pub struct PolicyRecord {
     /// The policy, or why the stored object cannot be read.
     pub policy: Result<Arc<ScalingPolicy>, String>,
     /// What the policy lays claim to, found out once: each status that is written brings the policy here again.
-    claim: Option<Claim>,
+    claim: Option<TargetIdentity>,
 }
 
 impl PolicyRecord {
@@ -69,32 +69,12 @@ impl PolicyRecord {
     }
 
     /// One that contradicts itself can decide nothing, so it must not keep a sound one from it.
-    fn find_claim(&self) -> Option<Claim> {
+    fn find_claim(&self) -> Option<TargetIdentity> {
         let policy = self.policy.as_ref().ok()?;
         if self.only_recommends() || policy.spec.decision_policy().is_err() {
             return None;
         }
-        self.target().map(Claim::on)
-    }
-}
-
-/// What is claimed: an object, whichever of its kind's versions a policy names it by.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Claim {
-    group: String,
-    kind: String,
-    namespace: String,
-    name: String,
-}
-
-impl Claim {
-    fn on(target: TargetKey) -> Self {
-        Self {
-            group: target.gvk.group,
-            kind: target.gvk.kind,
-            namespace: target.namespace,
-            name: target.name,
-        }
+        self.target().as_ref().map(TargetIdentity::from)
     }
 }
 
@@ -102,7 +82,7 @@ impl Claim {
 #[derive(Debug, Default)]
 pub struct PolicyTable {
     policies: HashMap<ObjectKey, Arc<PolicyRecord>>,
-    claims: HashMap<Claim, Vec<ObjectKey>>,
+    claims: HashMap<TargetIdentity, Vec<ObjectKey>>,
     synced: bool,
 }
 
@@ -155,7 +135,7 @@ impl PolicyTable {
     #[must_use]
     pub fn owner_of(&self, target: &TargetKey) -> Option<&Arc<PolicyRecord>> {
         self.claims
-            .get(&Claim::on(target.clone()))?
+            .get(&TargetIdentity::from(target))?
             .iter()
             .filter_map(|key| self.policies.get(key))
             .min_by(|a, b| (a.created, &a.uid).cmp(&(b.created, &b.uid)))

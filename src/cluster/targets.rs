@@ -1,6 +1,6 @@
 //! Scale targets of any kind with a `/scale` subresource: which kinds exist, and the replica count of each object. No network.
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use concertina_decision::Replicas;
@@ -8,8 +8,10 @@ use k8s_openapi::api::autoscaling::v1::Scale;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::discovery::Scope;
-use serde::{Deserialize, Serialize};
 
+use super::rollout::RolloutProgress;
+pub use super::target_fields::SlimTarget;
+use super::target_fields::TargetFields;
 use super::watch::Failure;
 use crate::api::ScaleTargetRef;
 
@@ -46,6 +48,30 @@ impl std::fmt::Display for TargetKey {
     }
 }
 
+/// An object, whichever of its kind's versions it is named by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TargetIdentity {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// Kind.
+    pub kind: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl From<&TargetKey> for TargetIdentity {
+    fn from(target: &TargetKey) -> Self {
+        Self {
+            group: target.gvk.group.clone(),
+            kind: target.gvk.kind.clone(),
+            namespace: target.namespace.clone(),
+            name: target.name.clone(),
+        }
+    }
+}
+
 /// What is known of a kind that some policy targets.
 #[derive(Clone, Debug)]
 pub enum KindState {
@@ -77,48 +103,26 @@ pub struct TargetRecord {
     pub uid: String,
     /// `spec.replicas` as `/scale` shows it; `None` when it must be read from `/scale`.
     pub replicas: Option<Replicas>,
+    /// How far its rollouts are.
+    pub rollout: RolloutProgress,
+    /// What a ResourceQuota that refuses its pods says.
+    pub quota_refusal: Option<Arc<str>>,
+    /// Who wrote the replica count last.
+    pub replicas_manager: Option<Arc<str>>,
     /// The object's resource version, to tell old news from new.
     resource_version: u64,
 }
 
-/// The part of a target object that is read from its watch; everything else is skipped while parsing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SlimTarget {
-    metadata: ObjectMeta,
-    #[serde(default)]
-    spec: Option<SlimSpec>,
-}
-
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct SlimSpec {
-    #[serde(default)]
-    replicas: Option<serde_json::Value>,
-}
-
-impl kube::Resource for SlimTarget {
-    type DynamicType = ApiResource;
-    type Scope = kube::core::DynamicResourceScope;
-
-    fn kind(resource: &ApiResource) -> Cow<'_, str> {
-        resource.kind.as_str().into()
-    }
-    fn group(resource: &ApiResource) -> Cow<'_, str> {
-        resource.group.as_str().into()
-    }
-    fn version(resource: &ApiResource) -> Cow<'_, str> {
-        resource.version.as_str().into()
-    }
-    fn api_version(resource: &ApiResource) -> Cow<'_, str> {
-        resource.api_version.as_str().into()
-    }
-    fn plural(resource: &ApiResource) -> Cow<'_, str> {
-        resource.plural.as_str().into()
-    }
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
+impl TargetRecord {
+    fn of(fields: &TargetFields, uid: &str, replicas: Option<Replicas>, resource_version: u64) -> Self {
+        Self {
+            uid: uid.to_owned(),
+            replicas,
+            rollout: fields.rollout,
+            quota_refusal: fields.quota_refusal.clone(),
+            replicas_manager: fields.replicas_manager.clone(),
+            resource_version,
+        }
     }
 }
 
@@ -176,6 +180,22 @@ impl TargetTable {
         self.objects.get(key).cloned()
     }
 
+    /// Who wrote the replica count of this object last, directly or through `/scale`, by the name of its field manager, such
+    /// as `kubectl`. `None` where nobody ever did, or the kind keeps its count elsewhere than in `spec.replicas`.
+    #[must_use]
+    pub fn replicas_manager(&self, key: &TargetKey) -> Option<String> {
+        self.objects
+            .get(key)?
+            .replicas_manager
+            .as_deref()
+            .map(str::to_owned)
+    }
+
+    /// The uids of all objects.
+    pub fn uids(&self) -> impl Iterator<Item = &str> {
+        self.objects.values().map(|record| record.uid.as_str())
+    }
+
     /// Takes over a complete list of one kind.
     pub fn replace(&mut self, gvk: &GroupVersionKind, objects: Vec<SlimTarget>) {
         let mut known: HashMap<TargetKey, TargetRecord> = HashMap::new();
@@ -187,7 +207,7 @@ impl TargetTable {
             other
         });
         for object in objects {
-            let key = key_of(gvk, &object.metadata);
+            let key = key_of(gvk, object.metadata());
             if let Some(record) = known.remove(&key) {
                 self.objects.insert(key, record);
             }
@@ -204,24 +224,19 @@ impl TargetTable {
 
     /// Takes over one object, unless it is older than what is known.
     pub fn apply(&mut self, gvk: &GroupVersionKind, object: &SlimTarget) {
-        let (Some(uid), Some(version)) = (&object.metadata.uid, &object.metadata.resource_version) else {
+        let metadata = object.metadata();
+        let (Some(uid), Some(version)) = (&metadata.uid, &metadata.resource_version) else {
             return;
         };
         let resource_version = version.parse().unwrap_or(0);
-        let key = key_of(gvk, &object.metadata);
+        let key = key_of(gvk, metadata);
         if self.is_old_news(&key, resource_version) {
             return;
         }
-        let replicas = has_plain_replicas(gvk)
-            .then(|| object.spec.as_ref().and_then(replicas_of))
-            .flatten();
+        let replicas = object.fields.replicas.filter(|_| has_plain_replicas(gvk));
         self.objects.insert(
             key,
-            TargetRecord {
-                uid: uid.clone(),
-                replicas,
-                resource_version,
-            },
+            TargetRecord::of(&object.fields, uid, replicas, resource_version),
         );
     }
 
@@ -237,13 +252,14 @@ impl TargetTable {
             .as_deref()
             .and_then(|version| version.parse().ok())
             .unwrap_or(0);
-        if version >= record.resource_version {
-            *record = TargetRecord {
-                uid: uid.clone(),
-                replicas: Some(scale_replicas(scale)),
-                resource_version: version,
-            };
+        if version < record.resource_version {
+            return;
         }
+        if record.uid != *uid {
+            *record = TargetRecord::of(&TargetFields::default(), uid, None, version);
+        }
+        record.replicas = Some(scale_replicas(scale));
+        record.resource_version = version;
     }
 
     /// Notes that the watch of a kind failed. Objects that were listed before are still good to work with.
@@ -259,8 +275,8 @@ impl TargetTable {
 
     /// Forgets one object, unless one of the same name is known that is newer.
     pub fn delete(&mut self, gvk: &GroupVersionKind, object: &SlimTarget) {
-        let key = key_of(gvk, &object.metadata);
-        let version = object.metadata.resource_version.as_ref();
+        let key = key_of(gvk, object.metadata());
+        let version = object.metadata().resource_version.as_ref();
         let version = version.and_then(|version| version.parse().ok()).unwrap_or(0);
         if !self.is_old_news(&key, version) {
             self.objects.remove(&key);
@@ -291,13 +307,6 @@ pub fn scale_replicas(scale: &Scale) -> Replicas {
 /// Built-in kinds keep the count in `spec.replicas`; a custom kind may map `/scale` to any field.
 fn has_plain_replicas(gvk: &GroupVersionKind) -> bool {
     gvk.group == "apps" || gvk.group.is_empty()
-}
-
-fn replicas_of(spec: &SlimSpec) -> Option<Replicas> {
-    spec.replicas
-        .as_ref()?
-        .as_i64()
-        .and_then(|count| Replicas::try_from(count).ok())
 }
 
 #[cfg(test)]

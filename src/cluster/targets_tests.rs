@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -13,15 +13,19 @@ fn fleets() -> GroupVersionKind {
 }
 
 fn object(uid: &str, version: u64, replicas: i32) -> SlimTarget {
-    let metadata =
-        json!({"name": "web", "namespace": "shop", "uid": uid, "resourceVersion": version.to_string()});
-    serde_json::from_value(json!({"metadata": metadata, "spec": {"replicas": replicas, "template": {}}}))
-        .unwrap()
+    read(json!({"metadata": metadata(uid, version), "spec": {"replicas": replicas, "template": {}}}))
+}
+
+fn metadata(uid: &str, version: u64) -> Value {
+    json!({"name": "web", "namespace": "shop", "uid": uid, "resourceVersion": version.to_string()})
+}
+
+fn read(object: Value) -> SlimTarget {
+    serde_json::from_value(object).unwrap()
 }
 
 fn scale(uid: &str, version: u64, replicas: Option<i32>) -> Scale {
-    let metadata =
-        json!({"name": "web", "namespace": "shop", "uid": uid, "resourceVersion": version.to_string()});
+    let metadata = metadata(uid, version);
     let spec = replicas.map_or(json!({}), |replicas| json!({"replicas": replicas}));
     serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
 }
@@ -133,6 +137,7 @@ fn a_failure_is_kept_with_its_kind_until_there_is_a_list() {
     let mut table = TargetTable::default();
     let failure = Failure {
         is_forbidden: true,
+        is_unserved: false,
         message: "no".into(),
     };
     table.note_failure(&deployments(), failure.clone());
@@ -168,10 +173,9 @@ fn the_count_of_a_custom_kind_is_only_known_from_its_scale() {
 #[test]
 fn counts_that_are_no_counts_are_read_from_the_scale_too() {
     for replicas in [json!(null), json!("3"), json!(1.5), json!(99_999_999_999_i64)] {
-        let mut object = serde_json::to_value(object("u", 5, 2)).unwrap();
-        object["spec"]["replicas"] = replicas;
+        let object = json!({"metadata": metadata("u", 5), "spec": {"replicas": replicas}});
         let mut table = TargetTable::default();
-        table.apply(&deployments(), &serde_json::from_value(object).unwrap());
+        table.apply(&deployments(), &read(object));
         assert_eq!(seen(&table), Some(("u".into(), None)));
     }
 }

@@ -25,6 +25,8 @@ pub enum Change<K> {
 pub struct Failure {
     /// Whether the controller lacks the right to list or watch.
     pub is_forbidden: bool,
+    /// Whether the API server does not serve the kind.
+    pub is_unserved: bool,
     /// The API server's words.
     pub message: String,
 }
@@ -40,6 +42,7 @@ impl Failure {
         };
         Self {
             is_forbidden: status.is_some_and(|status| status.code == 403),
+            is_unserved: status.is_some_and(|status| status.code == 404),
             message: status.map_or_else(|| error.to_string(), |status| status.message.clone()),
         }
     }

@@ -20,6 +20,7 @@ fn pod(name: &str, containers: &[ContainerResources]) -> PodRecord {
         name: name.into(),
         uid: format!("uid-{name}"),
         state: Pod::Ready,
+        unschedulable: false,
         containers: containers.to_vec(),
     }
 }

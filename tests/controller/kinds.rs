@@ -29,7 +29,7 @@ const fn kind(
     }
 }
 
-pub(crate) const KINDS: [Kind; 8] = [
+pub(crate) const KINDS: [Kind; 10] = [
     kind("apps/v1", "Deployment", "deployments", Some("/spec/replicas")),
     kind("apps/v1", "StatefulSet", "statefulsets", Some("/spec/replicas")),
     kind("apps/v1", "ReplicaSet", "replicasets", Some("/spec/replicas")),
@@ -42,6 +42,13 @@ pub(crate) const KINDS: [Kind; 8] = [
         "scalingpolicies",
         None,
     ),
+    kind(
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+        None,
+    ),
+    kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects", None),
     // Its count is not where its name suggests, and only `/scale` tells.
     kind("example.dev/v1", "Fleet", "fleets", Some("/spec/size")),
 ];

@@ -111,7 +111,13 @@ impl World {
 
     fn is_settled(&self) -> bool {
         let cluster = &self.controller.cluster;
-        let mut watched = vec!["pods", "replicasets", "scalingpolicies"];
+        let mut watched = vec![
+            "pods",
+            "replicasets",
+            "scalingpolicies",
+            "horizontalpodautoscalers",
+            "scaledobjects",
+        ];
         let wanted: Vec<_> = cluster
             .policies()
             .iter()

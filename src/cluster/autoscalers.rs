@@ -1,0 +1,231 @@
+//! Which targets other autoscalers scale: HorizontalPodAutoscalers and KEDA's ScaledObjects. No network.
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::pods::ObjectKey;
+use super::slim::{Fields, Slim, SlimMetadata};
+use super::targets::TargetIdentity;
+use super::watch::Failure;
+
+/// The part of a HorizontalPodAutoscaler or a ScaledObject that is read.
+pub type SlimAutoscaler = Slim<AutoscalerFields>;
+
+/// What is used of it.
+#[derive(Clone, Debug)]
+pub struct AutoscalerFields {
+    is_deleting: bool,
+    /// The ScaledObject for which KEDA made a HorizontalPodAutoscaler.
+    made_for: Option<String>,
+    target: Option<SlimReference>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SlimReference {
+    #[serde(default)]
+    api_version: Option<String>,
+    #[serde(default)]
+    kind: Option<String>,
+    name: String,
+}
+
+/// The part of its `spec` that is read.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoscalerSpec {
+    #[serde(default)]
+    scale_target_ref: Option<SlimReference>,
+}
+
+impl Fields for AutoscalerFields {
+    type Spec = AutoscalerSpec;
+    type Status = IgnoredAny;
+
+    fn pick(metadata: &SlimMetadata, spec: Option<AutoscalerSpec>, _: Option<IgnoredAny>) -> Self {
+        let made_for = metadata
+            .controller()
+            .filter(|owner| owner.kind == Source::Keda.kind() && owner.api_version.starts_with("keda.sh/"));
+        Self {
+            is_deleting: metadata.is_deleting(),
+            made_for: made_for.map(|owner| owner.name.clone()),
+            target: spec.and_then(|spec| spec.scale_target_ref),
+        }
+    }
+}
+
+/// A kind of autoscaler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// `autoscaling/v2` HorizontalPodAutoscaler.
+    HorizontalPodAutoscaler,
+    /// `keda.sh/v1alpha1` ScaledObject. A paused one keeps what it owns.
+    Keda,
+}
+
+impl Source {
+    /// The name of the kind.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
+            Self::Keda => "ScaledObject",
+        }
+    }
+
+    /// KEDA scales Deployments where nothing else is said.
+    fn target_of(self, namespace: &str, reference: &SlimReference) -> TargetIdentity {
+        let (default_version, default_kind) = match self {
+            Self::HorizontalPodAutoscaler => ("", ""),
+            Self::Keda => ("apps/v1", "Deployment"),
+        };
+        let stated = |text: &'_ Option<String>, default: &str| {
+            text.as_deref()
+                .filter(|text| !text.is_empty())
+                .unwrap_or(default)
+                .to_owned()
+        };
+        let api_version = stated(&reference.api_version, default_version);
+        TargetIdentity {
+            group: api_version
+                .rsplit_once('/')
+                .map_or("", |(group, _)| group)
+                .to_owned(),
+            kind: stated(&reference.kind, default_kind),
+            namespace: namespace.to_owned(),
+            name: reference.name.clone(),
+        }
+    }
+}
+
+/// How far a source has been read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Progress {
+    /// Not listed yet.
+    #[default]
+    Awaited,
+    /// Listed at least once.
+    Listed,
+    /// Not served, or may not be listed: what it would tell is not known.
+    GoneWithout,
+}
+
+#[derive(Debug)]
+struct Entry {
+    target: TargetIdentity,
+    /// Such as `HorizontalPodAutoscaler web`.
+    name: String,
+}
+
+/// All living autoscalers, by what they scale.
+#[derive(Debug, Default)]
+pub struct AutoscalerTable {
+    objects: HashMap<(Source, ObjectKey), Entry>,
+    by_target: HashMap<TargetIdentity, Vec<(Source, ObjectKey)>>,
+    horizontal_progress: Progress,
+    keda_progress: Progress,
+}
+
+impl AutoscalerTable {
+    /// Whether the first lists are complete, of those that can be listed at all.
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.horizontal_progress != Progress::Awaited && self.keda_progress != Progress::Awaited
+    }
+
+    /// Takes over a complete list.
+    pub fn replace(&mut self, source: Source, autoscalers: &[SlimAutoscaler]) {
+        let known: Vec<_> = self
+            .objects
+            .keys()
+            .filter(|(of, _)| *of == source)
+            .cloned()
+            .collect();
+        for key in known {
+            self.remove(&key);
+        }
+        for autoscaler in autoscalers {
+            self.apply(source, autoscaler);
+        }
+        *self.progress(source) = Progress::Listed;
+    }
+
+    /// Takes over one that is new or changed.
+    pub fn apply(&mut self, source: Source, autoscaler: &SlimAutoscaler) {
+        self.delete(source, autoscaler);
+        let fields = &autoscaler.fields;
+        let Some(reference) = fields.target.as_ref().filter(|_| !fields.is_deleting) else {
+            return;
+        };
+        let key = ObjectKey::of(autoscaler.metadata());
+        let target = source.target_of(&key.namespace, reference);
+        let name = match &fields.made_for {
+            Some(name) => format!("{} {name}", Source::Keda.kind()),
+            None => format!("{} {}", source.kind(), key.name),
+        };
+        self.by_target
+            .entry(target.clone())
+            .or_default()
+            .push((source, key.clone()));
+        self.objects.insert((source, key), Entry { target, name });
+    }
+
+    /// Forgets one.
+    pub fn delete(&mut self, source: Source, autoscaler: &SlimAutoscaler) {
+        self.remove(&(source, ObjectKey::of(autoscaler.metadata())));
+    }
+
+    /// Notes that a source cannot be read. The first list is not waited for any longer when it is refused or not served;
+    /// that of KEDA, which is somebody else's API and may be broken, after any failure. Returns whether that is news.
+    pub fn note_failure(&mut self, source: Source, failure: &Failure) -> bool {
+        let gives_up = source == Source::Keda || failure.is_forbidden || failure.is_unserved;
+        gives_up && self.go_without(source)
+    }
+
+    /// Notes that there is nothing to be read. Returns whether that is news.
+    pub fn go_without(&mut self, source: Source) -> bool {
+        let progress = self.progress(source);
+        let is_news = *progress == Progress::Awaited;
+        if is_news {
+            *progress = Progress::GoneWithout;
+        }
+        is_news
+    }
+
+    /// The autoscaler that scales `target`, such as `HorizontalPodAutoscaler web` or `ScaledObject web`; one that KEDA
+    /// made goes by the name of its ScaledObject. Of several the first by name.
+    #[must_use]
+    pub fn of(&self, target: &TargetIdentity) -> Option<String> {
+        self.by_target
+            .get(target)?
+            .iter()
+            .filter_map(|key| self.objects.get(key))
+            .map(|entry| &entry.name)
+            .min()
+            .cloned()
+    }
+
+    fn progress(&mut self, source: Source) -> &mut Progress {
+        match source {
+            Source::HorizontalPodAutoscaler => &mut self.horizontal_progress,
+            Source::Keda => &mut self.keda_progress,
+        }
+    }
+
+    fn remove(&mut self, key: &(Source, ObjectKey)) {
+        let Some(entry) = self.objects.remove(key) else {
+            return;
+        };
+        if let Some(keys) = self.by_target.get_mut(&entry.target) {
+            keys.retain(|known| known != key);
+            if keys.is_empty() {
+                self.by_target.remove(&entry.target);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "autoscalers_tests.rs"]
+mod tests;

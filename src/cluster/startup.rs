@@ -1,0 +1,101 @@
+//! How long the pods of a target take from creation to Ready, learned from those that became so. No network.
+use std::collections::{HashMap, VecDeque};
+
+/// So many of the newest samples are kept per target.
+const KEPT_SAMPLES: usize = 32;
+/// With so many samples of one's own, what was restored is not needed any more.
+const ENOUGH_SAMPLES: usize = 8;
+
+/// How long pods of a target take from creation to Ready, waiting for a node included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartupTimes {
+    /// Half of them take no longer, in seconds (nearest rank).
+    pub p50_seconds: u32,
+    /// 95 of 100 take no longer, in seconds (nearest rank).
+    pub p95_seconds: u32,
+    /// From so many pods.
+    pub samples: u32,
+}
+
+/// Start-up times by the uid of what owns the pods.
+#[derive(Debug, Default)]
+pub(super) struct StartupTable {
+    owners: HashMap<String, Learned>,
+}
+
+#[derive(Debug, Default)]
+struct Learned {
+    /// Oldest first, in seconds; 18 hours and more count as 18 hours.
+    seconds: VecDeque<u16>,
+    restored: Option<StartupTimes>,
+}
+
+impl StartupTable {
+    /// Learns from one pod that took so many seconds.
+    pub(super) fn learn(&mut self, owner: &str, seconds: u32) {
+        let learned = self.owners.entry(owner.to_owned()).or_default();
+        learned.push(u16::try_from(seconds).unwrap_or(u16::MAX));
+    }
+
+    /// Takes over what was known in a former life; one's own samples replace it once there are enough.
+    pub(super) fn restore(&mut self, owner: &str, times: StartupTimes) {
+        let learned = self.owners.entry(owner.to_owned()).or_default();
+        if !has_enough(&learned.seconds, times) {
+            learned.restored = Some(times);
+        }
+    }
+
+    pub(super) fn get(&self, owner: &str) -> Option<StartupTimes> {
+        let learned = self.owners.get(owner)?;
+        learned.restored.or_else(|| times_of(&learned.seconds))
+    }
+
+    /// What was learned under `from`, before its owner was known, is `to`'s.
+    pub(super) fn hand_over(&mut self, from: &str, to: &str) {
+        let Some(orphaned) = self.owners.remove(from) else {
+            return;
+        };
+        let learned = self.owners.entry(to.to_owned()).or_default();
+        for seconds in orphaned.seconds {
+            learned.push(seconds);
+        }
+    }
+
+    /// Keeps those owners only.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.owners.retain(|owner, _| is_kept(owner));
+    }
+}
+
+impl Learned {
+    fn push(&mut self, seconds: u16) {
+        if self.seconds.len() == KEPT_SAMPLES {
+            self.seconds.pop_front();
+        }
+        self.seconds.push_back(seconds);
+        self.restored = self.restored.filter(|times| !has_enough(&self.seconds, *times));
+    }
+}
+
+fn has_enough(own: &VecDeque<u16>, restored: StartupTimes) -> bool {
+    let restored = usize::try_from(restored.samples).unwrap_or(usize::MAX);
+    own.len() >= ENOUGH_SAMPLES.min(restored)
+}
+
+fn times_of(seconds: &VecDeque<u16>) -> Option<StartupTimes> {
+    let mut sorted: Vec<u16> = seconds.iter().copied().collect();
+    sorted.sort_unstable();
+    let rank = |per_cent: usize| {
+        let rank = (sorted.len() * per_cent).div_ceil(100);
+        sorted.get(rank.saturating_sub(1)).copied().map(u32::from)
+    };
+    Some(StartupTimes {
+        p50_seconds: rank(50)?,
+        p95_seconds: rank(95)?,
+        samples: u32::try_from(sorted.len()).ok()?,
+    })
+}
+
+#[cfg(test)]
+#[path = "startup_tests.rs"]
+mod tests;
