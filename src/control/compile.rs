@@ -1,11 +1,14 @@
 //! A stored policy turned into what the loop works with: the decision's policy, and for each metric the query behind it. Pure.
-use std::collections::BTreeMap;
+use concertina_decision::{Policy, Timestamp, Window};
 
-use concertina_decision::Policy;
-
-use crate::api::{DEFAULT_PROMETHEUS, DEFAULT_SOURCE, MetricSpec, ScalingPolicy};
+use crate::api::{
+    DEFAULT_PROMETHEUS, DEFAULT_SOURCE, DiskDirection, GuardSpec, MatchLabels, MetricSpec, NetworkDirection,
+    ScalingPolicy,
+};
 use crate::config::Config;
+use crate::observe::plan::QueryKey;
 use crate::observe::query::Template;
+use crate::schedule::Schedule;
 
 /// A rate is taken over this many scrapes: one may be late and one lost, and a rate is still there.
 const SCRAPES_PER_WINDOW: u32 = 4;
@@ -25,10 +28,14 @@ pub enum Measure {
     },
     /// Requests per second of each pod.
     RequestRate,
+    /// Bytes per second of each pod over its network.
+    Network,
+    /// Bytes per second of each pod from and to its disks, all its containers together.
+    Disk,
     /// A number for the whole target.
     Total {
         /// Labels that the one series must carry.
-        matching: BTreeMap<String, String>,
+        matching: MatchLabels,
     },
 }
 
@@ -43,8 +50,19 @@ pub struct CompiledMetric {
     pub measure: Measure,
 }
 
-/// A policy, ready to be evaluated.
+/// One guard of a policy, ready to be asked for.
 #[derive(Clone, Debug, PartialEq)]
+pub struct CompiledGuard {
+    /// Its name in the policy.
+    pub name: String,
+    /// The query.
+    pub template: Template,
+    /// Labels that the one series must carry.
+    pub matching: MatchLabels,
+}
+
+/// A policy, ready to be evaluated.
+#[derive(Debug)]
 pub struct CompiledPolicy {
     /// What the decision works with.
     pub decision: Policy,
@@ -54,6 +72,10 @@ pub struct CompiledPolicy {
     pub period_seconds: u32,
     /// The metrics, in the order of the policy.
     pub metrics: Vec<CompiledMetric>,
+    /// The guards, in the order of the policy.
+    pub guards: Vec<CompiledGuard>,
+    /// The schedules, in the order of the policy.
+    pub schedules: Vec<Schedule>,
 }
 
 impl CompiledPolicy {
@@ -77,6 +99,11 @@ impl CompiledPolicy {
             .iter()
             .map(|metric| compile_metric(metric, scrape_interval))
             .collect::<Result<_, _>>()?;
+        let schedules = spec
+            .schedules
+            .iter()
+            .map(|schedule| Schedule::of(schedule).map_err(|error| error.to_string()))
+            .collect::<Result<_, _>>()?;
         let period_seconds = spec
             .period_seconds
             .and_then(|period| u32::try_from(period).ok())
@@ -87,7 +114,38 @@ impl CompiledPolicy {
             server,
             period_seconds,
             metrics,
+            guards: spec.guards.iter().map(compile_guard).collect(),
+            schedules,
         })
+    }
+
+    /// The queries of the metrics in their order, and after them those of the guards in theirs.
+    pub fn queries(&self) -> impl Iterator<Item = QueryKey> + '_ {
+        let metrics = self.metrics.iter().map(|metric| &metric.template);
+        let guards = self.guards.iter().map(|guard| &guard.template);
+        metrics.chain(guards).map(|template| QueryKey {
+            server: self.server.clone(),
+            template: template.clone(),
+        })
+    }
+
+    /// The windows of all schedules that are open at `now` or soon after it.
+    #[must_use]
+    pub fn windows(&self, now: Timestamp) -> Vec<Window> {
+        (0..)
+            .zip(&self.schedules)
+            .flat_map(|(index, schedule)| schedule.windows(index, now))
+            .collect()
+    }
+}
+
+fn compile_guard(guard: &GuardSpec) -> CompiledGuard {
+    CompiledGuard {
+        name: guard.name.clone(),
+        template: Template::Custom {
+            query: guard.query.clone(),
+        },
+        matching: guard.match_labels.clone().unwrap_or_default(),
     }
 }
 
@@ -127,6 +185,22 @@ fn compile_metric(metric: &MetricSpec, scrape_interval: u32) -> Result<CompiledM
             },
             Measure::RequestRate,
         )
+    } else if let Some(network) = &metric.network {
+        (
+            Template::Network {
+                direction: network.direction.unwrap_or(NetworkDirection::Both),
+                window_seconds,
+            },
+            Measure::Network,
+        )
+    } else if let Some(disk) = &metric.disk {
+        (
+            Template::Disk {
+                direction: disk.direction.unwrap_or(DiskDirection::Both),
+                window_seconds,
+            },
+            Measure::Disk,
+        )
     } else if let Some(prometheus) = &metric.prometheus {
         let matching = prometheus.match_labels.clone().unwrap_or_default();
         (
@@ -137,7 +211,7 @@ fn compile_metric(metric: &MetricSpec, scrape_interval: u32) -> Result<CompiledM
         )
     } else {
         return Err(format!(
-            "metric {} measures nothing: give it one of cpu, memory, requestRate or prometheus",
+            "metric {} measures nothing: give it one of cpu, memory, requestRate, network, disk or prometheus",
             metric.name
         ));
     };

@@ -58,20 +58,8 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
             let waiting: Vec<SharedAnswer> = due
                 .compiled
                 .iter()
-                .flat_map(|compiled| &compiled.metrics)
-                .filter_map(|metric| {
-                    let server = due
-                        .compiled
-                        .as_ref()
-                        .map(|compiled| compiled.server.clone())
-                        .ok()?;
-                    answers
-                        .get(&QueryKey {
-                            server,
-                            template: metric.template.clone(),
-                        })
-                        .cloned()
-                })
+                .flat_map(|compiled| compiled.queries())
+                .filter_map(|query| answers.get(&query).cloned())
                 .collect();
             async move {
                 let mut in_flight = InFlight {

@@ -1,7 +1,10 @@
 //! Joins the decoded answers with the pods of one target: the readings that a decision starts from. Pure.
+use std::collections::BTreeMap;
+
 use concertina_decision::{Missing, PodReading, Reading, Reason, Timestamp};
 
 use super::table::{Answer, Entry, FetchError, Table};
+use crate::api::MatchLabels;
 use crate::cluster::pods::{ContainerResources, PodRecord};
 use crate::control::compile::{CompiledMetric, Measure};
 
@@ -22,60 +25,109 @@ pub fn reading(
     namespace: &str,
     pods: &[PodRecord],
 ) -> (Reading, Option<Note>) {
+    if let Measure::Total { matching } = &metric.measure {
+        return total_reading(matching, answer);
+    }
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => return missing_answer(error),
     };
-    match (&metric.measure, &answer.table) {
-        (Measure::Total { matching }, Table::Series(series)) => {
-            let mut fitting = series.iter().filter(|(labels, _)| {
-                matching
-                    .iter()
-                    .all(|(name, value)| labels.get(name) == Some(value))
-            });
-            match (fitting.next(), fitting.count()) {
-                (None, _) => missing(Missing::NoSamples, no_series(series.len(), matching.is_empty())),
-                (Some((_, value)), 0) => (
-                    Reading::Total {
-                        value: *value,
-                        time: None,
-                    },
-                    None,
-                ),
-                (Some(_), more) => missing(
-                    Missing::Ambiguous,
-                    format!(
-                        "the query answers {} series: aggregate them with sum() or pick one with match",
-                        more + 1
-                    ),
-                ),
-            }
+    let Table::Pods(by_namespace) = &answer.table else {
+        return missing(Missing::BadAnswer, "the answer has no pods".to_owned());
+    };
+    let entries = by_namespace.get(namespace);
+    let containers_of = |pod: &PodRecord| {
+        entries
+            .and_then(|pods| pods.get(pod.name.as_str()))
+            .map_or(&[][..], Vec::as_slice)
+    };
+    let readings: Vec<PodReading> = pods
+        .iter()
+        .map(|pod| pod_reading(&metric.measure, pod, containers_of(pod)))
+        .collect();
+    if !pods.is_empty() && readings.iter().all(|reading| reading.value.is_none()) {
+        // That no pod has a value means that there is nothing, which a policy may take for 0. These do not mean it.
+        let has_samples = |pod: &PodRecord| pod.state.was_ready() && !containers_of(pod).is_empty();
+        if pods.iter().any(has_samples) {
+            return missing(Missing::NotReadYet, no_value_yet(&metric.measure));
         }
-        (measure, Table::Pods(by_namespace)) => {
-            let entries = by_namespace.get(namespace);
-            let mut duplicate = None;
-            let readings = pods
-                .iter()
-                .map(|pod| {
-                    let containers = entries
-                        .and_then(|pods| pods.get(pod.name.as_str()))
-                        .map_or(&[][..], Vec::as_slice);
-                    if containers.iter().any(|(_, entry)| entry.duplicate) {
-                        duplicate.get_or_insert(pod.name.as_str());
-                    }
-                    pod_reading(measure, pod, containers)
-                })
-                .collect();
-            let note = duplicate.map(|pod| Note {
-                reason: Reason::DuplicateSeries,
-                message: format!(
-                    "pod {pod} has several series where one should be; the greatest counts. \
-                     Scrape the pods by one job only, or set matchers that pick one"
-                ),
-            });
-            (Reading::PerPod(readings), note)
+        if let (missing @ Reading::Missing(Missing::ServerError), note) = nothing(answer, String::new()) {
+            return (missing, note);
         }
-        (_, Table::Series(_)) => missing(Missing::NoSamples, "the answer has no pods".to_owned()),
+    }
+    let duplicate = pods
+        .iter()
+        .find(|pod| containers_of(pod).iter().any(|(_, entry)| entry.duplicate));
+    let note = duplicate.map(|pod| Note {
+        reason: Reason::DuplicateSeries,
+        message: format!(
+            "pod {} has several series where one should be; the greatest counts. \
+             Scrape the pods by one job only, or set matchers that pick one",
+            pod.name
+        ),
+    });
+    (Reading::PerPod(readings), note)
+}
+
+/// The one number of a query of a user's own, whose series must carry these labels: a metric of totals, or a guard.
+#[must_use]
+pub fn total_reading(matching: &MatchLabels, answer: &Result<Answer, FetchError>) -> (Reading, Option<Note>) {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return missing_answer(error),
+    };
+    let Table::Series(series) = &answer.table else {
+        return missing(Missing::BadAnswer, "the answer has no series".to_owned());
+    };
+    let mut fitting = series.iter().filter(|(labels, _)| carries(labels, matching));
+    match (fitting.next(), fitting.count()) {
+        (None, _) => nothing(answer, no_series(series.len(), matching.is_empty())),
+        (Some((_, value)), 0) => {
+            let reading = Reading::Total {
+                value: *value,
+                time: None,
+            };
+            (reading, None)
+        }
+        (Some(_), more) => missing(
+            Missing::Ambiguous,
+            format!(
+                "the query answers {} series: aggregate them with sum() or pick one with match",
+                more + 1
+            ),
+        ),
+    }
+}
+
+/// Whether a series carries all labels of `match`.
+#[must_use]
+pub fn carries(labels: &BTreeMap<String, String>, matching: &MatchLabels) -> bool {
+    matching
+        .iter()
+        .all(|(name, value)| labels.get(name) == Some(value))
+}
+
+/// There is nothing for the target, which a policy may take for 0: but not when the server warns that the answer may
+/// be a part only.
+fn nothing(answer: &Answer, message: String) -> (Reading, Option<Note>) {
+    match answer.warnings.first() {
+        None => missing(Missing::NoSamples, message),
+        Some(warning) => missing(
+            Missing::ServerError,
+            format!("the answer is empty, and the server warns: {warning}"),
+        ),
+    }
+}
+
+fn no_value_yet(measure: &Measure) -> String {
+    match measure {
+        Measure::Cpu { .. } | Measure::Memory { .. } => {
+            "of each pod, containers that count have no sample: check the name in container".to_owned()
+        }
+        _ => {
+            "the pods have samples, but a rate needs two within its window: a longer windowSeconds holds more"
+                .to_owned()
+        }
     }
 }
 
@@ -125,7 +177,7 @@ fn pod_reading(measure: &Measure, pod: &PodRecord, entries: &[(Box<str>, Entry)]
         Measure::Memory { container } => sum_containers(pod, container.as_deref(), entry_of, |resources| {
             (resources.memory_request, None)
         }),
-        Measure::RequestRate | Measure::Total { .. } => {
+        Measure::RequestRate | Measure::Network | Measure::Disk | Measure::Total { .. } => {
             let entry = entry_of("").copied().unwrap_or_default();
             PodReading {
                 value: entry.value,

@@ -1,4 +1,4 @@
-//! The distinct queries that the policies of one tick need. Pure.
+//! The distinct queries that the policies of one tick need: those of their metrics and of their guards. Pure.
 use std::collections::BTreeMap;
 
 use super::query::{Namespaces, Template};
@@ -23,11 +23,7 @@ pub struct Plan {
 impl Plan {
     /// Adds what `policy` in `namespace` needs.
     pub fn add(&mut self, namespace: &str, policy: &CompiledPolicy) {
-        for metric in &policy.metrics {
-            let key = QueryKey {
-                server: policy.server.clone(),
-                template: metric.template.clone(),
-            };
+        for key in policy.queries() {
             self.queries.entry(key).or_default().insert(namespace);
         }
     }

@@ -4,6 +4,7 @@
 //! newest sample behind it, and how many series there are where there should be one.
 use std::fmt::Write;
 
+use crate::api::{DiskDirection, NetworkDirection};
 use crate::config::SourceConfig;
 
 /// The label that tells the families of a grouped answer apart.
@@ -15,6 +16,8 @@ pub const FAMILY_TIME: &str = "time";
 /// The family of counts of duplicate series.
 pub const FAMILY_DUPLICATES: &str = "duplicates";
 
+/// The labels that tell the containers of all pods apart.
+const CONTAINER: &str = "namespace,pod,container";
 /// Up to this many namespaces a query names them; beyond it asks for all.
 const NAMESPACES_NAMED: usize = 50;
 
@@ -32,6 +35,21 @@ pub enum Template {
     RequestRate {
         /// The source's name.
         source: String,
+        /// Window of the rate in seconds.
+        window_seconds: u32,
+    },
+    /// Bytes per second that each pod sends or receives over its interfaces but the loopback, averaged over the window.
+    Network {
+        /// Which bytes count.
+        direction: NetworkDirection,
+        /// Window of the rate in seconds.
+        window_seconds: u32,
+    },
+    /// Bytes per second that the containers of each pod read or write on all their devices, averaged over the window. A
+    /// container that has never used a disk has no series, so a pod of such containers has no sample.
+    Disk {
+        /// Which bytes count.
+        direction: DiskDirection,
         /// Window of the rate in seconds.
         window_seconds: u32,
     },
@@ -73,15 +91,23 @@ impl Template {
             Self::Cpu { window_seconds } => {
                 let series = container_series("container_cpu_usage_seconds_total", namespaces);
                 // `and` drops the series of a container that is gone: its rate would linger for a window.
-                let value = format!(
-                    "max by (namespace,pod,container) (rate({series}[{window_seconds}s]) and {series})"
-                );
-                families(&value, &series, "namespace,pod,container", None)
+                let value = format!("max by ({CONTAINER}) (rate({series}[{window_seconds}s]) and {series})");
+                families(
+                    &value,
+                    &series,
+                    CONTAINER,
+                    &format!("count by ({CONTAINER}) ({series})"),
+                )
             }
             Self::Memory => {
                 let series = container_series("container_memory_working_set_bytes", namespaces);
-                let value = format!("max by (namespace,pod,container) ({series})");
-                families(&value, &series, "namespace,pod,container", None)
+                let value = format!("max by ({CONTAINER}) ({series})");
+                families(
+                    &value,
+                    &series,
+                    CONTAINER,
+                    &format!("count by ({CONTAINER}) ({series})"),
+                )
             }
             Self::RequestRate { window_seconds, .. } => {
                 let Some(source) = source else {
@@ -97,31 +123,88 @@ impl Template {
                 let by = format!("{namespace_label},{pod_label}");
                 // One job counts once: a pod that two jobs scrape has every request twice.
                 let value = format!("max by ({by}) (sum by ({by},job) (rate({series}[{window_seconds}s])))");
-                let per_job = format!("count by ({by},job) ({series})");
-                families(&value, &series, &by, Some(&per_job))
+                let jobs = format!("count by ({by}) (count by ({by},job) ({series}))");
+                families(&value, &series, &by, &jobs)
+            }
+            Self::Network {
+                direction,
+                window_seconds,
+            } => {
+                let receive = "container_network_receive_bytes_total";
+                let transmit = "container_network_transmit_bytes_total";
+                let counters: &[&str] = match direction {
+                    NetworkDirection::Receive => &[receive],
+                    NetworkDirection::Transmit => &[transmit],
+                    NetworkDirection::Both => &[receive, transmit],
+                };
+                // The pod's containers share its network, so the series is that of the pod or of its pause container.
+                let matchers = format!(
+                    "{}pod!=\"\",container=~\"|POD\",interface!=\"lo\"",
+                    namespaces.matcher("namespace")
+                );
+                throughput(counters, &matchers, "interface", *window_seconds)
+            }
+            Self::Disk {
+                direction,
+                window_seconds,
+            } => {
+                let (reads, writes) = (
+                    "container_fs_reads_bytes_total",
+                    "container_fs_writes_bytes_total",
+                );
+                let counters: &[&str] = match direction {
+                    DiskDirection::Read => &[reads],
+                    DiskDirection::Write => &[writes],
+                    DiskDirection::Both => &[reads, writes],
+                };
+                let matchers = container_matchers(namespaces);
+                throughput(counters, &matchers, "container,device", *window_seconds)
             }
             Self::Custom { query } => query.clone(),
         }
     }
 }
 
+/// Bytes per second of each pod: the sum over `parts` and counters. A pod that lacks one of the counters has no value.
+fn throughput(counters: &[&str], matchers: &str, parts: &str, window_seconds: u32) -> String {
+    let by = "namespace,pod";
+    let series: Vec<String> = counters
+        .iter()
+        .map(|counter| format!("{counter}{{{matchers}}}"))
+        .collect();
+    // The greatest of the series of one part counts: two jobs may scrape it, and a container may just have restarted.
+    let sums: Vec<String> = series
+        .iter()
+        .map(|series| {
+            format!("sum by ({by}) (max by ({by},{parts}) (rate({series}[{window_seconds}s]) and {series}))")
+        })
+        .collect();
+    // The counters of one part come in one scrape, so one of them tells the time and the duplicates of all.
+    let first = series.first().map_or("", String::as_str);
+    let per_part = format!("max by ({by}) (count by ({by},{parts}) ({first}))");
+    families(&sums.join(" + "), first, by, &per_part)
+}
+
 fn container_series(name: &str, namespaces: &Namespaces) -> String {
+    format!("{name}{{{}}}", container_matchers(namespaces))
+}
+
+fn container_matchers(namespaces: &Namespaces) -> String {
     // The unnamed container is the pod's own cgroup, POD the pause container.
     format!(
-        "{name}{{{}container!=\"\",container!=\"POD\",pod!=\"\"}}",
+        "{}container!=\"\",container!=\"POD\",pod!=\"\"",
         namespaces.matcher("namespace")
     )
 }
 
-/// `counted` is what should be single per group when that is not the plain series.
-fn families(value: &str, series: &str, by: &str, counted: Option<&str>) -> String {
-    let counted = counted.unwrap_or(series);
+/// `counts` says how many series there are of each group where one should be.
+fn families(value: &str, series: &str, by: &str, counts: &str) -> String {
     let mut text = String::new();
     let tagged = |expression: &str, family: &str| {
         format!("label_replace({expression},\"{FAMILY_LABEL}\",\"{family}\",\"\",\"\")")
     };
     let time = format!("max by ({by}) (timestamp({series}))");
-    let duplicates = format!("count by ({by}) ({counted}) > 1");
+    let duplicates = format!("{counts} > 1");
     // Writing to a String cannot fail.
     let _ = write!(
         text,
@@ -164,6 +247,34 @@ mod tests {
             None,
         );
         assert!(!text.contains("namespace=~"), "{text}");
+    }
+
+    #[test]
+    fn the_throughput_of_a_pod_is_the_sum_of_its_counters_interfaces_and_devices() {
+        let network = |direction| {
+            Template::Network {
+                direction,
+                window_seconds: 60,
+            }
+            .text(&namespaces(&["a"]), None)
+        };
+        let both = network(NetworkDirection::Both);
+        assert_eq!(
+            both.matches("sum by (namespace,pod) (max by (namespace,pod,interface) (")
+                .count(),
+            2
+        );
+        assert!(both.contains(")) + sum by"), "{both}");
+        assert!(both.contains("interface!=\"lo\""), "{both}");
+        let sent = network(NetworkDirection::Transmit);
+        assert!(sent.contains("transmit") && !sent.contains("receive"), "{sent}");
+        let disk = Template::Disk {
+            direction: DiskDirection::Read,
+            window_seconds: 60,
+        };
+        let read = disk.text(&namespaces(&["a"]), None);
+        assert!(read.contains("max by (namespace,pod,container,device)"), "{read}");
+        assert!(read.contains("reads") && !read.contains("writes"), "{read}");
     }
 
     #[test]

@@ -115,7 +115,7 @@ pub fn decode_pods(text: &[u8], namespace_label: &str, pod_label: &str) -> Resul
     {
         let label = |name: &str| metric.get(name).map_or("", |text| text.as_ref());
         let (namespace, pod, container) = (label(namespace_label), label(pod_label), label("container"));
-        let Some(number) = number(value) else { continue };
+        let number = number(value)?;
         let containers = entry_of(entry_of(&mut pods, namespace), pod);
         let index = containers
             .iter()
@@ -150,10 +150,7 @@ pub fn decode_series(text: &[u8]) -> Result<Answer, FetchError> {
     let series = match kind.as_str() {
         "scalar" => {
             let (_, value): (f64, Cow<'_, str>) = serde_json::from_str(result.get()).map_err(unreadable)?;
-            number(&value)
-                .map(|value| (BTreeMap::new(), value))
-                .into_iter()
-                .collect()
+            vec![(BTreeMap::new(), number(&value)?)]
         }
         "vector" => serde_json::from_str::<Vec<Series<'_, BTreeMap<String, String>>>>(result.get())
             .map_err(|error| {
@@ -162,8 +159,8 @@ pub fn decode_series(text: &[u8]) -> Result<Answer, FetchError> {
                 ))
             })?
             .into_iter()
-            .filter_map(|series| Some((series.metric, number(&series.value.1)?)))
-            .collect(),
+            .map(|series| Ok((series.metric, number(&series.value.1)?)))
+            .collect::<Result<_, FetchError>>()?,
         other => return Err(not_a_vector(other)),
     };
     Ok(Answer {
@@ -224,9 +221,11 @@ fn entry_of<'m, V: Default>(map: &'m mut HashMap<Box<str>, V>, key: &str) -> &'m
     map.entry(key.into()).or_default()
 }
 
-/// NaN and the infinities are numbers here: the decision tells them apart.
-fn number(text: &str) -> Option<f64> {
-    text.parse().ok()
+/// NaN and the infinities are numbers here: the decision tells them apart. What is no number at all is not left out:
+/// it would look like a sample that is not there.
+fn number(text: &str) -> Result<f64, FetchError> {
+    text.parse()
+        .map_err(|_| FetchError::Undecodable(format!("{text:?} is no number")))
 }
 
 fn milliseconds(seconds: f64) -> Option<i64> {

@@ -84,9 +84,25 @@ fn a_time_that_is_no_time_is_unknown() {
 }
 
 #[test]
-fn families_of_other_names_and_values_that_are_no_numbers_are_left_out() {
-    let pods = pods(&[(sample("other", "app"), "1"), (sample("value", "app"), "seven")]);
+fn families_of_other_names_are_left_out() {
+    let pods = pods(&[(sample("other", "app"), "1")]);
     assert_eq!(pods["shop"]["web-0"], [("app".into(), Entry::default())]);
+}
+
+#[test]
+fn a_value_that_is_no_number_is_not_taken_for_a_missing_one() {
+    let vector = answer(
+        "vector",
+        &json!([{"metric": sample("value", "app"), "value": [1, "seven"]}]),
+    );
+    let scalar = answer("scalar", &json!([1, ""]));
+    for error in [
+        decode_pods(&vector, "namespace", "pod").unwrap_err(),
+        decode_series(&vector).unwrap_err(),
+        decode_series(&scalar).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("is no number"), "{error}");
+    }
 }
 
 #[test]

@@ -175,7 +175,7 @@ pub struct NetworkMetric {
 }
 
 /// Which bytes of the network count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(description = "")] // the field that uses it says more
 pub enum NetworkDirection {
     /// Those that reach the pods.
@@ -201,7 +201,7 @@ pub struct DiskMetric {
 }
 
 /// Which bytes of the disks count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(description = "")] // the field that uses it says more
 pub enum DiskDirection {
     /// Those that the pods read.
