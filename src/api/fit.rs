@@ -12,7 +12,8 @@ impl ScalingPolicyStatus {
     pub fn fitted(mut self) -> Self {
         self.bound_texts(256);
         self.last_changes.truncate(5);
-        let reductions: [fn(&mut Self); 11] = [
+        let reductions: [fn(&mut Self); 12] = [
+            Self::number_the_generation_once,
             Self::say_it_once,
             |status| status.metrics.iter_mut().for_each(|metric| metric.message = None),
             |status| status.last_changes.truncate(3),
@@ -32,6 +33,15 @@ impl ScalingPolicyStatus {
             reduce(&mut self);
         }
         self
+    }
+
+    /// The status as a whole says of which generation it speaks.
+    fn number_the_generation_once(&mut self) {
+        for condition in &mut self.conditions {
+            if condition.observed_generation == self.observed_generation {
+                condition.observed_generation = None;
+            }
+        }
     }
 
     /// One trouble is often told by several conditions in the same words; the first of them keeps them.
@@ -223,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_of_two_metrics_and_five_changes_is_left_as_it_is() {
+    fn a_status_of_two_metrics_and_five_changes_loses_nothing_but_what_it_says_twice() {
         let time = "2026-12-24T18:00:00Z";
         let condition = |name: &str, reason: &str, message: &str| {
             json!({"type": name, "status": "True", "reason": reason, "message": message,
@@ -233,14 +243,15 @@ mod tests {
             json!({"name": name, "value": value, "target": target, "proposal": 8, "ageSeconds": 4,
                    "reason": "MetricAboveTarget"})
         };
-        let rules = json!({"cooldownSeconds": 60, "stabilizationWindowSeconds": 300, "tolerance": "0.1",
+        let up = json!({"cooldownSeconds": 0, "stabilizationWindowSeconds": 0, "tolerance": "0.1", "selectPolicy": "Max"});
+        let down = json!({"cooldownSeconds": 60, "stabilizationWindowSeconds": 300, "tolerance": "0.1",
                            "selectPolicy": "Max", "policies": [{"type": "Percent", "value": 25, "periodSeconds": 60}]});
         let change =
             json!({"time": time, "from": 4, "to": 8, "reason": "MetricAboveTarget", "by": "Concertina"});
         let ordinary: ScalingPolicyStatus = serde_json::from_value(json!({
             "observedGeneration": 3, "mode": "Auto", "currentReplicas": 4, "desiredReplicas": 8, "lastScaleTime": time,
             "effective": {"minReplicas": 2, "maxReplicas": 40, "periodSeconds": 15, "prometheus": "default",
-                          "scaleUp": rules, "scaleDown": rules},
+                          "scaleUp": up, "scaleDown": down, "rolloutFreezeSeconds": 600},
             "conditions": [
                 condition("Ready", "Evaluating", "the policy works as written"),
                 condition("AbleToScale", "Ready", "the target can be scaled"),
@@ -249,16 +260,39 @@ mod tests {
             ],
             "lastDecision": {"time": time, "reason": "MetricAboveTarget", "message": "4 to 8: cpu is at 140%, target 70%"},
             "metrics": [metric("cpu", "140%", "70%"), metric("rate", "81500m", "50")],
+            "startup": {"p50Seconds": 12, "p95Seconds": 31, "samples": 64},
             "lastChanges": [change, change, change, change, change],
         }))
         .unwrap();
         assert_eq!(ordinary.last_changes.len(), 5);
+        let mut expected = ordinary.clone();
+        for condition in &mut expected.conditions {
+            assert_eq!(condition.observed_generation.take(), expected.observed_generation);
+        }
         assert_eq!(
             ordinary.clone().fitted(),
-            ordinary,
+            expected,
             "{} bytes",
             serde_json::to_vec(&ordinary).unwrap().len()
         );
+    }
+
+    #[test]
+    fn a_small_status_is_left_as_it_is() {
+        let small = status(2, 1, 1, 1, "all is well");
+        assert_eq!(small.clone().fitted(), small);
+    }
+
+    #[test]
+    fn guards_are_named_for_longer_than_stages() {
+        let mut crowded = status(4, 3, 0, 0, "all is well");
+        crowded.metrics.clear();
+        crowded.stages = vec![crowded.stages[0].clone(); 16];
+        let fitted = crowded.fitted();
+        assert_eq!((fitted.stages.len(), fitted.guards.len()), (0, 3));
+        let fitted = status(4, 16, 5, 1, "a message of some length that says what to do").fitted();
+        assert!(!fitted.guards.is_empty());
+        assert!(fitted.startup.is_some());
     }
 
     #[test]

@@ -110,6 +110,7 @@ fn type_of(field: &Value) -> String {
         ("array", Some(items), _) => format!("list of {}s", type_of(items)),
         ("object", _, Some(_)) => "map of strings".to_owned(),
         ("string", ..) if text("format") == "date-time" => "time".to_owned(),
+        ("string", ..) if text("format") == "date" => "date".to_owned(),
         ("string", ..) if field.get("enum").is_some() => "word".to_owned(),
         (name, ..) => name.to_owned(),
     }

@@ -33,6 +33,44 @@ fn every_example_makes_a_policy_that_can_be_decided() {
             .decision_policy()
             .unwrap_or_else(|error| panic!("{path}: {error}"));
         assert_eq!(decision.metrics.len(), policy.spec.metrics.len(), "{path}");
+        assert_eq!(decision.guards.len(), policy.spec.guards.len(), "{path}");
+    }
+}
+
+#[test]
+fn what_a_policy_can_do_is_shown_by_an_example() {
+    let all: Vec<_> = examples()
+        .iter()
+        .map(|(path, text)| parse_yaml(path, text)["spec"].to_string())
+        .collect();
+    for field in [
+        "cpu",
+        "memory",
+        "requestRate",
+        "network",
+        "disk",
+        "prometheus",
+        "match",
+        "windowSeconds",
+        "maxAgeSeconds",
+        "tolerance",
+        "activation",
+        "whenEmpty",
+        "onMissing",
+        "behavior",
+        "rolloutFreezeSeconds",
+        "schedules",
+        "onDates",
+        "exceptDates",
+        "guards",
+        "fallback",
+        "mode",
+    ] {
+        let name = format!("\"{field}\":");
+        assert!(
+            all.iter().any(|spec| spec.contains(&name)),
+            "no example shows {field}"
+        );
     }
 }
 

@@ -174,11 +174,13 @@ fn the_defaults_in_the_texts_are_those_of_the_code() {
             .to_owned()
     };
     let metric = "/properties/spec/properties/metrics/items/properties";
+    let guard = "/properties/spec/properties/guards/items/properties";
     let behavior = "/properties/spec/properties/behavior/properties";
     let spec: api::ScalingPolicySpec = serde_json::from_value(serde_json::json!({
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
         "maxReplicas": 10,
         "metrics": [{"name": "cpu", "cpu": {"averageUtilization": 70}}],
+        "guards": [{"name": "errors", "query": "sum(errors)", "above": 0}],
     }))
     .unwrap();
     let policy = spec.decision_policy().unwrap();
@@ -199,6 +201,37 @@ fn the_defaults_in_the_texts_are_those_of_the_code() {
         (
             text("/properties/spec/properties/prometheusRef"),
             format!("Default {{name: {}}}.", api::DEFAULT_PROMETHEUS),
+        ),
+        (
+            text(&format!("{guard}/forSeconds")),
+            format!("Default {};", policy.guards[0].for_seconds),
+        ),
+        (
+            text(&format!("{guard}/maxBlockSeconds")),
+            format!("Default {};", policy.guards[0].max_block_seconds),
+        ),
+        (
+            text(&format!("{guard}/whenEmpty")),
+            format!("Default {:?}.", policy.guards[0].when_empty),
+        ),
+        (
+            text(&format!("{metric}/whenEmpty")),
+            format!("Default {:?}.", policy.metrics[0].when_empty),
+        ),
+        (
+            text(&format!("{metric}/onMissing")),
+            format!("Default {:?}.", policy.metrics[0].on_missing),
+        ),
+        (
+            text(&format!("{behavior}/rolloutFreezeSeconds")),
+            format!("Default {};", policy.rollout_freeze_seconds),
+        ),
+        (
+            text("/properties/spec/properties/schedules/items/properties/minReplicas"),
+            format!(
+                "at most by {} minutes",
+                concertina_decision::MAX_LEAD_SECONDS / 60
+            ),
         ),
         (
             text(&format!("{behavior}/scaleUp/properties/cooldownSeconds")),

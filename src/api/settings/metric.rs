@@ -183,3 +183,7 @@ fn amount(
         expected,
     })
 }
+
+#[cfg(test)]
+#[path = "metric_tests.rs"]
+mod tests;

@@ -102,3 +102,7 @@ fn check_schedule(schedule: &ScheduleSpec, max_replicas: i32) -> Result<(), Sett
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "safety_tests.rs"]
+mod tests;

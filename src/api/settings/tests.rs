@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use concertina_decision::{RateKind, RatePolicy};
+use concertina_decision::{RateKind, RatePolicy, Target};
 
 use super::*;
 
 /// A sound spec with `changes` merged into it.
-fn spec(changes: Value) -> Result<ScalingPolicySpec, serde_json::Error> {
+pub(super) fn spec(changes: Value) -> Result<ScalingPolicySpec, serde_json::Error> {
     let mut spec = json!({
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
         "maxReplicas": 10,
@@ -19,6 +19,18 @@ fn spec(changes: Value) -> Result<ScalingPolicySpec, serde_json::Error> {
     };
     spec.as_object_mut().unwrap().extend(changes);
     serde_json::from_value(spec)
+}
+
+/// That every change is refused, and with these words.
+pub(super) fn assert_refused<const N: usize>(table: [(Value, &str); N]) {
+    for (changes, expected) in table {
+        let error = spec(changes.clone())
+            .unwrap()
+            .decision_policy()
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(expected), "{changes}: {error}");
+    }
 }
 
 fn policy(mode: Option<&str>, until: Option<&str>, annotation: Option<&str>) -> ScalingPolicy {
@@ -44,6 +56,7 @@ fn a_spec_without_tunables_gets_the_documented_defaults() {
     let policy = spec.decision_policy().unwrap();
     assert_eq!((policy.min_replicas, policy.max_replicas), (1, 10));
     assert_eq!(policy.metrics[0].max_age_seconds, 120);
+    assert_eq!((policy.guards.len(), policy.fallback), (0, None));
     let effective = serde_json::to_value(spec.effective_settings(&policy, 15)).unwrap();
     assert_eq!(
         effective,
@@ -59,6 +72,7 @@ fn a_spec_without_tunables_gets_the_documented_defaults() {
                 "cooldownSeconds": 60, "stabilizationWindowSeconds": 300, "tolerance": "0.1", "selectPolicy": "Max",
                 "policies": [{"type": "Percent", "value": 25, "periodSeconds": 60}],
             },
+            "rolloutFreezeSeconds": 600,
         })
     );
 }
@@ -126,9 +140,9 @@ fn what_an_older_schema_let_through_is_refused_with_what_to_write() {
     let table = [
         (
             json!({"minReplicas": 0}),
-            "minReplicas is 0: write 1 to 100000; scaling to zero is not offered yet",
+            "minReplicas 0 needs a metric that is there without pods",
         ),
-        (json!({"minReplicas": -3}), "minReplicas is -3"),
+        (json!({"minReplicas": -3}), "minReplicas is -3: write 0 to 100000"),
         (
             json!({"periodSeconds": 7}),
             "periodSeconds is 7: write one of 1, 2, 5, 10, 15, 30 and 60",
@@ -142,7 +156,7 @@ fn what_an_older_schema_let_through_is_refused_with_what_to_write() {
             json!({"pausedUntil": "2026-12-24T18:00:00Z"}),
             "write both or neither",
         ),
-        (json!({"metrics": []}), "metrics has 0 entries"),
+        (json!({"metrics": []}), "metrics has no entry: write 1 to 16"),
         (metric(json!({"name": "a"})), "metric a has 0 of cpu"),
         (
             metric(
@@ -203,14 +217,7 @@ fn what_an_older_schema_let_through_is_refused_with_what_to_write() {
             "1 to 1800 seconds",
         ),
     ];
-    for (changes, expected) in table {
-        let error = spec(changes.clone())
-            .unwrap()
-            .decision_policy()
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(expected), "{changes}: {error}");
-    }
+    assert_refused(table);
     let twins = json!({"metrics": [
         {"name": "a", "cpu": {"averageUtilization": 1}}, {"name": "a", "memory": {"averageUtilization": 1}}]});
     let error = spec(twins).unwrap().decision_policy().unwrap_err().to_string();
@@ -301,13 +308,20 @@ proptest! {
                 {"name": "b", "prometheus": {"query": "x", "value": target}},
             ],
             "behavior": {"scaleUp": {"cooldownSeconds": seconds, "tolerance": tolerance,
-                "policies": [{"type": "Percent", "value": value, "periodSeconds": seconds}]}},
+                "policies": [{"type": "Percent", "value": value, "periodSeconds": seconds}]},
+                "rolloutFreezeSeconds": seconds},
+            "guards": [{"name": "g", "query": "x", "above": target, "forSeconds": seconds}],
+            "fallback": {"afterSeconds": percent, "replicas": value},
         });
         if let Ok(policy) = spec(changes).unwrap().decision_policy() {
-            prop_assert!(1 <= policy.min_replicas && policy.min_replicas <= policy.max_replicas);
+            prop_assert!(0 <= policy.min_replicas && policy.min_replicas <= policy.max_replicas);
             prop_assert!(policy.metrics.iter().all(|metric| metric.target.number() > 0.0));
             prop_assert!((0.0..=1.0).contains(&policy.scale_up.tolerance));
             prop_assert!(policy.scale_up.cooldown_seconds <= 3600);
+            prop_assert!(policy.rollout_freeze_seconds <= 86_400);
+            prop_assert!(policy.guards.iter().all(|guard| guard.above.is_finite() && guard.for_seconds <= 3600));
+            let fallback = policy.fallback.unwrap();
+            prop_assert!((1..=policy.max_replicas).contains(&fallback.replicas) && fallback.after_seconds >= 30);
         }
     }
 }
