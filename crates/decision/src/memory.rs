@@ -215,3 +215,6 @@ impl Memory {
         self.scale_down_wants.pull_back(now);
     }
 }
+
+#[cfg(test)]
+mod tests;

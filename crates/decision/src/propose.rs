@@ -27,7 +27,6 @@
 //! |------------------|--------------------------------------------------|
 //! | above            | at least twice the counted pods that are replicas |
 //! | below            | as now                                           |
-
 //!
 //! | metric                        | is idle, which lets the last replica go                               |
 //! |-------------------------------|-----------------------------------------------------------------------|
@@ -107,7 +106,7 @@ fn from_total(policy: &Policy, metric: &Metric, observed: &Observed, total: f64)
         _ if current == 0 => (None, 0, relative),
         _ => (Some(relative / f64::from(current)), 0, relative),
     };
-    let idle = total <= metric.activation.unwrap_or(0.0).max(0.0);
+    let idle = is_at_or_below(total, metric.activation.unwrap_or(0.0));
     let (replicas, reason) = match ratio {
         Some(ratio) if current > 0 => match Side::of(ratio, policy, metric) {
             Side::Above => grow(current, demand, 0.0),
@@ -188,8 +187,8 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
         empty: sums.empty,
         idle: match (metric.activation, metric.target) {
             (None, _) => replicas <= 1,
-            (Some(activation), Target::Utilization { .. }) => value <= activation.max(0.0),
-            (Some(activation), _) => sums.value <= activation.max(0.0),
+            (Some(activation), Target::Utilization { .. }) => is_at_or_below(value, activation),
+            (Some(activation), _) => is_at_or_below(sums.value, activation),
         },
         ..nothing(metric, observed, reason)
     }
@@ -210,6 +209,11 @@ fn shrink(current: Replicas, demand: f64) -> (Replicas, Reason) {
         replicas if replicas < current => (replicas, Reason::MetricBelowTarget),
         _ => (current, Reason::FewerWouldNotDo),
     }
+}
+
+/// Below zero and not a number are an activation of zero.
+fn is_at_or_below(measured: f64, activation: f64) -> bool {
+    measured <= activation.max(0.0) * (1.0 + NOISE)
 }
 
 /// On which side of its target a metric is.

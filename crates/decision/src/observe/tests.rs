@@ -253,3 +253,179 @@ fn a_sum_that_overflows_stays_finite() {
         matches!(one(&observed), Measurement::Pods(sums) if sums.value.is_finite() && sums.value > 1e308)
     );
 }
+
+#[test]
+fn a_pod_that_crashes_counts_as_one_without_a_sample_whatever_it_shows() {
+    let pods = [
+        Pod::Ready,
+        Pod::Crashing,
+        Pod::CrashingAtStart,
+        Pod::Unready,
+        Pod::Crashing,
+    ];
+    let observed = observed(rate(), &pods, per_pod(&[1.0, 90.0, 90.0, 2.0, f64::NAN]), noon());
+    assert_eq!((observed.once_ready_pods, observed.starting_pods), (4, 1));
+    let Measurement::Pods(sums) = one(&observed) else {
+        panic!("two pods counted")
+    };
+    assert_eq!((sums.counted, sums.missing, sums.value), (2, 2, 3.0));
+    assert!(!sums.empty);
+}
+
+#[test]
+fn an_empty_answer_is_what_the_policy_says() {
+    use Pod::{Crashing, CrashingAtStart, Ready, Starting, Unready};
+    /// Whether it is zero, and of how many pods; or why it is missing.
+    fn summed(observed: &Observed) -> Result<(u32, u32), Missing> {
+        match one(observed) {
+            Measurement::Pods(sums) => {
+                assert_eq!((sums.empty, sums.value), (true, 0.0));
+                Ok((sums.counted, sums.missing))
+            }
+            Measurement::Missing { why, .. } => Err(*why),
+            _ => panic!("measured in pods, or missing"),
+        }
+    }
+    let zero = |metric| Metric {
+        when_empty: WhenEmpty::Zero,
+        ..metric
+    };
+    let none = |pods: usize| Reading::PerPod(vec![PodReading::default(); pods]);
+    let of = |sample| Reading::PerPod(vec![PodReading::default(), sample]);
+    let not_a_number = PodReading {
+        value: Some(f64::NAN),
+        ..Default::default()
+    };
+    for (metric, pods, reading, expected) in [
+        (rate(), vec![Ready; 2], none(2), Err(Missing::NoSamples)),
+        (zero(rate()), vec![Ready; 2], none(2), Ok((2, 0))),
+        (zero(rate()), vec![Ready, Unready, Starting], none(0), Ok((2, 0))),
+        (
+            zero(rate()),
+            vec![Ready, Crashing, CrashingAtStart],
+            none(3),
+            Ok((1, 1)),
+        ),
+        // Nothing that could have served.
+        (zero(rate()), vec![Crashing; 2], none(2), Err(Missing::NoSamples)),
+        (
+            zero(rate()),
+            vec![Starting; 2],
+            none(2),
+            Err(Missing::NoReadyPods),
+        ),
+        // A sample that was refused is no empty answer.
+        (
+            zero(rate()),
+            vec![Ready; 2],
+            of(not_a_number),
+            Err(Missing::NotANumber),
+        ),
+        (zero(cpu()), vec![Ready; 2], none(2), Err(Missing::NoSamples)),
+        (zero(latency()), vec![Ready; 2], none(2), Err(Missing::WrongKind)),
+    ] {
+        let observed = observed(metric, &pods, reading, noon());
+        assert_eq!(summed(&observed), expected, "{metric:?} {pods:?}");
+    }
+    // Where one pod has a sample, the others are missing.
+    let some = observed(zero(rate()), &ready(2), of(core(Some(7.0), None)), noon());
+    assert!(matches!(
+        one(&some),
+        Measurement::Pods(sums) if (sums.counted, sums.missing, sums.empty) == (1, 1, false)
+    ));
+    let empty = || Reading::Missing(Missing::NoSamples);
+    for (metric, reading, expected) in [
+        (queue(), empty(), Err(Missing::NoSamples)),
+        (zero(queue()), empty(), Ok((0.0, true))),
+        (zero(latency()), empty(), Ok((0.0, true))),
+        (zero(cpu()), empty(), Err(Missing::NoSamples)),
+        (
+            zero(queue()),
+            Reading::Missing(Missing::TimedOut),
+            Err(Missing::TimedOut),
+        ),
+        (zero(queue()), total(7.0), Ok((7.0, false))),
+    ] {
+        let observed = observed(metric, &ready(2), reading, noon());
+        let found = match one(&observed) {
+            Measurement::Total {
+                value,
+                empty,
+                age_seconds: None,
+            } => Ok((*value, *empty)),
+            Measurement::Missing { why, .. } => Err(*why),
+            _ => panic!("a total is a total or missing"),
+        };
+        assert_eq!(found, expected, "{metric:?}");
+    }
+}
+
+#[test]
+fn at_zero_replicas_what_is_measured_in_pods_does_not_apply() {
+    let at_zero = |metric, reading| {
+        let observation = Observation {
+            metrics: vec![reading],
+            ..Observation::default()
+        };
+        observe(&policy(&[metric]), &observation, noon())
+    };
+    let missing = || Reading::Missing(Missing::NoSamples);
+    for (metric, reading, applies) in [
+        (cpu(), missing(), false),
+        (cpu(), total(5.0), false),
+        (cpu(), per_pod(&[]), false),
+        (rate(), per_pod(&[]), false),
+        (rate(), per_pod(&[5.0]), false),
+        (latency(), per_pod(&[5.0]), false),
+        (queue(), missing(), true),
+        (queue(), total(5.0), true),
+        (latency(), total(5.0), true),
+    ] {
+        let observed = at_zero(metric, reading.clone());
+        let found = !matches!(one(&observed), Measurement::NotApplicable);
+        assert_eq!(found, applies, "{metric:?} {reading:?}");
+    }
+    let target = Target::Utilization { percent: 0.0 };
+    let bad = at_zero(Metric { target, ..cpu() }, missing());
+    assert!(
+        matches!(
+            one(&bad),
+            Measurement::Missing {
+                why: Missing::BadTarget,
+                ..
+            }
+        ),
+        "a target that makes no sense is told at zero too"
+    );
+}
+
+#[test]
+fn replicas_that_no_pod_stands_for_are_absent() {
+    for (pods, absent) in [
+        (ready(4), 0),
+        (ready(1), 3),
+        (vec![Pod::Ready, Pod::Starting, Pod::CrashingAtStart], 1),
+        (ready(6), 0),
+    ] {
+        let observed = observed(rate(), &pods, per_pod(&[5.0]), noon());
+        let Measurement::Pods(sums) = one(&observed) else {
+            panic!("a pod counted")
+        };
+        assert_eq!(sums.absent, absent, "{pods:?}");
+    }
+}
+
+#[test]
+fn one_metric_at_its_cpu_limit_is_enough() {
+    let metrics = [cpu(), memory(), cpu()];
+    for (usage, at_limit) in [
+        ([1.0, 0.1, 0.1], true),
+        ([0.1, 1.0, 0.1], false),
+        ([0.1, 0.1, 1.0], true),
+        ([0.1, 0.1, 0.1], false),
+    ] {
+        let observation = observation(1, usage.map(|value| limited_cores(&[value])).to_vec());
+        let observed = observe(&policy(&metrics), &observation, noon());
+        assert_eq!(observed.cpu_at_limit, at_limit, "{usage:?}");
+    }
+}

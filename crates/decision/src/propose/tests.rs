@@ -245,3 +245,114 @@ fn what_is_missing_or_not_applicable_proposes_nothing_and_keeps_its_counts() {
         (Outcome::NotApplicable, Reason::NotApplicableAtZero)
     );
 }
+
+#[test]
+fn at_zero_a_total_asks_for_replicas_once_it_is_above_its_activation() {
+    use Reason::{BelowActivation, MetricAboveTarget, NoLoad};
+    let with = |metric, activation| Metric { activation, ..metric };
+    for (metric, load, expected, idle) in [
+        (with(queue(), None), 0.0, (0, NoLoad), true),
+        (with(queue(), None), 0.1, (1, MetricAboveTarget), false),
+        (with(queue(), Some(5.0)), 0.0, (0, NoLoad), true),
+        (with(queue(), Some(5.0)), 5.0, (0, BelowActivation), true),
+        (with(queue(), Some(5.0)), 5.1, (1, MetricAboveTarget), false),
+        (with(queue(), Some(50.0)), 49.0, (0, BelowActivation), true),
+        (with(queue(), Some(50.0)), 51.0, (6, MetricAboveTarget), false),
+        (with(latency(), Some(5.0)), 5.0, (0, BelowActivation), true),
+        (with(latency(), Some(5.0)), 150.0, (2, MetricAboveTarget), false),
+        (with(queue(), Some(-5.0)), 0.0, (0, NoLoad), true),
+        (with(queue(), Some(f64::NAN)), 0.1, (1, MetricAboveTarget), false),
+    ] {
+        let found = proposal(metric, 0, &[], total(load));
+        assert_eq!(
+            (asked_for(&found), found.idle),
+            (expected, idle),
+            "{metric:?} {load}"
+        );
+        let ratio = matches!(metric.target, Target::Value { .. }).then_some(load / 100.0);
+        assert_eq!(found.ratio, ratio, "{metric:?} {load}");
+    }
+}
+
+#[test]
+fn a_metric_is_idle_as_its_table_says() {
+    let with = |metric, activation| Metric { activation, ..metric };
+    for (metric, pods, reading, idle) in [
+        (queue(), 3, total(0.0), true),
+        (queue(), 3, total(0.1), false),
+        (with(queue(), Some(5.0)), 3, total(5.0), true),
+        (with(queue(), Some(5.0)), 3, total(5.1), false),
+        // Of pods, without an activation: one replica at most.
+        (rate(), 3, per_pod(&[3.0; 3]), true),
+        (rate(), 3, per_pod(&[4.0; 3]), false),
+        (rate(), 1, per_pod(&[10.0]), true),
+        (cpu(), 3, cores(&[0.1; 3]), true),
+        (cpu(), 3, cores(&[0.2; 3]), false),
+        // With one: the sum over the pods, or the per cent.
+        (with(rate(), Some(5.0)), 2, per_pod(&[2.0, 3.0]), true),
+        (with(rate(), Some(5.0)), 2, per_pod(&[2.1, 3.0]), false),
+        // 0.1 + 0.2 is a little above 0.3 in floating point.
+        (with(rate(), Some(0.3)), 2, per_pod(&[0.1, 0.2]), true),
+        (with(rate(), Some(-5.0)), 2, per_pod(&[0.0, 0.0]), true),
+        (with(cpu(), Some(10.0)), 3, cores(&[0.1; 3]), true),
+        (with(cpu(), Some(10.0)), 1, cores(&[0.11]), false),
+        (with(cpu(), Some(-1.0)), 1, cores(&[0.0]), true),
+        (with(cpu(), Some(-1.0)), 1, cores(&[0.01]), false),
+        (cpu(), 0, cores(&[]), true),
+        (cpu(), 3, Reading::Missing(crate::Missing::Stale), false),
+    ] {
+        let replicas = Replicas::try_from(pods).unwrap();
+        let found = proposal(metric, replicas, &ready(pods), reading.clone());
+        assert_eq!(found.idle, idle, "{metric:?} {reading:?}");
+    }
+}
+
+#[test]
+fn an_empty_answer_that_counts_as_zero_is_marked() {
+    let metric = |metric| Metric {
+        when_empty: crate::WhenEmpty::Zero,
+        ..metric
+    };
+    let empty = Reading::Missing(crate::Missing::NoSamples);
+    let found = proposal(metric(queue()), 3, &ready(3), empty);
+    assert_eq!(asked_for(&found), (0, Reason::MetricBelowTarget));
+    assert!(found.empty);
+    let found = proposal(metric(rate()), 3, &ready(3), some(&[None; 3]));
+    assert_eq!(asked_for(&found), (0, Reason::MetricBelowTarget));
+    assert!(found.empty);
+    assert!(!proposal(metric(rate()), 3, &ready(3), per_pod(&[0.0; 3])).empty);
+    assert!(!proposal(metric(queue()), 3, &ready(3), total(0.0)).empty);
+}
+
+#[test]
+fn pods_that_crash_do_not_carry_what_the_others_do() {
+    use Pod::{Crashing, Ready};
+    let pods = [Ready, Ready, Crashing, Crashing];
+    for (values, expected) in [
+        // Two at half their target, and two that count as at it: three of four.
+        ([5.0, 5.0, 0.0, 0.0], (3, Reason::MetricBelowTarget)),
+        ([8.0, 8.0, 90.0, 90.0], (4, Reason::PodsWithoutSamples)),
+        ([30.0, 30.0, 0.0, 0.0], (6, Reason::MetricAboveTarget)),
+        ([15.0, 15.0, 90.0, 90.0], (4, Reason::PodsWithoutSamples)),
+    ] {
+        let found = proposal(rate(), 4, &pods, per_pod(&values));
+        assert_eq!(asked_for(&found), expected, "{values:?}");
+        assert_eq!((found.counted_pods, found.missing_pods), (2, 2));
+    }
+}
+
+#[test]
+fn replicas_that_no_pod_stands_for_count_as_missing_only_when_shrinking() {
+    use Reason::{MetricAboveTarget, MetricBelowTarget, PodsWithoutSamples, WithinTolerance};
+    for (value, expected, missing) in [
+        (2.0, (5, MetricBelowTarget), 4),
+        (8.0, (8, PodsWithoutSamples), 4),
+        (10.0, (8, WithinTolerance), 0),
+        (15.0, (8, Reason::AwaitingReplicas), 0),
+        (30.0, (12, MetricAboveTarget), 0),
+    ] {
+        let found = proposal(rate(), 8, &ready(4), per_pod(&[value; 4]));
+        assert_eq!(asked_for(&found), expected, "{value}");
+        assert_eq!((found.counted_pods, found.missing_pods), (4, missing), "{value}");
+    }
+}
