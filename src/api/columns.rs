@@ -22,9 +22,14 @@ const COLUMNS: [Column; 8] = [
         "Min",
         "integer",
         ".status.effective.minReplicas",
-        "Fewest replicas in force.",
+        "Fewest replicas of the policy; an open schedule may ask for more.",
     ),
-    ("Max", "integer", ".spec.maxReplicas", "Most replicas allowed."),
+    (
+        "Max",
+        "integer",
+        ".spec.maxReplicas",
+        "Most replicas of the policy; an open schedule may allow fewer.",
+    ),
     (
         "Replicas",
         "integer",

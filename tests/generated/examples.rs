@@ -1,6 +1,7 @@
 //! Every example can be read, means the same to every reader, and makes a policy that can be decided.
 
 use concertina::api::ScalingPolicy;
+use concertina::schedule::Schedule;
 
 use crate::{parse_yaml, repository};
 
@@ -34,6 +35,9 @@ fn every_example_makes_a_policy_that_can_be_decided() {
             .unwrap_or_else(|error| panic!("{path}: {error}"));
         assert_eq!(decision.metrics.len(), policy.spec.metrics.len(), "{path}");
         assert_eq!(decision.guards.len(), policy.spec.guards.len(), "{path}");
+        for schedule in &policy.spec.schedules {
+            Schedule::of(schedule).unwrap_or_else(|error| panic!("{path}: {error}"));
+        }
     }
 }
 

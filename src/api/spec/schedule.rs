@@ -16,13 +16,13 @@ pub struct ScheduleSpec {
     pub name: String,
 
     /// When the window opens, in the schedule's time zone: a cron expression of five fields, which are minute, hour,
-    /// day of month, month and day of week. Required; at most 100 characters. Example: "0 8 * * 1-5", at 8:00 from
-    /// Monday to Friday.
+    /// day of month, month and day of week (0 or 7 is Sunday); with lists, ranges, steps and names such as MON. Required;
+    /// at most 100 characters. Example: "0 8 * * 1-5", at 8:00 from Monday to Friday.
     #[schemars(length(min = 9, max = 100))]
     pub start: String,
 
-    /// Minutes for which the window stays open, also across midnight and changes of the clock. Required; 1 to 10080,
-    /// which is a week. Example: 600.
+    /// Minutes for which the window stays open, also across midnight and changes of the clock; a start in an open window
+    /// prolongs it. Required; 1 to 10080, which is a week. Example: 600.
     #[schemars(range(min = 1, max = 10_080))]
     pub duration_minutes: i32,
 
