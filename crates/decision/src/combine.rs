@@ -275,6 +275,7 @@ mod tests {
     #[test]
     fn a_missing_metric_that_is_ignored_holds_nothing_back_unless_it_is_the_only_one() {
         let down = proposal(Outcome::Proposed(2), 0.4, Reason::MetricBelowTarget);
+        let up = proposal(Outcome::Proposed(9), 1.8, Reason::MetricAboveTarget);
         let missing = proposal(Outcome::Missing(Missing::Stale), 0.0, Reason::StaleSamples);
         let absent = proposal(Outcome::NotApplicable, 0.0, Reason::NotApplicableAtZero);
         let ignored = Metric {
@@ -285,22 +286,32 @@ mod tests {
             (
                 [queue(), ignored],
                 [down, missing],
-                (2, Reason::MetricBelowTarget),
+                (2, Reason::MetricBelowTarget, false),
             ),
             (
                 [ignored, queue()],
                 [down, missing],
-                (5, Reason::ShrinkHeldMetricMissing),
+                (5, Reason::ShrinkHeldMetricMissing, true),
+            ),
+            (
+                [ignored, queue()],
+                [up, missing],
+                (9, Reason::MetricAboveTarget, true),
             ),
             (
                 [ignored, ignored],
                 [missing, missing],
-                (5, Reason::MetricsMissing),
+                (5, Reason::MetricsMissing, true),
             ),
-            ([ignored, ignored], [missing, absent], (5, Reason::MetricsMissing)),
+            (
+                [ignored, ignored],
+                [missing, absent],
+                (5, Reason::MetricsMissing, true),
+            ),
         ] {
             let combined = combine(&policy(&metrics), &Memory::default(), 5, 1, &proposals, noon());
-            assert_eq!((combined.replicas, combined.reason), expected);
+            let found = (combined.replicas, combined.reason, combined.may_not_shrink);
+            assert_eq!(found, expected);
         }
     }
 

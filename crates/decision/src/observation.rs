@@ -196,3 +196,62 @@ impl Missing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn pods_are_told_apart_by_whether_they_were_ready_and_whether_they_crash() {
+        for (pod, was_ready, is_crashing) in [
+            (Pod::Ready, true, false),
+            (Pod::Unready, true, false),
+            (Pod::Crashing, true, true),
+            (Pod::Starting, false, false),
+            (Pod::CrashingAtStart, false, true),
+        ] {
+            assert_eq!(
+                (pod.was_ready(), pod.is_crashing()),
+                (was_ready, is_crashing),
+                "{pod:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn whatever_is_missing_is_reported_under_a_reason_of_its_own() {
+        use Missing::{
+            Ambiguous, BadAnswer, BadTarget, Negative, NoReadyPods, NoRequests, NoSamples, NotANumber,
+            NotReadYet, Refused, ServerError, Stale, TimedOut, UnknownServer, UnknownSource, Unreachable,
+            WrongKind,
+        };
+        let all = [
+            NotReadYet,
+            UnknownServer,
+            UnknownSource,
+            Unreachable,
+            TimedOut,
+            Refused,
+            ServerError,
+            BadAnswer,
+            NoSamples,
+            Stale,
+            NotANumber,
+            Negative,
+            Ambiguous,
+            NoRequests,
+            NoReadyPods,
+            BadTarget,
+            WrongKind,
+        ];
+        let reasons: BTreeSet<_> = all.iter().map(|missing| missing.reason()).collect();
+        assert_eq!(reasons.len(), all.len());
+        for missing in all {
+            // What the first moments of every policy and every target show is no trouble.
+            let is_usual = matches!(missing, NotReadYet | NoReadyPods);
+            assert_eq!(missing.reason().is_trouble(), !is_usual, "{missing:?}");
+        }
+    }
+}

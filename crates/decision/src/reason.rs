@@ -240,4 +240,57 @@ mod tests {
             assert_eq!(serde_json::from_str::<Reason>(&text).unwrap(), *reason);
         }
     }
+
+    #[test]
+    fn what_a_healthy_target_shows_is_no_trouble() {
+        use Reason::*;
+        for reason in [
+            Observed,
+            MetricAboveTarget,
+            MetricBelowTarget,
+            WithinTolerance,
+            CpuAtLimit,
+            NoLoad,
+            NotApplicableAtZero,
+            Idle,
+            WithinBounds,
+            AtMinimum,
+            AtMaximum,
+            ScheduledMinimum,
+            ScaledToZeroManually,
+            NothingForbids,
+            RolloutUnderWay,
+            ScaleDownStabilized,
+            ScaleUpCooldown,
+            ScaleDownLimit,
+            NoWall,
+            Ready,
+            Paused,
+            DryRun,
+            ReplicasChangedByOther,
+        ] {
+            assert!(!reason.is_trouble(), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_somebody_has_to_mend_is_trouble() {
+        use Reason::*;
+        for reason in [
+            MetricsMissing,
+            ShrinkHeldMetricMissing,
+            FallbackActive,
+            GuardTripped,
+            GuardMissing,
+            GuardExpired,
+            ReplicasContested,
+            QuotaExceeded,
+            PodsCrashing,
+            TargetNotFound,
+            InvalidPolicy,
+            UnschedulablePods,
+        ] {
+            assert!(reason.is_trouble(), "{reason}");
+        }
+    }
 }

@@ -179,14 +179,13 @@ impl<N: AsRef<str>> Summary<'_, N> {
     }
 
     fn scheduled_by(&self, from: BoundFrom) -> &str {
-        match from {
-            BoundFrom::Policy => "of the policy",
-            BoundFrom::Schedule(index) | BoundFrom::ScheduleSoon(index) => self
-                .names
-                .schedules
-                .get(usize::from(index))
-                .map_or("of the policy", AsRef::as_ref),
-        }
+        let name = match from {
+            BoundFrom::Policy => None,
+            BoundFrom::Schedule(index) | BoundFrom::ScheduleSoon(index) => {
+                self.names.schedules.get(usize::from(index))
+            }
+        };
+        name.map_or("without a name", AsRef::as_ref)
     }
 }
 

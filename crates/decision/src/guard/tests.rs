@@ -330,3 +330,139 @@ fn a_contest_does_not_keep_the_target_below_the_floor() {
     ]);
     assert_eq!(scene.run(guard, 2, 9), (4, Reason::ReplicasContested, Some(510)));
 }
+
+#[test]
+fn what_forbids_is_told_in_the_order_of_the_table() {
+    use Writer::{Other, Own};
+    let at_once = Guard {
+        for_seconds: 0,
+        ..errors()
+    };
+    let contest = [
+        (0, 2, 5, Own),
+        (10, 5, 2, Other),
+        (20, 2, 5, Own),
+        (30, 5, 2, Other),
+        (40, 2, 5, Own),
+        (50, 5, 2, Other),
+    ];
+    let (calm, trips, lacks) = (total(0.0), total(1.0), Reading::Missing(Missing::Stale));
+    for (changes, readings, rollout, shrunk, grown) in [
+        (
+            &contest[..],
+            [&trips, &lacks],
+            true,
+            Reason::ReplicasContested,
+            false,
+        ),
+        (&[], [&lacks, &trips], true, Reason::GuardTripped, true),
+        (&[], [&lacks, &calm], true, Reason::GuardMissing, true),
+        (&[], [&calm, &calm], true, Reason::RolloutUnderWay, true),
+        (&[], [&calm, &calm], false, Reason::NothingForbids, true),
+    ] {
+        let mut scene = Scene::of(guarded(&[at_once, at_once]));
+        scene.memory = changed(changes);
+        scene.memory.replicas = Some(4);
+        scene.observation.guards = readings.map(Clone::clone).to_vec();
+        if rollout {
+            scene.observation.rollout = Rollout::UnderWay { revision: 1 };
+        }
+        let held = shrunk != Reason::NothingForbids;
+        let (replicas, reason, _) = scene.run(guard, 4, 2);
+        assert_eq!((replicas, reason), (if held { 4 } else { 2 }, shrunk));
+        let (replicas, reason, _) = scene.run(guard, 4, 9);
+        let expected = if grown {
+            (9, Reason::NothingForbids)
+        } else {
+            (4, shrunk)
+        };
+        assert_eq!((replicas, reason), expected);
+        assert_eq!(scene.run(guard, 4, 4), (4, Reason::NoChangeWanted, None));
+    }
+}
+
+#[test]
+fn a_guard_that_has_expired_leaves_shrinking_to_the_rollout() {
+    let mut scene = Scene::of(guarded(&[errors()]));
+    scene.memory.guards = [GuardMemory {
+        above_since: Some(noon()),
+        blocking_since: Some(Timestamp(after(100).0 - 900_000)),
+    }]
+    .into_iter()
+    .collect();
+    for reading in [total(1.0), Reading::Missing(Missing::Stale)] {
+        scene.observation.guards = vec![reading];
+        scene.observation.rollout = Rollout::None;
+        assert_eq!(scene.run(guard, 5, 2), (2, Reason::NothingForbids, None));
+        scene.observation.rollout = Rollout::UnderWay { revision: 1 };
+        assert_eq!(scene.run(guard, 5, 2), (5, Reason::RolloutUnderWay, Some(600)));
+    }
+}
+
+#[test]
+fn each_guard_has_a_record_and_a_memory_of_its_own() {
+    let memory = Memory {
+        guards: [
+            GuardMemory {
+                above_since: Some(noon()),
+                blocking_since: None,
+            },
+            GuardMemory::default(),
+        ]
+        .into_iter()
+        .collect(),
+        ..Memory::default()
+    };
+    let observation = Observation {
+        guards: vec![total(1.0), total(1.0)],
+        ..Observation::default()
+    };
+    // The third has neither a reading nor a memory.
+    let forbidding = Forbidding::of(&guarded(&[errors(); 3]), &memory, &observation, after(30));
+    let states: Vec<_> = forbidding.guards.iter().map(|guard| guard.state).collect();
+    assert_eq!(
+        states,
+        [
+            GuardState::Tripped,
+            GuardState::Pending,
+            GuardState::Missing(Missing::NotReadYet)
+        ]
+    );
+    let values: Vec<_> = forbidding.guards.iter().map(|guard| guard.value).collect();
+    assert_eq!(values, [Some(1.0), Some(1.0), None]);
+    let since = |above: Option<u32>, blocking: Option<u32>| GuardMemory {
+        above_since: above.map(after),
+        blocking_since: blocking.map(after),
+    };
+    assert_eq!(
+        forbidding.remember.as_slice(),
+        [
+            since(Some(0), Some(30)),
+            since(Some(30), None),
+            since(None, Some(30))
+        ]
+    );
+}
+
+#[test]
+fn a_rollout_is_remembered_from_its_first_sight_to_its_end() {
+    let mut observation = Observation::default();
+    let mut memory = Memory::default();
+    for (second, rollout, since) in [
+        (0, Rollout::None, None),
+        (10, Rollout::UnderWay { revision: 1 }, Some((1, 10))),
+        (20, Rollout::UnderWay { revision: 1 }, Some((1, 10))),
+        (30, Rollout::UnderWay { revision: 2 }, Some((2, 30))),
+        (40, Rollout::None, None),
+        (50, Rollout::UnderWay { revision: 2 }, Some((2, 50))),
+        (45, Rollout::UnderWay { revision: 2 }, Some((2, 45))),
+    ] {
+        observation.rollout = rollout;
+        memory.rollout = Forbidding::of(&policy(&[]), &memory, &observation, after(second)).rollout;
+        let expected = since.map(|(revision, second)| RolloutMemory {
+            revision,
+            since: after(second),
+        });
+        assert_eq!(memory.rollout, expected, "at {second} s");
+    }
+}

@@ -72,6 +72,45 @@ fn sinking_to_a_ceiling_keeps_to_the_rules_of_shrinking() {
 }
 
 #[test]
+fn a_ceiling_lowers_nothing_while_a_metric_is_missing() {
+    let night = [window(0, 1000, None, Some(4))];
+    let missing = || Reading::Missing(Missing::TimedOut);
+    let ignored = Metric {
+        on_missing: OnMissing::Ignore,
+        ..queue()
+    };
+    for (metrics, readings, desired, reason) in [
+        (
+            [queue(), queue()],
+            vec![total(150.0), missing()],
+            10,
+            Reason::ShrinkHeldMetricMissing,
+        ),
+        (
+            [queue(), queue()],
+            vec![missing(), missing()],
+            10,
+            Reason::MetricsMissing,
+        ),
+        (
+            [ignored, ignored],
+            vec![missing(), missing()],
+            10,
+            Reason::MetricsMissing,
+        ),
+        (
+            [queue(), ignored],
+            vec![total(150.0), missing()],
+            4,
+            Reason::ScheduledMaximum,
+        ),
+    ] {
+        let mut target = scheduled(policy(&metrics), 10, &night);
+        target.at(0).read(readings).gives(desired, reason);
+    }
+}
+
+#[test]
 fn a_ceiling_of_zero_takes_everything_away_and_its_end_brings_the_minimum_back() {
     let night = [window(100, 200, None, Some(0))];
     let mut target = scheduled(policy(&[rate()]), 3, &night);

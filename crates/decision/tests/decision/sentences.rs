@@ -148,3 +148,168 @@ fn a_sentence_stays_short_and_whole_for_any_number_and_too_few_names() {
         assert!(sentence.len() < 250, "{sentence}");
     }
 }
+
+#[test]
+fn a_sentence_says_why_a_metric_asks_for_what_is_there() {
+    let starting = |value| Observation {
+        pods: vec![Pod::Starting; 4],
+        ..observation(4, vec![total(value)])
+    };
+    let three_of_four = |value| {
+        let samples = (0..4).map(|pod| PodReading {
+            value: (pod == 0).then_some(value),
+            ..Default::default()
+        });
+        observation(4, vec![Reading::PerPod(samples.collect())])
+    };
+    let half_ready = Observation {
+        pods: vec![Pod::Ready, Pod::Ready, Pod::Starting, Pod::Starting],
+        ..observation(4, vec![per_pod(&[20.0, 20.0])])
+    };
+    for (metric, observation, expected) in [
+        (
+            latency(),
+            starting(10.0),
+            "stays at 4: it 10 in total is 0.1 times its target of 100, but no pod has been Ready yet",
+        ),
+        (
+            rate(),
+            half_ready,
+            "stays at 4: it 20 per replica is 2 times its target of 10, for which the replicas there or on their way \
+             are enough",
+        ),
+        (
+            rate(),
+            observation(3, vec![per_pod(&[8.0; 3])]),
+            "stays at 3: it 8 per replica is 0.8 times its target of 10, and one replica fewer would put it above",
+        ),
+        (
+            rate(),
+            three_of_four(8.0),
+            "stays at 4: it 8 per replica is 0.8 times its target of 10, and pods without a sample (3) count as being \
+             at it",
+        ),
+        (
+            rate(),
+            three_of_four(15.0),
+            "stays at 4: it 15 per replica is 1.5 times its target of 10, and pods without a sample (3) count as idle",
+        ),
+    ] {
+        assert_eq!(sentence(&policy(&[metric]), &observation, &["it"]), expected);
+    }
+}
+
+#[test]
+fn a_sentence_says_when_an_empty_answer_counts_as_zero() {
+    let metric = Metric {
+        when_empty: WhenEmpty::Zero,
+        ..queue()
+    };
+    let nothing = observation(3, vec![Reading::Missing(Missing::NoSamples)]);
+    assert_eq!(
+        sentence(&policy(&[metric]), &nothing, &["backlog"]),
+        "3 → 1: backlog 0 in total is 0 times its target of 10 per replica (an empty answer counts as 0) and asks for \
+         0, but fewer are not allowed by the minimum (1)"
+    );
+}
+
+#[test]
+fn a_sentence_says_that_the_fallback_is_in_force() {
+    let policy = Policy {
+        fallback: Some(Fallback {
+            after_seconds: 0,
+            replicas: 6,
+        }),
+        ..policy(&[cpu(), queue()])
+    };
+    let blind = observation(
+        2,
+        vec![
+            Reading::Missing(Missing::Unreachable),
+            Reading::Missing(Missing::Refused),
+        ],
+    );
+    assert_eq!(
+        sentence(&policy, &blind, &["cpu", "backlog"]),
+        "2 → 6: no metric has had a usable value for long, so the fallback is in force (cpu: Prometheus cannot be \
+         reached; backlog: Prometheus refused the query: check its expression and the controller's credentials)"
+    );
+}
+
+#[test]
+fn a_sentence_without_a_winner_says_the_reason() {
+    assert_eq!(
+        sentence(&policy(&[]), &observation(3, vec![]), &[]),
+        "stays at 3: the policy has no metrics"
+    );
+}
+
+#[test]
+fn schedules_and_guards_without_a_name_are_named_by_what_they_are() {
+    let window = |min, max| Window {
+        schedule: 7,
+        start: noon(),
+        end: after(100),
+        min_replicas: min,
+        max_replicas: max,
+    };
+    let scheduled = |load, current, window| Observation {
+        windows: vec![window],
+        ..observation(current, vec![total(load)])
+    };
+    let plain = policy(&[queue()]);
+    assert_eq!(
+        sentence(&plain, &scheduled(20.0, 2, window(Some(6), None)), &["backlog"]),
+        "2 → 6: schedule without a name asks for at least 6"
+    );
+    assert_eq!(
+        sentence(&plain, &scheduled(90.0, 4, window(None, Some(4))), &["backlog"]),
+        "stays at 4: backlog 90 in total is 2.2 times its target of 10 per replica and asks for 9, but more are not \
+         allowed by the maximum of a schedule (without a name: 4)"
+    );
+    let guard = Guard {
+        above: 0.01,
+        for_seconds: 0,
+        max_block_seconds: 300,
+        when_empty: WhenEmpty::Missing,
+    };
+    let guarded = Policy {
+        guards: [guard].into_iter().collect(),
+        ..policy(&[queue()])
+    };
+    let tripped = Observation {
+        guards: vec![total(0.5)],
+        ..observation(5, vec![total(20.0)])
+    };
+    assert_eq!(
+        sentence(&guarded, &tripped, &["backlog"]),
+        "stays at 5: backlog 20 in total is 0.4 times its target of 10 per replica and asks for 2, but a guard is \
+         tripped, so nothing may shrink (a guard 0.5) (300 s to go)"
+    );
+}
+
+#[test]
+fn numbers_have_about_three_digits() {
+    for (value, shown) in [
+        (0.0, "0"),
+        (1e-300, "1.0e-300"),
+        (0.000_9, "9.0e-4"),
+        (0.001, "0.001"),
+        (0.25, "0.25"),
+        (0.999, "0.999"),
+        (1.0, "1"),
+        (1.26, "1.3"),
+        (99.9, "99.9"),
+        (99.95, "100"),
+        (100.0, "100"),
+        (123_456.0, "123456"),
+        (9.99e14, "999000000000000"),
+        (1e15, "1.0e15"),
+    ] {
+        let sentence = sentence(&policy(&[queue()]), &observation(2, vec![total(value)]), &["it"]);
+        assert!(
+            sentence.contains(&format!(": it {shown} in total")),
+            "{value}: {sentence}"
+        );
+    }
+}
