@@ -190,3 +190,238 @@ fn sidecars_count_and_init_containers_do_not() {
     };
     assert_eq!(containers, [app, proxy]);
 }
+
+/// Its one container ended after two seconds each time, and runs again since noon.
+fn crashing(mut pod: Value, ready: &str) -> Value {
+    pod["status"]["conditions"][0]["status"] = ready.into();
+    pod["status"]["containerStatuses"] = json!([{
+        "name": "app", "image": "shop", "imageID": "", "ready": false, "restartCount": 4,
+        "state": {"running": {"startedAt": "2024-01-01T12:00:00Z"}},
+        "lastState": {"terminated": {
+            "exitCode": 1, "startedAt": "2024-01-01T11:58:00Z", "finishedAt": "2024-01-01T11:58:02Z",
+        }},
+    }]);
+    pod
+}
+
+/// So many seconds after noon.
+fn noon(seconds: u32) -> Instant {
+    let noon: Timestamp = "2024-01-01T12:00:00Z".parse().unwrap();
+    Instant(noon.as_millisecond()).plus_seconds(seconds)
+}
+
+#[test]
+fn a_crashing_pod_is_known_by_whether_it_was_ready_once() {
+    let mut table = table(&[crashing(unready_since(pod("a", "web"), 5), "False")]);
+    assert_eq!(states(&table, "web"), [PodState::CrashingAtStart]);
+    table.apply_pod(&read(pod("a", "web")));
+    table.apply_pod(&read(crashing(unready_since(pod("a", "web"), 5), "False")));
+    assert_eq!(states(&table, "web"), [PodState::Crashing]);
+    table.replace_pods(vec![read(crashing(unready_since(pod("a", "web"), 5), "False"))]);
+    assert_eq!(states(&table, "web"), [PodState::Crashing]);
+    table.apply_pod(&read(unready_since(pod("a", "web"), 5)));
+    assert_eq!(states(&table, "web"), [PodState::Unready]);
+}
+
+#[test]
+fn a_pod_that_is_ready_for_a_moment_of_each_round_is_crashing_in_that_moment_too() {
+    let mut table = table(&[crashing(pod("a", "web"), "True"), pod("b", "web")]);
+    let at = |table: &PodTable, seconds| -> Vec<PodState> {
+        let pods = table.of_owner_at("web", noon(seconds));
+        pods.into_iter().map(|pod| pod.state).collect()
+    };
+    assert_eq!(at(&table, 9), [PodState::Crashing, PodState::Ready]);
+    assert_eq!(at(&table, 10), [PodState::Ready, PodState::Ready]);
+    table.apply_pod(&read(crashing(unready_since(pod("a", "web"), 5), "False")));
+    assert_eq!(at(&table, 10), [PodState::Crashing, PodState::Ready]);
+}
+
+#[test]
+fn a_pod_without_a_node_is_marked() {
+    let mut pending = pod("a", "web");
+    pending["status"] = json!({"phase": "Pending", "conditions": [
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"},
+    ]});
+    let marks: Vec<bool> = table(&[pending, pod("b", "web")])
+        .of_owner("web")
+        .iter()
+        .map(|pod| pod.unschedulable)
+        .collect();
+    assert_eq!(marks, [true, false]);
+}
+
+/// Created so many seconds before it was Ready.
+fn created_before(mut pod: Value, seconds: i64) -> Value {
+    let ready: Timestamp = "2024-01-01T00:00:05Z".parse().unwrap();
+    let created = Timestamp::from_second(ready.as_second() - seconds).unwrap();
+    pod["metadata"]["creationTimestamp"] = created.to_string().into();
+    pod
+}
+
+fn learned(table: &PodTable, owner: &str) -> Option<(u32, u32)> {
+    table
+        .startup(owner)
+        .map(|times| (times.p95_seconds, times.samples))
+}
+
+#[test]
+fn a_pod_seen_becoming_ready_for_the_first_time_tells_once_how_long_it_took() {
+    let mut table = table(&[]);
+    table.replace_replica_sets(&[set("new", "web")]);
+    table.apply_pod(&read(created_before(unready_since(pod("a", "new"), 1), 700)));
+    assert_eq!(learned(&table, "web"), None);
+    for _ in 0..2 {
+        table.apply_pod(&read(created_before(pod("a", "new"), 700)));
+        assert_eq!(learned(&table, "web"), Some((700, 1)));
+        table.apply_pod(&read(created_before(unready_since(pod("a", "new"), 9), 700)));
+    }
+    table.replace_pods(vec![read(created_before(pod("a", "new"), 700))]);
+    assert_eq!(learned(&table, "web"), Some((700, 1)));
+}
+
+#[test]
+fn a_pod_that_became_ready_unseen_between_two_lists_counts() {
+    let mut table = table(&[created_before(unready_since(pod("a", "web"), 1), 700)]);
+    table.replace_pods(vec![read(created_before(pod("a", "web"), 700))]);
+    assert_eq!(learned(&table, "web"), Some((700, 1)));
+}
+
+#[test]
+fn the_first_list_tells_start_up_times_where_nothing_can_have_changed_since() {
+    let restarted = {
+        let mut pod = crashing(created_before(pod("b", "web"), 20), "True");
+        pod["status"]["containerStatuses"][0]["restartCount"] = 1.into();
+        pod
+    };
+    let table = table(&[
+        created_before(pod("a", "web"), 600),
+        restarted,
+        created_before(pod("c", "web"), 601),
+        created_before(pod("d", "web"), -1),
+        pod("e", "web"),
+        created_before(unready_since(pod("f", "web"), 20), 20),
+    ]);
+    assert_eq!(learned(&table, "web"), Some((600, 1)));
+}
+
+#[test]
+fn of_a_long_list_the_pods_that_became_ready_last_are_kept() {
+    let ready_at = |mut pod: Value, minute: usize| {
+        pod["metadata"]["creationTimestamp"] = format!("2024-01-01T00:{minute:02}:00Z").into();
+        let seconds = if minute < 8 { 50 } else { 10 };
+        let ready = format!("2024-01-01T00:{minute:02}:{seconds}Z");
+        pod["status"]["conditions"][0]["lastTransitionTime"] = ready.into();
+        pod
+    };
+    // By name the slow ones come last.
+    let pods: Vec<Value> = (0..40)
+        .map(|minute| ready_at(pod(&format!("web-{:02}", 39 - minute), "web"), minute))
+        .collect();
+    assert_eq!(learned(&table(&pods), "web"), Some((10, 32)));
+}
+
+#[test]
+fn start_up_times_find_their_target_when_its_replica_set_is_listed_last() {
+    let mut table = table(&[created_before(pod("a", "new"), 20)]);
+    assert_eq!(learned(&table, "web"), None);
+    table.replace_replica_sets(&[set("new", "web")]);
+    assert_eq!(learned(&table, "web"), Some((20, 1)));
+    assert_eq!(learned(&table, "new"), None);
+}
+
+#[test]
+fn start_up_times_go_with_their_target() {
+    let mut table = table(&[created_before(pod("a", "new"), 20)]);
+    table.replace_replica_sets(&[set("new", "web")]);
+    table.restore_startup(
+        "target",
+        StartupTimes {
+            p50_seconds: 1,
+            p95_seconds: 2,
+            samples: 3,
+        },
+    );
+    table.restore_startup(
+        "gone",
+        StartupTimes {
+            p50_seconds: 1,
+            p95_seconds: 2,
+            samples: 3,
+        },
+    );
+    table.delete_pod(&read(pod("a", "new")));
+    table.forget_startups(|owner| owner == "target");
+    assert_eq!(
+        learned(&table, "web"),
+        Some((20, 1)),
+        "scaled to zero, it has a ReplicaSet still"
+    );
+    assert_eq!(
+        (learned(&table, "target"), learned(&table, "gone")),
+        (Some((2, 3)), None)
+    );
+    table.delete_replica_set(&set("new", "web"));
+    table.forget_startups(|_| false);
+    assert_eq!((learned(&table, "web"), learned(&table, "target")), (None, None));
+}
+
+#[test]
+fn versions_are_counted_by_replica_set_and_by_label() {
+    let labelled = |name: &str, revision: &str| {
+        let mut pod = pod(name, "db");
+        pod["metadata"]["labels"] = json!({"app": "db", "controller-revision-hash": revision});
+        pod
+    };
+    let mut dying = pod("d", "old");
+    dying["metadata"]["deletionTimestamp"] = "2024-01-01T00:00:00Z".into();
+    let mut table = table(&[
+        pod("a", "new"),
+        pod("b", "new"),
+        pod("c", "old"),
+        dying,
+        labelled("db-0", "db-1"),
+        labelled("db-1", "db-1"),
+        labelled("db-2", "db-2"),
+    ]);
+    table.replace_replica_sets(&[set("new", "web"), set("old", "web"), set("older", "web")]);
+    let sorted = |owner: &str| {
+        let mut pods = table.versions_of(owner).pods;
+        pods.sort_by_key(|(_, count)| *count);
+        pods
+    };
+    assert_eq!(sorted("web"), [(hash_of("old"), 1), (hash_of("new"), 2)]);
+    assert_eq!(sorted("db"), [(hash_of("db-2"), 1), (hash_of("db-1"), 2)]);
+    assert_eq!(
+        (table.count_of("web"), table.count_of("db"), table.count_of("x")),
+        (3, 3, 0)
+    );
+}
+
+#[test]
+fn the_newest_replica_set_is_the_one_with_the_greatest_revision_then_the_youngest() {
+    let set = |uid: &str, revision: Option<&str>, created: &str| {
+        let mut metadata = owned(uid, uid, "web");
+        metadata["creationTimestamp"] = format!("2024-01-0{created}T00:00:00Z").into();
+        if let Some(revision) = revision {
+            metadata["annotations"] = json!({"deployment.kubernetes.io/revision": revision});
+        }
+        read::<SlimReplicaSet>(json!({"metadata": metadata}))
+    };
+    let newest = |sets: &[SlimReplicaSet]| {
+        let mut table = PodTable::default();
+        table.replace_replica_sets(sets);
+        table.versions_of("web").newest.unwrap()
+    };
+    let forth = newest(&[set("a", Some("9"), "1"), set("b", Some("10"), "2")]);
+    assert_eq!(forth.version, hash_of("b"));
+    let back = newest(&[set("a", Some("11"), "1"), set("b", Some("10"), "2")]);
+    assert_eq!(back.version, hash_of("a"));
+    let forth_again = newest(&[set("a", Some("11"), "1"), set("b", Some("12"), "2")]);
+    assert_eq!(forth_again.version, forth.version);
+    assert_ne!(forth_again.rollout, forth.rollout, "it is another rollout");
+    assert_eq!(
+        newest(&[set("a", None, "1"), set("b", None, "2")]).version,
+        hash_of("b")
+    );
+    assert_eq!(PodTable::default().versions_of("web").newest, None);
+}

@@ -204,3 +204,25 @@ fn a_kind_is_looked_up_once_and_again_only_after_failures_and_a_while() {
     table.set_kind(&deployments(), state, start);
     assert!(!table.needs_lookup(&deployments(), after(9999), 15));
 }
+
+#[test]
+fn what_a_scale_answers_leaves_the_rest_as_the_watch_told_it() {
+    let mut table = TargetTable::default();
+    let fields = json!([{"manager": "kubectl", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+    let mut metadata = metadata("u", 5);
+    metadata["managedFields"] = fields;
+    table.apply(
+        &deployments(),
+        &read(json!({"metadata": metadata, "spec": {"replicas": 2, "paused": true}})),
+    );
+    let key = key(deployments());
+    assert_eq!(table.replicas_manager(&key).as_deref(), Some("kubectl"));
+    table.note_scale(&key, &scale("u", 8, Some(4)));
+    assert_eq!(table.replicas_manager(&key).as_deref(), Some("kubectl"));
+    assert!(table.get(&key).unwrap().rollout.is_stopped);
+    table.note_scale(&key, &scale("another", 9, Some(4)));
+    assert_eq!(table.replicas_manager(&key), None);
+    assert!(!table.get(&key).unwrap().rollout.is_stopped);
+    assert_eq!(seen(&table), Some(("another".into(), Some(4))));
+    assert_eq!(table.uids().collect::<Vec<_>>(), ["another"]);
+}

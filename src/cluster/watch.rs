@@ -48,8 +48,8 @@ impl Failure {
     }
 }
 
-/// Follows `api` until the future is dropped. Failures are logged and tried again with back-off; the table
-/// keeps what it last knew meanwhile.
+/// Follows `api` until the future is dropped. Failures are tried again with back-off; the table keeps what it last knew
+/// meanwhile. The same failure in a row is logged once.
 pub async fn follow<K>(api: Api<K>, what: &str, mut on_change: impl FnMut(Change<K>))
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
@@ -57,7 +57,12 @@ where
     let config = watcher::Config::default().any_semantic();
     let mut stream = pin!(watcher::watcher(api, config).default_backoff());
     let mut listing = Vec::new();
+    let mut told: Option<Failure> = None;
     while let Some(event) = stream.next().await {
+        // Each attempt at a list begins with this one, also one that fails.
+        if matches!(&event, Ok(event) if !matches!(event, watcher::Event::Init)) && told.take().is_some() {
+            tracing::info!(what, "the watch works again");
+        }
         match event {
             Ok(watcher::Event::Init) => listing.clear(),
             Ok(watcher::Event::InitApply(object)) => listing.push(object),
@@ -65,8 +70,12 @@ where
             Ok(watcher::Event::Apply(object)) => on_change(Change::Apply(object)),
             Ok(watcher::Event::Delete(object)) => on_change(Change::Delete(object)),
             Err(error) => {
-                tracing::warn!(what, %error, "the watch failed and will be tried again");
-                on_change(Change::Fail(Failure::of(&error)));
+                let failure = Failure::of(&error);
+                if told.as_ref() != Some(&failure) {
+                    tracing::warn!(what, %error, "the watch failed and will be tried again");
+                    told = Some(failure.clone());
+                }
+                on_change(Change::Fail(failure));
             }
         }
     }
