@@ -9,7 +9,8 @@ use crate::api::{Mode, ScalingPolicy};
 use crate::cluster::policies::{PolicyRecord, PolicyTable};
 use crate::config::Config;
 use crate::control::compile::CompiledPolicy;
-use crate::control::evaluate::{Decided, Effect, Outcome};
+use crate::control::enforce::Effect;
+use crate::control::evaluate::{Decided, Outcome};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
@@ -58,27 +59,37 @@ pub(crate) fn compiled(record: &PolicyRecord) -> CompiledPolicy {
 
 /// The outcome of one evaluation of a policy: two Ready pods, one reading per metric, nothing remembered.
 pub(crate) fn outcome(policy: Value, metrics: Vec<Reading>) -> Outcome {
-    let record = record(policy);
-    let compiled = Arc::new(compiled(&record));
-    let notes = vec![None; metrics.len()];
     let observation = Observation {
         current_replicas: 2,
         pods: vec![Pod::Ready; 2],
         metrics,
+        ..Observation::default()
     };
-    let decision = decide(&compiled.decision, &Memory::default(), &observation, NOW);
+    outcome_of(policy, &observation)
+}
+
+/// The outcome of one evaluation of a policy, nothing remembered.
+pub(crate) fn outcome_of(policy: Value, observation: &Observation) -> Outcome {
+    let record = record(policy);
+    let compiled = Arc::new(compiled(&record));
+    let decision = decide(&compiled.decision, &Memory::default(), observation, NOW);
+    let decided = Decided {
+        notes: vec![None; compiled.metrics.len()],
+        guard_notes: vec![None; compiled.guards.len()],
+        decision,
+        effect: Effect::None,
+        changed_by_other: None,
+        startup: None,
+        quota: None,
+        unschedulable_pods: 0,
+    };
     Outcome {
         record,
         compiled: Some(compiled),
         time: NOW,
         mode: Mode::Auto,
         target_uid: Some("uid-of-target".into()),
-        result: Ok(Decided {
-            decision,
-            notes,
-            effect: Effect::None,
-            changed_by_other: None,
-        }),
+        result: Ok(decided),
     }
 }
 

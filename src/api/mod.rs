@@ -24,8 +24,8 @@ pub use spec::{
     ScheduleSpec, SelectPolicy, ToleranceSpec, WhenEmpty,
 };
 pub use status::{
-    ChangeStatus, DecisionStatus, EffectiveSettings, GuardStatus, MetricStatus, RulesStatus,
-    ScalingPolicyStatus, StageStatus, StartupStatus,
+    CHANGED_BY_CONCERTINA, CHANGED_BY_OTHER, ChangeStatus, DecisionStatus, EffectiveSettings, GuardStatus,
+    MetricStatus, RulesStatus, ScalingPolicyStatus, StageStatus, StartupStatus,
 };
 
 /// The API group of every Concertina object.

@@ -6,6 +6,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::spec::{FallbackSpec, Mode, RateLimit, SelectPolicy};
 
+/// As [`ChangeStatus::by`]: this controller made the change.
+pub const CHANGED_BY_CONCERTINA: &str = "Concertina";
+/// As [`ChangeStatus::by`]: anyone else made the change.
+pub const CHANGED_BY_OTHER: &str = "Other";
+
 /// What is in force, what was decided and why.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", remote = "Self")]

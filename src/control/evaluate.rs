@@ -1,19 +1,19 @@
 //! One policy, one decision: look up its target, join its readings, decide, and write the change if the mode allows it.
 use std::sync::Arc;
 
-use concertina_decision::{Decision, Observation, Reason, Replicas, Timestamp, Verdict, Writer, decide};
-use kube::core::ApiResource;
-use kube::discovery::Scope;
+use concertina_decision::{Decision, Observation, Reason, Replicas, Timestamp, Writer, decide};
 
 use super::Context;
-use super::apply::{ApplyError, ScaleClient};
 use super::compile::CompiledPolicy;
-use super::state::Due;
-use crate::api::Mode;
-use crate::cluster::pods::PodRecord;
+use super::enforce::{Effect, put_into_effect};
+use super::state::{Due, Replay};
+use super::target::{Found, find};
+use crate::api::{Mode, ScalingPolicy};
+use crate::cluster::QuotaRefusal;
+use crate::cluster::pods::StartupTimes;
 use crate::cluster::policies::PolicyRecord;
-use crate::cluster::targets::{KindState, TargetKey, scale_replicas};
-use crate::observe::join::{Note, reading};
+use crate::cluster::targets::TargetKey;
+use crate::observe::join::{Note, reading, total_reading};
 use crate::observe::table::{Answer, FetchError};
 
 /// What became of one evaluation; all reports are made from it.
@@ -65,35 +65,27 @@ pub struct Decided {
     pub notes: Vec<Option<Note>>,
     /// What was done.
     pub effect: Effect,
-    /// A change that someone else made since the last evaluation: from, to.
-    pub changed_by_other: Option<(Replicas, Replicas)>,
+    /// For each guard of the policy, what there is to tell.
+    pub guard_notes: Vec<Option<Note>>,
+    /// A change that someone else made since the last evaluation.
+    pub changed_by_other: Option<ChangeByOther>,
+    /// How long the target's pods take to start.
+    pub startup: Option<StartupTimes>,
+    /// A ResourceQuota that refuses pods.
+    pub quota: Option<QuotaRefusal>,
+    /// Pods that find no node.
+    pub unschedulable_pods: usize,
 }
 
-/// What was done with a decision.
+/// A change of the replicas that was not ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Nothing was to be done.
-    None,
-    /// The change was written.
-    Written,
-    /// The mode forbids writing.
-    Withheld,
-    /// Another policy owns the target.
-    NotOwner(String),
-    /// The world changed between decision and write.
-    Conflict(String),
-    /// The write failed.
-    Failed(String),
-}
-
-/// A target that was found.
-struct Found {
-    key: TargetKey,
-    uid: String,
-    replicas: Replicas,
-    pods: Vec<PodRecord>,
-    resource: ApiResource,
-    scope: Scope,
+pub struct ChangeByOther {
+    /// Replicas before.
+    pub from: Replicas,
+    /// Replicas after.
+    pub to: Replicas,
+    /// Who wrote them, by field manager, where that is known.
+    pub manager: Option<String>,
 }
 
 /// The answers to a policy's metrics, in their order.
@@ -164,96 +156,32 @@ async fn prepare(
         .map_err(|error| invalid(error.to_string()))?;
     let compiled = due.compiled.clone().map_err(invalid)?;
     let key = TargetKey::of(&due.record.key.namespace, &policy.spec.scale_target_ref);
-    let found = find_target(context, key).await?;
+    let mut found = find(context, key).await?;
+    if let Some(known) = startup_in_status(policy)
+        && is_first(context, &due.record)
+    {
+        let mut pods = context.cluster.pods();
+        pods.restore_startup(&found.uid, known);
+        found.startup = pods.startup(&found.uid);
+    }
     outcome.target_uid = Some(found.uid.clone());
     Ok((compiled, found))
 }
 
-async fn find_target(context: &Context, key: TargetKey) -> Result<Found, Note> {
-    let note = |reason, message| Err(Note { reason, message });
-    let kind = &key.gvk.kind;
-    // The guard must not be held across the await below, so it ends with this statement.
-    let kind_state = context.cluster.targets().kind(&key.gvk);
-    let (resource, scope) = match kind_state {
-        KindState::Unknown
-        | KindState::Watched {
-            synced: false,
-            failure: None,
-            ..
-        } => {
-            return note(Reason::Evaluating, format!("looking up {key}"));
-        }
-        KindState::Watched {
-            synced: false,
-            failure: Some(failure),
-            ..
-        } => {
-            let reason = if failure.is_forbidden {
-                Reason::TargetForbidden
-            } else {
-                Reason::TargetUnavailable
-            };
-            return note(reason, format!("cannot list {kind} objects: {}", failure.message));
-        }
-        KindState::Missing => {
-            let message = format!(
-                "the API server serves no kind {kind} in {}: check apiVersion and kind of scaleTargetRef",
-                key.gvk.api_version()
-            );
-            return note(Reason::TargetNotFound, message);
-        }
-        KindState::NotScalable => {
-            let message = format!(
-                "{kind} has no scale subresource: choose a target that has one, such as a Deployment"
-            );
-            return note(Reason::TargetNotScalable, message);
-        }
-        KindState::Unavailable(error) => {
-            return note(
-                Reason::TargetUnavailable,
-                format!("cannot look up {kind}: {error}"),
-            );
-        }
-        KindState::Watched {
-            resource,
-            scope,
-            synced: true,
-            ..
-        } => (resource, scope),
-    };
-    let record = context.cluster.targets().get(&key);
-    let Some(record) = record else {
-        return note(
-            Reason::TargetNotFound,
-            format!("there is no {key}: create it, or correct the name in scaleTargetRef"),
-        );
-    };
-    let replicas = match record.replicas {
-        Some(replicas) => replicas,
-        None => {
-            let scale = ScaleClient::new(context.client.clone(), &resource, &scope, &key)
-                .read()
-                .await;
-            let scale = scale.map_err(|error| Note {
-                reason: if error.is_forbidden() {
-                    Reason::TargetForbidden
-                } else {
-                    Reason::TargetUnavailable
-                },
-                message: error.to_string(),
-            })?;
-            context.cluster.targets().note_scale(&key, &scale);
-            scale_replicas(&scale)
-        }
-    };
-    let pods = context.cluster.pods().of_owner(&record.uid);
-    Ok(Found {
-        key,
-        uid: record.uid,
-        replicas,
-        pods,
-        resource,
-        scope,
+/// Whether this process has not decided on the policy yet.
+fn is_first(context: &Context, record: &PolicyRecord) -> bool {
+    context
+        .states()
+        .get_mut(record)
+        .is_some_and(|state| state.newest.is_none())
+}
+
+fn startup_in_status(policy: &ScalingPolicy) -> Option<StartupTimes> {
+    let startup = policy.status.as_ref()?.startup?;
+    Some(StartupTimes {
+        p50_seconds: u32::try_from(startup.p50_seconds).ok()?,
+        p95_seconds: u32::try_from(startup.p95_seconds).ok()?,
+        samples: u32::try_from(startup.samples).ok()?,
     })
 }
 
@@ -267,13 +195,25 @@ fn decide_on(
     now: Timestamp,
 ) -> Option<Decided> {
     let mut notes = Vec::with_capacity(compiled.metrics.len());
+    let mut answers = answers.iter();
     let metrics = compiled
         .metrics
         .iter()
-        .zip(answers)
+        .zip(answers.by_ref())
         .map(|(metric, answer)| {
             let (reading, note) = reading(metric, answer, &record.key.namespace, &found.pods);
             notes.push(note);
+            reading
+        })
+        .collect();
+    let mut guard_notes = Vec::with_capacity(compiled.guards.len());
+    let guards = compiled
+        .guards
+        .iter()
+        .zip(answers)
+        .map(|(guard, answer)| {
+            let (reading, note) = total_reading(&guard.matching, answer);
+            guard_notes.push(note);
             reading
         })
         .collect();
@@ -281,88 +221,40 @@ fn decide_on(
         current_replicas: found.replicas,
         pods: found.pods.iter().map(|pod| pod.state).collect(),
         metrics,
-        ..Observation::default()
+        guards,
+        windows: compiled.windows(now),
+        startup_seconds: found.startup.map(|startup| startup.p95_seconds),
+        rollout: found.rollout,
+        quota_room: found.quota.as_ref().map(|quota| quota.room),
     };
     let mut states = context.states();
     let state = states.get_mut(record)?;
-    let decision = decide(&compiled.decision, &state.memory, &observation, now);
+    let memory = state.memory.clone();
+    let decision = decide(&compiled.decision, &memory, &observation, now);
     state.memory.record(&decision, now);
+    state.newest = Some(Box::new(Replay {
+        observation,
+        memory,
+        now,
+    }));
     let changed_by_other = state
         .memory
         .changes()
         .last()
         .filter(|change| change.at == now && change.by == Writer::Other)
-        .map(|change| (change.from, change.to));
+        .map(|change| ChangeByOther {
+            from: change.from,
+            to: change.to,
+            manager: found.replicas_manager.clone(),
+        });
     Some(Decided {
         decision,
         notes,
         effect: Effect::None,
+        guard_notes,
         changed_by_other,
+        startup: found.startup,
+        quota: found.quota.clone(),
+        unschedulable_pods: found.pods.iter().filter(|pod| pod.unschedulable).count(),
     })
-}
-
-/// What forbids writing at this moment, if anything does: the world may have moved since the evaluation began.
-fn forbidden(context: &Context, record: &PolicyRecord, outcome: &Outcome, key: &TargetKey) -> Option<Effect> {
-    let policies = context.cluster.policies();
-    let Some(stored) = policies
-        .get(&record.key)
-        .filter(|stored| stored.uid == record.uid)
-    else {
-        // Deleted meanwhile: its decisions are void.
-        return Some(Effect::Withheld);
-    };
-    if !record.only_recommends()
-        && let Some(owner) = policies.owner_of(key)
-        && owner.key != record.key
-    {
-        return Some(Effect::NotOwner(owner.key.to_string()));
-    }
-    if stored.generation != record.generation || stored.mode(outcome.time) != Some(outcome.mode) {
-        return Some(Effect::Conflict(
-            "the policy was changed while its decision was made".into(),
-        ));
-    }
-    (outcome.mode != Mode::Auto).then_some(Effect::Withheld)
-}
-
-async fn put_into_effect(
-    context: &Context,
-    record: &PolicyRecord,
-    outcome: &Outcome,
-    found: &Found,
-    decision: &Decision,
-) -> Effect {
-    match (decision.verdict, forbidden(context, record, outcome, &found.key)) {
-        (_, Some(not_owner @ Effect::NotOwner(_))) => return not_owner,
-        (Verdict::Hold, _) => return Effect::None,
-        (Verdict::Scale, Some(effect)) => return effect,
-        (Verdict::Scale, None) => {}
-    }
-    let Ok(_permit) = context.writers.acquire().await else {
-        return Effect::Withheld;
-    };
-    // The wait for the permit may have been long.
-    if let Some(effect) = forbidden(context, record, outcome, &found.key) {
-        return effect;
-    }
-    let client = ScaleClient::new(context.client.clone(), &found.resource, &found.scope, &found.key);
-    let written = client.write(&found.uid, decision.current, decision.desired).await;
-    context.metrics.scale_write(&written);
-    match written {
-        Ok(scale) => {
-            context.cluster.targets().note_scale(&found.key, &scale);
-            Effect::Written
-        }
-        Err(error @ ApplyError::Conflict { .. }) => {
-            // The next decision starts from what is there, even while the watch still shows what was there before.
-            if let ApplyError::Conflict {
-                seen: Some(scale), ..
-            } = &error
-            {
-                context.cluster.targets().note_scale(&found.key, scale);
-            }
-            Effect::Conflict(error.to_string())
-        }
-        Err(error) => Effect::Failed(error.to_string()),
-    }
 }

@@ -1,8 +1,10 @@
 //! The control loop: which policies are due, what each decides, and the one write per change.
 pub mod apply;
 pub mod compile;
+pub mod enforce;
 pub mod evaluate;
 pub mod state;
+pub mod target;
 pub mod tick;
 
 use std::collections::BTreeMap;

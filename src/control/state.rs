@@ -2,9 +2,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use concertina_decision::{Memory, Timestamp};
+use concertina_decision::{Change, Guard, Memory, Observation, Reason, Timestamp, Writer};
 
 use super::compile::CompiledPolicy;
+use crate::api::CHANGED_BY_CONCERTINA;
 use crate::cluster::pods::ObjectKey;
 use crate::cluster::policies::PolicyRecord;
 use crate::cluster::targets::TargetKey;
@@ -20,11 +21,24 @@ pub struct PolicyState {
     pub compiled: Result<Arc<CompiledPolicy>, String>,
     /// The decision's memory.
     pub memory: Memory,
+    /// What the newest decision was made from, so that it can be replayed.
+    pub newest: Option<Box<Replay>>,
     /// Whether an evaluation is under way; it is not started twice.
     in_flight: bool,
     /// Evaluate at the next tick, whatever the period.
     due_now: bool,
     last_evaluated: Option<Timestamp>,
+}
+
+/// What a decision was made from, beside the policy.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// What was observed.
+    pub observation: Observation,
+    /// What was remembered before it.
+    pub memory: Memory,
+    /// When it was made.
+    pub now: Timestamp,
 }
 
 /// All policies' states.
@@ -40,8 +54,9 @@ pub struct Due {
     pub compiled: Result<Arc<CompiledPolicy>, String>,
 }
 
-/// What the stored status still knows, so that cooldowns and limits per period outlive a restart. What was wanted is
-/// not stored: the first evaluation begins the window of shrinking anew.
+/// What the stored status still knows, so that cooldowns, limits per period and the time to the fallback outlive a
+/// restart. What was wanted is not stored: it is asked from Prometheus, or the first evaluation begins the window of
+/// shrinking anew.
 fn memory_of(record: &PolicyRecord) -> Memory {
     let mut memory = Memory::default();
     let status = record
@@ -52,9 +67,38 @@ fn memory_of(record: &PolicyRecord) -> Memory {
         // A status of an older spec may speak of another target.
         .filter(|status| status.observed_generation == record.generation);
     for change in status.iter().flat_map(|status| status.last_changes.iter().rev()) {
-        memory.record_change(change.from, change.to, Timestamp(change.time.0.as_millisecond()));
+        memory.restore_change(Change {
+            at: Timestamp(change.time.0.as_millisecond()),
+            from: change.from,
+            to: change.to,
+            by: if change.by == CHANGED_BY_CONCERTINA {
+                Writer::Own
+            } else {
+                Writer::Other
+            },
+        });
+    }
+    let nothing_usable = status
+        .iter()
+        .flat_map(|status| &status.conditions)
+        .find(|condition| condition.type_ == "ScalingActive" && condition.status == "False")
+        .filter(|condition| {
+            [Reason::MetricsMissing, Reason::FallbackActive]
+                .iter()
+                .any(|reason| reason.as_str() == condition.reason)
+        });
+    if let Some(condition) = nothing_usable {
+        memory.restore_missing_since(Timestamp(condition.last_transition_time.0.as_millisecond()));
     }
     memory
+}
+
+/// Guards are remembered by their place, so they are the same only if all of them are.
+fn guards_of(compiled: &Result<Arc<CompiledPolicy>, String>) -> Option<&[Guard]> {
+    compiled
+        .as_ref()
+        .ok()
+        .map(|compiled| compiled.decision.guards.as_slice())
 }
 
 impl PolicyStates {
@@ -76,13 +120,18 @@ impl PolicyStates {
             match known {
                 Some(state) if state.generation == record.generation && record.generation.is_some() => {}
                 Some(state) => {
-                    state.compiled = compiled_before(record, config);
+                    let compiled = compiled_before(record, config);
+                    if guards_of(&state.compiled) != guards_of(&compiled) {
+                        state.memory.forget_guards();
+                    }
+                    state.compiled = compiled;
                     state.generation = record.generation;
                     state.due_now = true;
                     let target = record.target();
                     if state.target != target {
                         // What was learned of another target says nothing of this one.
                         state.memory = Memory::default();
+                        state.newest = None;
                         state.target = target;
                     }
                 }
@@ -93,6 +142,7 @@ impl PolicyStates {
                         target: record.target(),
                         compiled: compiled_before(record, config),
                         memory: memory_of(record),
+                        newest: None,
                         in_flight: false,
                         due_now: true,
                         last_evaluated: None,
@@ -153,6 +203,12 @@ impl PolicyStates {
             state.in_flight = false;
             state.due_now |= again_at_once;
         }
+    }
+
+    /// The newest decision's inputs of the policy of this name, if it has been decided.
+    #[must_use]
+    pub fn newest(&self, key: &ObjectKey) -> Option<&Replay> {
+        self.0.get(key)?.newest.as_deref()
     }
 
     /// The state of this policy, unless it was replaced or changed since: what was decided for another spec, and

@@ -9,7 +9,8 @@
 use concertina_decision::{Reason, Stage};
 
 use crate::api::Mode;
-use crate::control::evaluate::{Decided, Effect, Outcome};
+use crate::control::enforce::Effect;
+use crate::control::evaluate::{Decided, Outcome};
 use crate::observe::join::Note as Trouble;
 
 /// One condition before it gets its times.
@@ -73,6 +74,9 @@ fn able_to_scale(outcome: &Outcome) -> Finding {
     };
     match (&decided.effect, outcome.mode) {
         (Effect::NotOwner(owner), _) => finding(kind, false, Reason::TargetOwnedByOther, owned_by(owner)),
+        (Effect::OwnedByAutoscaler(other), _) => {
+            finding(kind, false, Reason::TargetOwnedByOther, scaled_by(other))
+        }
         (Effect::Failed(message), _) => finding(kind, false, Reason::PatchFailed, message.clone()),
         (_, Mode::Paused) => plain(kind, false, Reason::Paused),
         (_, Mode::DryRun) => plain(kind, false, Reason::DryRun),
@@ -90,19 +94,31 @@ pub(super) fn owned_by(owner: &str) -> String {
     )
 }
 
+/// The sentence on a target that another autoscaler scales.
+pub(super) fn scaled_by(autoscaler: &str) -> String {
+    format!("{autoscaler} scales the target too, so this policy only recommends: delete one of the two")
+}
+
 /// Why a change that is wanted has to wait, if it has to.
 fn holding_stage(decided: &Decided) -> Option<Reason> {
-    [Stage::Stabilise, Stage::CoolDown].iter().find_map(|stage| {
-        let reason = decided.decision.stage(*stage)?.reason;
-        matches!(
-            reason,
-            Reason::ScaleUpStabilized
-                | Reason::ScaleDownStabilized
-                | Reason::ScaleUpCooldown
-                | Reason::ScaleDownCooldown
-        )
-        .then_some(reason)
-    })
+    [Stage::Guard, Stage::Stabilise, Stage::CoolDown]
+        .iter()
+        .find_map(|stage| {
+            let reason = decided.decision.stage(*stage)?.reason;
+            matches!(
+                reason,
+                Reason::GuardTripped
+                    | Reason::GuardMissing
+                    | Reason::RolloutUnderWay
+                    | Reason::ReplicasContested
+                    | Reason::IdleCooldown
+                    | Reason::ScaleUpStabilized
+                    | Reason::ScaleDownStabilized
+                    | Reason::ScaleUpCooldown
+                    | Reason::ScaleDownCooldown
+            )
+            .then_some(reason)
+        })
 }
 
 fn scaling_active(outcome: &Outcome) -> Finding {
@@ -125,7 +141,7 @@ fn scaling_active(outcome: &Outcome) -> Finding {
 fn nothing_known(decided: &Decided) -> bool {
     matches!(
         decided.decision.reason,
-        Reason::MetricsMissing | Reason::NoMetrics | Reason::ScaledToZeroManually
+        Reason::MetricsMissing | Reason::FallbackActive | Reason::NoMetrics | Reason::ScaledToZeroManually
     )
 }
 
@@ -135,21 +151,37 @@ fn scaling_limited(outcome: &Outcome) -> Finding {
         Ok(decided) => decided,
         Err(_) => return plain(kind, false, Reason::WithinBounds),
     };
-    let limiting = [Stage::Limit, Stage::Bounds].iter().find_map(|stage| {
-        let record = decided.decision.stage(*stage)?;
-        matches!(
-            record.reason,
-            Reason::AtMinimum
-                | Reason::AtMaximum
-                | Reason::BelowMinimum
-                | Reason::AboveMaximum
-                | Reason::ScaleUpLimit
-                | Reason::ScaleDownLimit
-                | Reason::ScaleUpDisabled
-                | Reason::ScaleDownDisabled
-        )
-        .then_some(record.reason)
-    });
+    if let Some(quota) = &decided.quota
+        && decided
+            .decision
+            .stage(Stage::Wall)
+            .is_some_and(|record| record.reason == Reason::QuotaExceeded)
+    {
+        let message = format!("{}: {}", Reason::QuotaExceeded.message(), quota.message);
+        return finding(kind, true, Reason::QuotaExceeded, message);
+    }
+    let limiting = [Stage::Wall, Stage::Limit, Stage::Bounds]
+        .iter()
+        .find_map(|stage| {
+            let record = decided.decision.stage(*stage)?;
+            matches!(
+                record.reason,
+                Reason::QuotaExceeded
+                    | Reason::PodsCrashing
+                    | Reason::ScheduledMinimum
+                    | Reason::ScheduledMinimumSoon
+                    | Reason::ScheduledMaximum
+                    | Reason::AtMinimum
+                    | Reason::AtMaximum
+                    | Reason::BelowMinimum
+                    | Reason::AboveMaximum
+                    | Reason::ScaleUpLimit
+                    | Reason::ScaleDownLimit
+                    | Reason::ScaleUpDisabled
+                    | Reason::ScaleDownDisabled
+            )
+            .then_some(record.reason)
+        });
     match limiting {
         Some(reason) => plain(kind, true, reason),
         None => plain(kind, false, Reason::WithinBounds),

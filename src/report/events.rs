@@ -2,17 +2,20 @@
 //!
 //! One event per change, on the policy and on the target, each with a text of its own so that none is merged away;
 //! one warning per new trouble, on the policy.
-use concertina_decision::{Reason, Verdict};
+use concertina_decision::{GuardState, Reason, Stage, Verdict};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::Resource;
 
-use super::conditions::owned_by;
+use super::conditions::{owned_by, scaled_by};
 use super::status::summary;
 use crate::api::ScalingPolicy;
 use crate::cluster::pods::ObjectKey;
-use crate::control::evaluate::{Effect, Outcome};
+use crate::control::apply::FIELD_MANAGER;
+use crate::control::compile::CompiledPolicy;
+use crate::control::enforce::Effect;
+use crate::control::evaluate::{ChangeByOther, Decided, Outcome};
 use crate::observe::join::Note as Trouble;
 
 /// The API server refuses longer notes.
@@ -64,14 +67,17 @@ pub fn changes(outcome: &Outcome) -> Vec<Note> {
         return Vec::new();
     };
     let mut notes = Vec::new();
-    if let Some((from, to)) = decided.changed_by_other {
+    if let Some(change) = &decided.changed_by_other {
+        let ChangeByOther { from, to, manager } = change;
+        let who = manager.as_deref().filter(|manager| *manager != FIELD_MANAGER);
+        let what = match who {
+            Some(manager) => format!("{manager} changed the replicas"),
+            None => Reason::ReplicasChangedByOther.message().to_owned(),
+        };
         notes.push(Note {
             kind: "Normal",
             reason: Reason::ReplicasChangedByOther,
-            message: format!(
-                "replicas {from} → {to}: {}",
-                Reason::ReplicasChangedByOther.message()
-            ),
+            message: format!("replicas {from} → {to}: {what}"),
             action: "Observe",
             about_target: false,
         });
@@ -101,6 +107,7 @@ pub fn troubles(outcome: &Outcome) -> Vec<Trouble> {
     let mut add = |reason: Reason, message: String| troubles.push(Trouble { reason, message });
     match &decided.effect {
         Effect::NotOwner(owner) => add(Reason::TargetOwnedByOther, owned_by(owner)),
+        Effect::OwnedByAutoscaler(other) => add(Reason::TargetOwnedByOther, scaled_by(other)),
         Effect::Failed(message) => add(Reason::PatchFailed, message.clone()),
         Effect::None | Effect::Written | Effect::Withheld | Effect::Conflict(_) => {}
     }
@@ -136,6 +143,81 @@ pub fn troubles(outcome: &Outcome) -> Vec<Trouble> {
             Reason::ScaledToZeroManually.message().to_owned(),
         );
     }
+    if let Some(compiled) = &outcome.compiled {
+        troubles.extend(guard_troubles(compiled, decided));
+    }
+    troubles.extend(surrounding_troubles(decided));
+    troubles
+}
+
+fn guard_troubles(compiled: &CompiledPolicy, decided: &Decided) -> Vec<Trouble> {
+    let said = |reason: Reason, message: String| Some(Trouble { reason, message });
+    let guards = compiled
+        .guards
+        .iter()
+        .zip(&decided.decision.guards)
+        .zip(&decided.guard_notes);
+    guards
+        .filter_map(|((guard, record), note)| {
+            let name = &guard.name;
+            match record.state {
+                GuardState::Clear | GuardState::Pending => None,
+                GuardState::Tripped => {
+                    let value = record.value.unwrap_or_default();
+                    said(
+                        Reason::GuardTripped,
+                        format!("guard {name} is tripped ({value}): nothing shrinks until it clears"),
+                    )
+                }
+                GuardState::Missing(why) => {
+                    let words = note.as_ref().map_or(why.reason().message(), |note| &note.message);
+                    said(
+                        Reason::GuardMissing,
+                        format!("guard {name} has no usable value, so nothing shrinks: {words}"),
+                    )
+                }
+                GuardState::Expired => said(
+                    Reason::GuardExpired,
+                    format!("guard {name} {}", "has been tripped or missing for longer than maxBlockSeconds: it forbids nothing any more"),
+                ),
+            }
+        })
+        .collect()
+}
+
+/// What the cluster around the target makes of the decision.
+fn surrounding_troubles(decided: &Decided) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    let mut add = |reason: Reason, message: String| troubles.push(Trouble { reason, message });
+    let plain = |reason: Reason| reason.message().to_owned();
+    if decided.decision.reason == Reason::FallbackActive {
+        add(Reason::FallbackActive, plain(Reason::FallbackActive));
+    }
+    let has = |stage, reason| {
+        decided
+            .decision
+            .stage(stage)
+            .is_some_and(|record| record.reason == reason)
+    };
+    if has(Stage::Guard, Reason::ReplicasContested) {
+        add(Reason::ReplicasContested, plain(Reason::ReplicasContested));
+    }
+    if let Some(quota) = &decided.quota {
+        add(
+            Reason::QuotaExceeded,
+            format!("{}: {}", Reason::QuotaExceeded.message(), quota.message),
+        );
+    }
+    if has(Stage::Wall, Reason::PodsCrashing) {
+        add(Reason::PodsCrashing, plain(Reason::PodsCrashing));
+    }
+    if decided.unschedulable_pods > 0 {
+        let count = decided.unschedulable_pods;
+        add(
+            Reason::UnschedulablePods,
+            format!("{count} {}", Reason::UnschedulablePods.message()),
+        );
+    }
     troubles
 }
 
@@ -144,7 +226,8 @@ pub fn troubles(outcome: &Outcome) -> Vec<Trouble> {
 #[must_use]
 pub const fn patience_ms(reason: Reason) -> u64 {
     match reason {
-        Reason::NoSamples | Reason::PodsWithoutSamples => 30_000,
+        // A node autoscaler needs a while; a pod that waits for a moment only is no trouble.
+        Reason::NoSamples | Reason::PodsWithoutSamples | Reason::UnschedulablePods => 30_000,
         // The series of a container that was restarted lives on beside the new one for Prometheus' look-back of 5 min.
         Reason::DuplicateSeries => 330_000,
         _ => 0,

@@ -1,8 +1,10 @@
-use concertina_decision::{Missing, Reading};
+use concertina_decision::{Missing, Observation, Pod, Reading};
 use serde_json::json;
 
 use super::*;
-use crate::fixtures::{outcome, policy, total, with};
+use crate::cluster::QuotaRefusal;
+use crate::fixtures::{outcome, outcome_of, policy, total, with};
+use crate::observe::join::Note as Told;
 
 fn written() -> Outcome {
     let mut outcome = outcome(policy("web"), vec![total(40.0)]);
@@ -151,4 +153,108 @@ fn looking_up_is_no_trouble_and_any_other_reason_is() {
         });
         assert_eq!(troubles(&outcome).len(), count, "{reason}");
     }
+}
+
+#[test]
+fn a_change_by_others_names_who_wrote_it_where_that_is_known() {
+    let said = |manager: Option<&str>| {
+        let mut outcome = outcome(policy("web"), vec![total(20.0)]);
+        outcome.result.as_mut().unwrap().changed_by_other = Some(ChangeByOther {
+            from: 5,
+            to: 2,
+            manager: manager.map(str::to_owned),
+        });
+        changes(&outcome)[0].message.clone()
+    };
+    assert_eq!(
+        said(Some("kubectl")),
+        "replicas 5 → 2: kubectl changed the replicas"
+    );
+    assert_eq!(said(None), "replicas 5 → 2: somebody else changed the replicas");
+    // The watch may show the count before it shows whose it is.
+    assert_eq!(said(Some(FIELD_MANAGER)), said(None));
+}
+
+#[test]
+fn a_guard_that_is_not_clear_says_its_name_and_what_it_means() {
+    let guards = json!([
+        {"name": "errors", "query": "errors", "above": "0.01", "forSeconds": 0},
+        {"name": "lag", "query": "lag", "above": 5},
+        {"name": "fine", "query": "fine", "above": 5},
+    ]);
+    let guarded = with(policy("web"), "/spec/guards", guards);
+    let observation = Observation {
+        current_replicas: 2,
+        pods: vec![Pod::Ready; 2],
+        metrics: vec![total(20.0)],
+        guards: vec![total(0.02), Reading::Missing(Missing::TimedOut), total(1.0)],
+        ..Observation::default()
+    };
+    let mut outcome = outcome_of(guarded, &observation);
+    outcome.result.as_mut().unwrap().guard_notes[1] = Some(Told {
+        reason: Reason::PrometheusTimeout,
+        message: "no answer within 5 s".into(),
+    });
+    let said: Vec<_> = troubles(&outcome)
+        .into_iter()
+        .map(|trouble| (trouble.reason, trouble.message))
+        .collect();
+    let tripped = "guard errors is tripped (0.02): nothing shrinks until it clears";
+    let missing = "guard lag has no usable value, so nothing shrinks: no answer within 5 s";
+    assert_eq!(
+        said,
+        [
+            (Reason::GuardTripped, tripped.to_owned()),
+            (Reason::GuardMissing, missing.to_owned())
+        ]
+    );
+}
+
+#[test]
+fn what_the_cluster_has_no_room_for_is_told() {
+    let mut outcome = outcome(policy("web"), vec![total(40.0)]);
+    let decided = outcome.result.as_mut().unwrap();
+    decided.quota = Some(QuotaRefusal {
+        room: 2,
+        message: "exceeded quota: small".into(),
+    });
+    decided.unschedulable_pods = 3;
+    let said: Vec<_> = troubles(&outcome)
+        .into_iter()
+        .map(|trouble| (trouble.reason, trouble.message))
+        .collect();
+    assert_eq!(said[0].0, Reason::QuotaExceeded);
+    assert!(said[0].1.ends_with(": exceeded quota: small"), "{said:?}");
+    assert_eq!(said[1].0, Reason::UnschedulablePods);
+    assert!(
+        said[1].1.starts_with("3 pods of the target find no node"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn crashing_pods_that_hold_growth_are_told() {
+    let observation = Observation {
+        current_replicas: 2,
+        pods: vec![Pod::CrashingAtStart; 2],
+        metrics: vec![total(90.0)],
+        ..Observation::default()
+    };
+    let reasons: Vec<_> = troubles(&outcome_of(policy("web"), &observation))
+        .into_iter()
+        .map(|trouble| trouble.reason)
+        .collect();
+    assert_eq!(reasons, [Reason::PodsCrashing]);
+}
+
+#[test]
+fn another_autoscaler_on_the_target_is_named() {
+    let mut outcome = outcome(policy("web"), vec![total(40.0)]);
+    outcome.result.as_mut().unwrap().effect = Effect::OwnedByAutoscaler("HorizontalPodAutoscaler web".into());
+    let troubles = troubles(&outcome);
+    assert_eq!(troubles[0].reason, Reason::TargetOwnedByOther);
+    assert_eq!(
+        troubles[0].message,
+        "HorizontalPodAutoscaler web scales the target too, so this policy only recommends: delete one of the two"
+    );
 }

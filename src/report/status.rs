@@ -1,12 +1,18 @@
 //! The status of a policy, from one outcome and what was told before. Pure.
-use concertina_decision::{Measured, Names, Outcome as MetricOutcome, Proposal, Reason, Target, Timestamp};
+use concertina_decision::{
+    GuardState, Measured, Names, Outcome as MetricOutcome, Proposal, Reason, Target, Timestamp,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::conditions::{Finding, findings};
 use super::events::cut;
-use crate::api::{ChangeStatus, DecisionStatus, MetricStatus, Mode, ScalingPolicyStatus, StageStatus};
-use crate::control::compile::Measure;
-use crate::control::evaluate::{Effect, Outcome};
+use crate::api::{
+    CHANGED_BY_CONCERTINA, CHANGED_BY_OTHER, ChangeStatus, DecisionStatus, GuardStatus, MetricStatus, Mode,
+    ScalingPolicyStatus, StageStatus, StartupStatus,
+};
+use crate::control::compile::{CompiledPolicy, Measure};
+use crate::control::enforce::Effect;
+use crate::control::evaluate::{Decided, Outcome};
 use crate::observe::join::Note as Trouble;
 
 /// Changes that the status keeps.
@@ -91,14 +97,20 @@ pub fn status_of(
         }
         before = record.replicas;
     }
-    if let Some((from, to)) = decided.changed_by_other {
+    status.guards = guards(compiled, decided);
+    status.startup = decided.startup.map(|times| StartupStatus {
+        p50_seconds: whole(times.p50_seconds),
+        p95_seconds: whole(times.p95_seconds),
+        samples: whole(times.samples),
+    });
+    if let Some(change) = &decided.changed_by_other {
         add_change(
             &mut status,
             &time,
-            from,
-            to,
+            change.from,
+            change.to,
             Reason::ReplicasChangedByOther,
-            "Other",
+            CHANGED_BY_OTHER,
         );
     }
     if decided.effect == Effect::Written {
@@ -110,7 +122,7 @@ pub fn status_of(
             decision.current,
             decision.desired,
             decision.reason,
-            "Concertina",
+            CHANGED_BY_CONCERTINA,
         );
     }
     with_last_decision(status, outcome, time)
@@ -121,12 +133,23 @@ pub fn status_of(
 pub fn summary(outcome: &Outcome) -> String {
     match (&outcome.result, &outcome.compiled) {
         (Ok(decided), Some(compiled)) => {
-            let names: Vec<&str> = compiled
+            let metrics: Vec<&str> = compiled
                 .metrics
                 .iter()
                 .map(|metric| metric.name.as_str())
                 .collect();
-            decided.decision.summary(Names::of_metrics(&names)).to_string()
+            let guards: Vec<&str> = compiled.guards.iter().map(|guard| guard.name.as_str()).collect();
+            let schedules: Vec<&str> = compiled
+                .schedules
+                .iter()
+                .map(|schedule| schedule.name())
+                .collect();
+            let names = Names {
+                metrics: &metrics,
+                schedules: &schedules,
+                guards: &guards,
+            };
+            decided.decision.summary(names).to_string()
         }
         (Ok(decided), None) => decided.decision.reason.message().to_owned(),
         (Err(note), _) => note.message.clone(),
@@ -140,6 +163,16 @@ pub fn difference(stored: &ScalingPolicyStatus, new: &ScalingPolicyStatus) -> Di
     let eventful = |status: &ScalingPolicyStatus| ScalingPolicyStatus {
         metrics: Vec::new(),
         stages: Vec::new(),
+        // Learned times move with each pod that starts, values of guards all the time.
+        startup: None,
+        guards: status
+            .guards
+            .iter()
+            .map(|guard| GuardStatus {
+                value: None,
+                ..guard.clone()
+            })
+            .collect(),
         last_decision: None,
         conditions: status
             .conditions
@@ -164,7 +197,11 @@ pub fn difference(stored: &ScalingPolicyStatus, new: &ScalingPolicyStatus) -> Di
             .as_ref()
             .map(|decision| decision.reason.clone())
     };
-    if metrics(stored) != metrics(new) || stored.stages != new.stages || reason(stored) != reason(new) {
+    if stored.startup != new.startup
+        || metrics(stored) != metrics(new)
+        || stored.stages != new.stages
+        || reason(stored) != reason(new)
+    {
         return Difference::Uneventful;
     }
     if stored.conditions != new.conditions {
@@ -176,7 +213,7 @@ pub fn difference(stored: &ScalingPolicyStatus, new: &ScalingPolicyStatus) -> Di
 fn with_last_decision(mut status: ScalingPolicyStatus, outcome: &Outcome, time: Time) -> ScalingPolicyStatus {
     let reason = match &outcome.result {
         Ok(decided) => match (&decided.effect, outcome.mode) {
-            (Effect::NotOwner(_), _) => Reason::TargetOwnedByOther,
+            (Effect::NotOwner(_) | Effect::OwnedByAutoscaler(_), _) => Reason::TargetOwnedByOther,
             (Effect::Failed(_), _) => Reason::PatchFailed,
             (Effect::Conflict(_), _) => Reason::Conflict,
             (_, Mode::Paused) => Reason::Paused,
@@ -207,6 +244,32 @@ fn condition(finding: &Finding, generation: Option<i64>, known: &[Condition], no
         last_transition_time: since,
         observed_generation: generation,
     }
+}
+
+/// The guards that are not clear.
+fn guards(compiled: &CompiledPolicy, decided: &Decided) -> Vec<GuardStatus> {
+    compiled
+        .guards
+        .iter()
+        .zip(&decided.decision.guards)
+        .filter(|(_, record)| record.state != GuardState::Clear)
+        .map(|(guard, record)| GuardStatus {
+            name: guard.name.clone(),
+            value: record.value.map(three_digits),
+            state: match record.state {
+                GuardState::Clear => "Clear",
+                GuardState::Pending => "Pending",
+                GuardState::Tripped => "Tripped",
+                GuardState::Missing(_) => "Missing",
+                GuardState::Expired => "Expired",
+            }
+            .to_owned(),
+        })
+        .collect()
+}
+
+fn whole(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 fn add_change(status: &mut ScalingPolicyStatus, time: &Time, from: i32, to: i32, reason: Reason, by: &str) {
@@ -249,11 +312,13 @@ fn target_text(target: Target, measure: &Measure) -> String {
     }
 }
 
-/// Cores as millicores, bytes as mebibytes, everything else as a plain number.
+/// Cores as millicores, bytes and bytes per second as mebibytes, everything else as a plain number.
 fn quantity_text(value: f64, measure: &Measure) -> String {
     match measure {
         Measure::Cpu { .. } => format!("{:.0}m", value * 1000.0),
-        Measure::Memory { .. } => format!("{}Mi", three_digits(value / 1_048_576.0)),
+        Measure::Memory { .. } | Measure::Network | Measure::Disk => {
+            format!("{}Mi", three_digits(value / 1_048_576.0))
+        }
         Measure::RequestRate | Measure::Total { .. } => three_digits(value),
     }
 }

@@ -1,8 +1,10 @@
-use concertina_decision::{Missing, Reading, Verdict};
+use concertina_decision::{Missing, Observation, Pod, Reading, Verdict};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fixtures::{NOW, outcome, policy, total, with};
+use crate::cluster::pods::StartupTimes;
+use crate::control::evaluate::ChangeByOther;
+use crate::fixtures::{NOW, outcome, outcome_of, policy, total, with};
 use crate::report::events::troubles;
 
 fn status(outcome: &Outcome, known: Option<&ScalingPolicyStatus>) -> ScalingPolicyStatus {
@@ -73,7 +75,11 @@ fn a_change_is_the_newest_of_at_most_five() {
 #[test]
 fn a_change_by_others_and_one_of_our_own_in_one_evaluation_are_both_kept() {
     let mut both = written(40.0);
-    both.result.as_mut().unwrap().changed_by_other = Some((5, 2));
+    both.result.as_mut().unwrap().changed_by_other = Some(ChangeByOther {
+        from: 5,
+        to: 2,
+        manager: None,
+    });
     let status = status(&both, None);
     let changes: Vec<_> = status
         .last_changes
@@ -184,4 +190,69 @@ fn what_is_written_is_read_back_the_same() {
         assert!(text.len() <= crate::api::MAX_STATUS_BYTES, "{} bytes", text.len());
         assert_eq!(serde_json::from_str::<ScalingPolicyStatus>(&text).unwrap(), sent);
     }
+}
+
+#[test]
+fn guards_that_are_not_clear_and_learned_times_are_shown() {
+    let guards = json!([
+        {"name": "errors", "query": "errors", "above": "0.01", "forSeconds": 0},
+        {"name": "lag", "query": "lag", "above": 5},
+        {"name": "slow", "query": "slow", "above": 5},
+        {"name": "fine", "query": "fine", "above": 5},
+    ]);
+    let observation = Observation {
+        current_replicas: 2,
+        pods: vec![Pod::Ready; 2],
+        metrics: vec![total(20.0)],
+        guards: vec![
+            total(0.02),
+            Reading::Missing(Missing::TimedOut),
+            total(6.0),
+            total(1.0),
+        ],
+        ..Observation::default()
+    };
+    let mut outcome = outcome_of(with(policy("web"), "/spec/guards", guards), &observation);
+    outcome.result.as_mut().unwrap().startup = Some(StartupTimes {
+        p50_seconds: 7,
+        p95_seconds: 12,
+        samples: 9,
+    });
+    let shown = serde_json::to_value(status(&outcome, None)).unwrap();
+    assert_eq!(
+        shown["guards"],
+        json!([
+            {"name": "errors", "value": "0.02", "state": "Tripped"},
+            {"name": "lag", "state": "Missing"},
+            {"name": "slow", "value": "6", "state": "Pending"},
+        ])
+    );
+    assert_eq!(
+        shown["startup"],
+        json!({"p50Seconds": 7, "p95Seconds": 12, "samples": 9})
+    );
+}
+
+#[test]
+fn a_guards_value_and_a_learned_time_alone_do_not_hurry_a_status() {
+    let guards = json!([{"name": "errors", "query": "errors", "above": "0.01", "forSeconds": 0}]);
+    let at = |errors: f64, p95_seconds: u32| {
+        let observation = Observation {
+            current_replicas: 2,
+            pods: vec![Pod::Ready; 2],
+            metrics: vec![total(20.0)],
+            guards: vec![total(errors)],
+            ..Observation::default()
+        };
+        let mut outcome = outcome_of(with(policy("web"), "/spec/guards", guards.clone()), &observation);
+        outcome.result.as_mut().unwrap().startup = Some(StartupTimes {
+            p50_seconds: 7,
+            p95_seconds,
+            samples: 9,
+        });
+        status(&outcome, None)
+    };
+    assert_eq!(difference(&at(0.0, 12), &at(0.001, 12)), Difference::None);
+    assert_eq!(difference(&at(0.0, 12), &at(0.0, 13)), Difference::Uneventful);
+    assert_eq!(difference(&at(0.0, 12), &at(0.02, 12)), Difference::Eventful);
 }

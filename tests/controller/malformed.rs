@@ -86,7 +86,7 @@ async fn a_utilisation_of_zero() {
 
 #[tokio::test]
 async fn no_metrics() {
-    is_refused(policy("bad").by(&[]), "metrics has 0 entries").await;
+    is_refused(policy("bad").by(&[]), "metrics has no entry").await;
 }
 
 #[tokio::test]
