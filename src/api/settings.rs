@@ -184,11 +184,7 @@ impl ScalingPolicySpec {
         if self.metrics.is_empty() {
             return Err(SettingsError::NoMetric);
         }
-        check_names(
-            "metrics",
-            MAX_METRICS,
-            self.metrics.iter().map(|metric| &metric.name),
-        )?;
+        check_names("metrics", MAX_METRICS, &self.metrics, |metric| &metric.name)?;
         safety::check_schedules(&self.schedules, max)?;
         let behavior = self.behavior.clone().unwrap_or_default();
         Ok(Policy {
@@ -220,18 +216,24 @@ impl ScalingPolicySpec {
 }
 
 /// Refuses a list that is too long, or in which a name comes twice.
-fn check_names<'a>(
+fn check_names<Entry>(
     list: &'static str,
     most: usize,
-    names: impl Iterator<Item = &'a String> + Clone,
+    entries: &[Entry],
+    name: fn(&Entry) -> &str,
 ) -> Result<(), SettingsError> {
-    let count = names.clone().count();
+    let count = entries.len();
     if count > most {
         return Err(SettingsError::TooMany { list, count, most });
     }
-    for (index, name) in names.clone().enumerate() {
-        if names.clone().take(index).any(|earlier| earlier == name) {
-            let name = name.clone();
+    for (index, entry) in entries.iter().enumerate() {
+        let name_of_entry = name(entry);
+        if entries
+            .iter()
+            .take(index)
+            .any(|earlier| name(earlier) == name_of_entry)
+        {
+            let name = name_of_entry.to_owned();
             return Err(SettingsError::DuplicateName { list, name });
         }
     }

@@ -6,7 +6,7 @@ use super::*;
 use crate::api::settings::tests::{assert_refused, spec};
 
 /// The decision's metric for one of a spec.
-fn metric(metric: Value) -> Metric {
+fn metric(metric: &Value) -> Metric {
     let policy = spec(json!({"metrics": [metric]})).unwrap().decision_policy();
     policy.unwrap().metrics[0]
 }
@@ -20,7 +20,7 @@ fn bytes_are_a_rate_per_replica_that_the_cpu_moves() {
         json!({"name": "a", "disk": {"averageValue": "10M", "direction": "Write"}}),
     ];
     for row in table {
-        let metric = metric(row);
+        let metric = metric(&row);
         let per_replica = 10_000_000.0;
         assert_eq!(metric.target, Target::AverageValue { per_replica });
         assert!(metric.cpu_bound);
@@ -43,15 +43,15 @@ fn only_cpu_and_memory_have_no_activation_unless_one_is_written() {
     ];
     for (mut row, expected) in table {
         row["name"] = json!("a");
-        assert_eq!(metric(row.clone()).activation, expected, "{row}");
+        assert_eq!(metric(&row).activation, expected, "{row}");
         row["activation"] = json!("500m");
-        assert_eq!(metric(row.clone()).activation, Some(0.5), "{row}");
+        assert_eq!(metric(&row).activation, Some(0.5), "{row}");
     }
 }
 
 #[test]
 fn what_is_not_written_of_a_metric_has_the_documented_default() {
-    let metric = metric(json!({"name": "a", "prometheus": {"query": "x", "averageValue": 30}}));
+    let metric = metric(&json!({"name": "a", "prometheus": {"query": "x", "averageValue": 30}}));
     assert_eq!(metric.tolerance, MetricTolerance::default());
     assert_eq!(metric.when_empty, concertina_decision::WhenEmpty::Missing);
     assert_eq!(metric.on_missing, concertina_decision::OnMissing::Hold);
@@ -59,7 +59,7 @@ fn what_is_not_written_of_a_metric_has_the_documented_default() {
 
 #[test]
 fn what_is_written_of_a_metric_reaches_the_decision() {
-    let metric = metric(json!({
+    let metric = metric(&json!({
         "name": "a", "prometheus": {"query": "x", "averageValue": 30}, "whenEmpty": "Zero", "onMissing": "Ignore",
         "tolerance": {"scaleUp": "0.05", "scaleDown": 1},
     }));

@@ -11,7 +11,7 @@ use crate::api::spec::{FallbackSpec, GuardSpec, ScheduleSpec};
 
 /// Every guard with its defaults filled in.
 pub(super) fn guards(guards: &[GuardSpec]) -> Result<ArrayVec<Guard, MAX_GUARDS>, SettingsError> {
-    check_names("guards", MAX_GUARDS, guards.iter().map(|guard| &guard.name))?;
+    check_names("guards", MAX_GUARDS, guards, |guard| &guard.name)?;
     guards.iter().map(guard).collect()
 }
 
@@ -60,11 +60,7 @@ pub(super) fn fallback(fallback: FallbackSpec, max_replicas: i32) -> Result<Fall
 
 /// Holds the numbers of every schedule against their bounds. What its times mean is read elsewhere.
 pub(super) fn check_schedules(schedules: &[ScheduleSpec], max_replicas: i32) -> Result<(), SettingsError> {
-    check_names(
-        "schedules",
-        MAX_SCHEDULES,
-        schedules.iter().map(|schedule| &schedule.name),
-    )?;
+    check_names("schedules", MAX_SCHEDULES, schedules, |schedule| &schedule.name)?;
     schedules
         .iter()
         .try_for_each(|schedule| check_schedule(schedule, max_replicas))
