@@ -4,6 +4,7 @@
 //! The tables themselves never touch the network; [`watch`] feeds them. Locks are held for a lookup, never across an await.
 pub mod autoscalers;
 pub mod feed;
+mod pod_record;
 mod pod_state;
 pub mod pods;
 pub mod policies;

@@ -1,19 +1,19 @@
 //! Living pods by the object that owns them, with just the fields a decision needs. No network.
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use concertina_decision::{Pod as PodState, Timestamp as Instant};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, Pod};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity as RawQuantity;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::pod_state::{Seen, has_restarted, is_unschedulable, ready_since};
+use super::pod_record::record_of;
+pub use super::pod_record::{ContainerResources, PodRecord};
+use super::pod_state::{has_restarted, ready_since};
 use super::replica_sets::{ReplicaSetTable, SlimReplicaSet};
 use super::rollout::{Newest, Versions, hash_of};
 use super::slim::controller_among;
 use super::startup::StartupTable;
 pub use super::startup::StartupTimes;
-use crate::api::Quantity;
 
 /// The start-up time of a pod that was Ready before it was seen is known only when it became so no later than this: its
 /// Ready condition may have changed since.
@@ -45,34 +45,6 @@ impl std::fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
     }
-}
-
-/// Requests and limits of one container, in cores and bytes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ContainerResources {
-    /// The container's name.
-    pub name: String,
-    /// CPU request in cores.
-    pub cpu_request: Option<f64>,
-    /// CPU limit in cores.
-    pub cpu_limit: Option<f64>,
-    /// Memory request in bytes.
-    pub memory_request: Option<f64>,
-}
-
-/// A living pod.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PodRecord {
-    /// Name; the namespace is the target's.
-    pub name: String,
-    /// The pod's uid: a pod of the same name may come again.
-    pub uid: String,
-    /// Whether it is Ready, was so once, and whether its containers end again and again.
-    pub state: PodState,
-    /// Whether the scheduler found no node for it.
-    pub unschedulable: bool,
-    /// Containers that run as long as the pod does, sidecars included.
-    pub containers: Vec<ContainerResources>,
 }
 
 #[derive(Debug)]
@@ -303,24 +275,6 @@ impl PodTable {
     }
 }
 
-/// `None` for a pod that is not living: ended, or being deleted. Else also until when it is not to be trusted.
-fn record_of(pod: &Pod, was_ready: bool) -> Option<(PodRecord, Option<Timestamp>)> {
-    let status = pod.status.as_ref();
-    let phase = status.and_then(|status| status.phase.as_deref());
-    if pod.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Failed" | "Succeeded")) {
-        return None;
-    }
-    let seen = Seen::of(pod, was_ready);
-    let record = PodRecord {
-        name: pod.metadata.name.clone()?,
-        uid: pod.metadata.uid.clone()?,
-        state: seen.state,
-        unschedulable: is_unschedulable(pod),
-        containers: containers_of(pod),
-    };
-    Some((record, seen.trusted_from))
-}
-
 fn version_of(pod: &Pod) -> u64 {
     let labels = pod.metadata.labels.as_ref();
     let version = VERSION_LABELS
@@ -345,36 +299,6 @@ fn startup_of(pod: &Pod, owner: &str, was_ready: Option<bool>) -> Option<Startup
         ready_at,
         seconds,
     })
-}
-
-fn containers_of(pod: &Pod) -> Vec<ContainerResources> {
-    let Some(spec) = &pod.spec else { return Vec::new() };
-    let sidecars = spec
-        .init_containers
-        .iter()
-        .flatten()
-        .filter(|container| container.restart_policy.as_deref() == Some("Always"));
-    spec.containers.iter().chain(sidecars).map(resources_of).collect()
-}
-
-fn resources_of(container: &Container) -> ContainerResources {
-    let amount = |list: Option<&BTreeMap<String, RawQuantity>>, name: &str| {
-        list?
-            .get(name)?
-            .0
-            .parse::<Quantity>()
-            .ok()
-            .map(|quantity| quantity.as_f64())
-    };
-    let resources = container.resources.as_ref();
-    let requests = resources.and_then(|resources| resources.requests.as_ref());
-    let limits = resources.and_then(|resources| resources.limits.as_ref());
-    ContainerResources {
-        name: container.name.clone(),
-        cpu_request: amount(requests, "cpu"),
-        cpu_limit: amount(limits, "cpu"),
-        memory_request: amount(requests, "memory"),
-    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod state;
 mod watch;
 mod world;
 
+mod autoscalers;
 mod clock;
 mod conflicts;
 mod deletion;
