@@ -119,14 +119,22 @@ impl CompiledPolicy {
         })
     }
 
+    /// The queries of the metrics, in their order.
+    pub fn metric_queries(&self) -> impl Iterator<Item = QueryKey> + '_ {
+        self.metrics.iter().map(|metric| self.query(&metric.template))
+    }
+
     /// The queries of the metrics in their order, and after them those of the guards in theirs.
     pub fn queries(&self) -> impl Iterator<Item = QueryKey> + '_ {
-        let metrics = self.metrics.iter().map(|metric| &metric.template);
-        let guards = self.guards.iter().map(|guard| &guard.template);
-        metrics.chain(guards).map(|template| QueryKey {
+        let guards = self.guards.iter().map(|guard| self.query(&guard.template));
+        self.metric_queries().chain(guards)
+    }
+
+    fn query(&self, template: &Template) -> QueryKey {
+        QueryKey {
             server: self.server.clone(),
             template: template.clone(),
-        })
+        }
     }
 
     /// The windows of all schedules that are open at `now` or soon after it.

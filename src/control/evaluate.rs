@@ -6,6 +6,7 @@ use concertina_decision::{Decision, Observation, Reason, Replicas, Timestamp, Wr
 use super::Context;
 use super::compile::CompiledPolicy;
 use super::enforce::{Effect, put_into_effect};
+use super::history::{Asked, recall};
 use super::state::{Due, Replay};
 use super::target::{Found, find};
 use crate::api::{Mode, ScalingPolicy};
@@ -91,8 +92,15 @@ pub struct ChangeByOther {
 /// The answers to a policy's metrics, in their order.
 pub type Answers = Vec<Arc<Result<Answer, FetchError>>>;
 
-/// Evaluates a policy whose answers are there. Returns the outcome, and whether to evaluate again at once.
-pub async fn evaluate(context: &Context, due: &Due, answers: &Answers, now: Timestamp) -> (Outcome, bool) {
+/// Evaluates a policy whose answers are there; its past is asked for where it matters. Returns the outcome, and whether
+/// to evaluate again at once.
+pub async fn evaluate(
+    context: &Context,
+    due: &Due,
+    answers: &Answers,
+    past: Asked,
+    now: Timestamp,
+) -> (Outcome, bool) {
     let record = &due.record;
     let mut outcome = Outcome {
         record: Arc::clone(record),
@@ -113,7 +121,13 @@ pub async fn evaluate(context: &Context, due: &Due, answers: &Answers, now: Time
             (outcome, again)
         }
         Ok((compiled, found)) => {
-            let Some(mut decided) = decide_on(context, record, &compiled, &found, answers, now) else {
+            let mut decided = decide_on(context, record, &compiled, &found, answers, now);
+            if let Some(first) = &decided
+                && recall(context, due, &found, past, &first.decision, now).await
+            {
+                decided = decide_on(context, record, &compiled, &found, answers, now);
+            }
+            let Some(mut decided) = decided else {
                 outcome.result = Err(Note {
                     reason: Reason::Evaluating,
                     message: "the policy was deleted or replaced while it was evaluated".into(),

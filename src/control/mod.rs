@@ -3,6 +3,8 @@ pub mod apply;
 pub mod compile;
 pub mod enforce;
 pub mod evaluate;
+pub mod history;
+pub mod past;
 pub mod state;
 pub mod target;
 pub mod tick;

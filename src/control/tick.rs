@@ -12,11 +12,13 @@ use futures::{FutureExt, StreamExt};
 use super::Context;
 use super::compile::CompiledPolicy;
 use super::evaluate::{Answers, evaluate};
+use super::history::Histories;
 use super::state::Due;
 use crate::cluster::policies::PolicyRecord;
-use crate::config::Config;
+use crate::config::{Config, SourceConfig};
 use crate::observe::plan::{Plan, QueryKey};
 use crate::observe::query::{Namespaces, Template};
+use crate::observe::server::Server;
 use crate::observe::table::{Answer, FetchError};
 
 type SharedAnswer = Shared<BoxFuture<'static, Arc<Result<Answer, FetchError>>>>;
@@ -52,6 +54,7 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
         return;
     }
     let answers = ask(context, &due);
+    let histories = Histories::prepare(context, &due, now);
     let mut evaluations: FuturesUnordered<_> = due
         .into_iter()
         .map(|due| {
@@ -61,6 +64,7 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
                 .flat_map(|compiled| compiled.queries())
                 .filter_map(|query| answers.get(&query).cloned())
                 .collect();
+            let past = histories.of(&due, now);
             async move {
                 let mut in_flight = InFlight {
                     context,
@@ -68,7 +72,7 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
                     again_at_once: false,
                 };
                 let answers: Answers = futures::future::join_all(waiting).await;
-                let (outcome, again) = evaluate(context, &due, &answers, now).await;
+                let (outcome, again) = evaluate(context, &due, &answers, past, now).await;
                 in_flight.again_at_once = again;
                 let PolicyRecord { key, uid, .. } = &*due.record;
                 // What is gone is not spoken of any more: its series and its status would come back to stay.
@@ -146,23 +150,27 @@ fn ask(context: &Arc<Context>, due: &[Due]) -> HashMap<QueryKey, SharedAnswer> {
 }
 
 async fn fetch(context: &Context, key: &QueryKey, namespaces: &Namespaces) -> Result<Answer, FetchError> {
-    let server = context
-        .servers
-        .get(&key.server)
-        .ok_or_else(|| FetchError::UnknownServer(key.server.clone()))?;
-    let source = match &key.template {
-        Template::RequestRate { source, .. } => Some(
-            context
-                .config
-                .sources
-                .get(source)
-                .ok_or_else(|| FetchError::UnknownSource(source.clone()))?,
-        ),
-        _ => None,
-    };
+    let (server, source) = server_and_source(context, key)?;
     let text = key.template.text(namespaces, source);
     let started = tokio::time::Instant::now();
     let answer = server.fetch(&key.template, &text, source).await;
     context.metrics.queried(&key.server, &answer, started.elapsed());
     answer
+}
+
+/// What a query needs of the configuration.
+pub(super) fn server_and_source<'c>(
+    context: &'c Context,
+    key: &QueryKey,
+) -> Result<(&'c Server, Option<&'c SourceConfig>), FetchError> {
+    let server = context
+        .servers
+        .get(&key.server)
+        .ok_or_else(|| FetchError::UnknownServer(key.server.clone()))?;
+    let Template::RequestRate { source, .. } = &key.template else {
+        return Ok((server, None));
+    };
+    let known = context.config.sources.get(source);
+    let source = known.ok_or_else(|| FetchError::UnknownSource(source.clone()))?;
+    Ok((server, Some(source)))
 }

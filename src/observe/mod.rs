@@ -1,6 +1,7 @@
 //! From due policies to observations: plan the distinct queries, fetch each once, index the answers, join them with the pods.
 //!
 //! Only [`server`] touches the network.
+pub mod history;
 pub mod join;
 pub mod plan;
 pub mod query;

@@ -1,8 +1,10 @@
 //! Talks to one Prometheus-compatible server: one POST per query, bounded in time and size. This is where the network is.
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prometheus_http_query::Client;
 
+use super::history::{History, Steps};
 use super::query::Template;
 use super::table::{Answer, FetchError, decode_pods, decode_series, error_text};
 use crate::config::{ServerConfig, SourceConfig};
@@ -12,6 +14,9 @@ const ERROR_TEXT_BYTES: usize = 200;
 /// Queries of each sort in flight to one server at a time: those of the built-in metrics, which all policies share,
 /// do not wait behind those that users wrote.
 const CONCURRENT_QUERIES: usize = 8;
+/// Queries of the past in flight to one server at a time: so few that a start of the controller, when all policies need
+/// their past, leaves the server free for what is now.
+const CONCURRENT_RANGE_QUERIES: usize = 3;
 
 /// Why a server's client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +49,9 @@ pub struct Server {
     client: Client,
     permits: tokio::sync::Semaphore,
     custom_permits: tokio::sync::Semaphore,
+    range_permits: tokio::sync::Semaphore,
+    /// Whether it was said that the past cannot be asked.
+    range_failure_told: AtomicBool,
 }
 
 impl Server {
@@ -77,6 +85,8 @@ impl Server {
             client,
             permits: permits(),
             custom_permits: permits(),
+            range_permits: tokio::sync::Semaphore::new(CONCURRENT_RANGE_QUERIES),
+            range_failure_told: AtomicBool::new(false),
         })
     }
 
@@ -96,11 +106,12 @@ impl Server {
         text: &str,
         source: Option<&SourceConfig>,
     ) -> Result<Answer, FetchError> {
-        // The time-out covers the wait for a permit too, so a slow server never makes a queue.
-        let limit = Duration::from_secs(self.config.timeout_seconds.into());
-        let body = tokio::time::timeout(limit, self.body(template, text))
-            .await
-            .map_err(|_| FetchError::TimedOut(self.config.timeout_seconds))??;
+        let permits = match template {
+            Template::Custom { .. } => &self.custom_permits,
+            _ => &self.permits,
+        };
+        let request = || self.client.query(text).timeout(self.timeout_ms()).post_raw();
+        let body = self.body(permits, request).await?;
         match (template, source) {
             (Template::Custom { .. }, _) => decode_series(&body),
             (_, Some(source)) => decode_pods(&body, &source.namespace_label, &source.pod_label),
@@ -108,33 +119,71 @@ impl Server {
         }
     }
 
-    async fn body(&self, template: &Template, text: &str) -> Result<Vec<u8>, FetchError> {
-        let permits = match template {
-            Template::Custom { .. } => &self.custom_permits,
-            _ => &self.permits,
+    /// Runs one query at these steps of the past and decodes its answer.
+    ///
+    /// # Errors
+    /// As [`Server::fetch`].
+    pub async fn fetch_range(
+        &self,
+        template: &Template,
+        text: &str,
+        source: Option<&SourceConfig>,
+        steps: Steps,
+    ) -> Result<History, FetchError> {
+        let request = || {
+            self.client
+                .query_range(text, steps.start, steps.end, f64::from(steps.step))
+                .timeout(self.timeout_ms())
+                .post_raw()
         };
-        let _permit = permits
-            .acquire()
-            .await
-            .map_err(|error| FetchError::Unreachable(error.to_string()))?;
-        let timeout_ms = i64::from(self.config.timeout_seconds) * 1000;
-        let response = self
-            .client
-            .query(text)
-            .timeout(timeout_ms)
-            .post_raw()
-            .await
-            .map_err(|error| self.transport_error(&error))?;
-        let status = response.status();
-        let body = self.read(response).await?;
-        if status.is_success() {
-            return Ok(body);
+        let body = self.body(&self.range_permits, request).await?;
+        match (template, source) {
+            (Template::Custom { .. }, _) => History::of_series(&body, steps),
+            (_, Some(source)) => History::of_pods(&body, steps, &source.namespace_label, &source.pod_label),
+            (_, None) => History::of_pods(&body, steps, "namespace", "pod"),
         }
-        let message = error_text(&body).unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
-        Err(FetchError::Rejected {
-            status: status.as_u16(),
-            message: shortened(&message),
-        })
+    }
+
+    /// Whether this is the first time that the past could not be asked: once is enough to be said.
+    pub fn tell_range_failure(&self) -> bool {
+        !self.range_failure_told.swap(true, Ordering::Relaxed)
+    }
+
+    fn timeout_ms(&self) -> i64 {
+        i64::from(self.config.timeout_seconds) * 1000
+    }
+
+    /// The body of a successful answer. The time-out covers the wait for a permit too, so a slow server never makes a
+    /// queue.
+    async fn body<F>(
+        &self,
+        permits: &tokio::sync::Semaphore,
+        request: impl FnOnce() -> F,
+    ) -> Result<Vec<u8>, FetchError>
+    where
+        F: Future<Output = Result<reqwest::Response, prometheus_http_query::Error>>,
+    {
+        let limit = Duration::from_secs(self.config.timeout_seconds.into());
+        let answered = async {
+            let _permit = permits
+                .acquire()
+                .await
+                .map_err(|error| FetchError::Unreachable(error.to_string()))?;
+            let response = request().await.map_err(|error| self.transport_error(&error))?;
+            let status = response.status();
+            let body = self.read(response).await?;
+            if status.is_success() {
+                return Ok(body);
+            }
+            let message = error_text(&body).unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
+            Err(FetchError::Rejected {
+                status: status.as_u16(),
+                message: shortened(&message),
+            })
+        };
+        tokio::time::timeout(limit, answered)
+            .await
+            .map_err(|_| FetchError::TimedOut(self.config.timeout_seconds))?
     }
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, FetchError> {

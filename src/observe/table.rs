@@ -48,6 +48,18 @@ pub struct Entry {
     pub duplicate: bool,
 }
 
+impl Entry {
+    /// Takes over a number of one family.
+    pub(super) fn set(&mut self, family: &str, number: f64) {
+        match family {
+            FAMILY_VALUE => self.value = Some(number),
+            FAMILY_TIME => self.time_ms = milliseconds(number),
+            FAMILY_DUPLICATES => self.duplicate = true,
+            _ => {}
+        }
+    }
+}
+
 /// The containers of one pod, under their names; one without a name where the query has no containers.
 pub type Containers = Vec<(Box<str>, Entry)>;
 /// By namespace, then pod.
@@ -99,7 +111,7 @@ struct Series<'a, L> {
 }
 
 /// The value of one label, wherever it is wanted.
-type Labels<'a> = HashMap<Cow<'a, str>, Cow<'a, str>>;
+pub(super) type Labels<'a> = HashMap<Cow<'a, str>, Cow<'a, str>>;
 
 /// Decodes the answer of a grouped query whose groups are named by these labels.
 ///
@@ -124,14 +136,8 @@ pub fn decode_pods(text: &[u8], namespace_label: &str, pod_label: &str) -> Resul
                 containers.push((container.into(), Entry::default()));
                 containers.len() - 1
             });
-        let Some((_, entry)) = containers.get_mut(index) else {
-            continue;
-        };
-        match label(super::query::FAMILY_LABEL) {
-            FAMILY_VALUE => entry.value = Some(number),
-            FAMILY_TIME => entry.time_ms = milliseconds(number),
-            FAMILY_DUPLICATES => entry.duplicate = true,
-            _ => {}
+        if let Some((_, entry)) = containers.get_mut(index) {
+            entry.set(label(super::query::FAMILY_LABEL), number);
         }
     }
     Ok(Answer {
@@ -190,7 +196,10 @@ fn vector<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(L, Vec<String>), Fe
     }
 }
 
-fn envelope<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(L, Vec<String>, String), FetchError> {
+/// The result, the warnings and the type of the result.
+pub(super) fn envelope<'a, L: Deserialize<'a>>(
+    text: &'a [u8],
+) -> Result<(L, Vec<String>, String), FetchError> {
     let envelope: Envelope<'a, L> =
         serde_json::from_slice(text).map_err(|error| FetchError::Undecodable(error.to_string()))?;
     match envelope.data {
@@ -213,7 +222,7 @@ fn not_a_vector(kind: &str) -> FetchError {
     ))
 }
 
-fn entry_of<'m, V: Default>(map: &'m mut HashMap<Box<str>, V>, key: &str) -> &'m mut V {
+pub(super) fn entry_of<'m, V: Default>(map: &'m mut HashMap<Box<str>, V>, key: &str) -> &'m mut V {
     // Two look-ups, so that a known key allocates nothing.
     if !map.contains_key(key) {
         map.insert(key.into(), V::default());
@@ -223,7 +232,7 @@ fn entry_of<'m, V: Default>(map: &'m mut HashMap<Box<str>, V>, key: &str) -> &'m
 
 /// NaN and the infinities are numbers here: the decision tells them apart. What is no number at all is not left out:
 /// it would look like a sample that is not there.
-fn number(text: &str) -> Result<f64, FetchError> {
+pub(super) fn number(text: &str) -> Result<f64, FetchError> {
     text.parse()
         .map_err(|_| FetchError::Undecodable(format!("{text:?} is no number")))
 }

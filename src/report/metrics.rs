@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 use crate::cluster::pods::ObjectKey;
 use crate::control::apply::ApplyError;
 use crate::control::evaluate::Outcome;
-use crate::observe::table::{Answer, FetchError};
+use crate::observe::table::FetchError;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PolicyLabels {
@@ -226,7 +226,7 @@ impl Metrics {
     }
 
     /// A query was answered, or not.
-    pub fn queried(&self, server: &str, answer: &Result<Answer, FetchError>, took: Duration) {
+    pub fn queried<T>(&self, server: &str, answer: &Result<T, FetchError>, took: Duration) {
         let result = match answer {
             Ok(_) => "ok",
             Err(FetchError::Unreachable(_)) => "unreachable",
