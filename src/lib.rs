@@ -8,4 +8,5 @@ pub mod control;
 mod fixtures;
 pub mod observe;
 pub mod report;
+pub mod schedule;
 pub mod web;
