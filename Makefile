@@ -39,6 +39,10 @@ check: ## Everything that needs no cluster and runs nothing: format, lints, lice
 	./.ci/deny
 	./.ci/shellcheck
 
+.PHONY: bench-decision
+bench-decision: ## What one decision costs, in nanoseconds and in instructions
+	crates/decision/benches/run
+
 .PHONY: generate
 generate: ## Write crds/, deploy/manifests/crd.yaml and docs/reference anew from src/api
 	UPDATE=1 cargo test --locked --quiet --test generated

@@ -15,11 +15,10 @@ use crate::step::{Held, Step};
 use crate::{Reason, Timestamp};
 
 pub(crate) fn cool_down(step: &Step<'_>) -> Held {
-    let unseen = step.unseen_change_from();
     match step.wanted.cmp(&step.current) {
         Ordering::Equal => step.pass(Reason::NoChangeWanted),
         Ordering::Greater => {
-            let grown_unseen = unseen.is_some_and(|from| from < step.current);
+            let grown_unseen = step.memory.replicas.is_some_and(|seen| seen < step.current);
             let since = if grown_unseen {
                 Some(step.now)
             } else {
@@ -35,7 +34,7 @@ pub(crate) fn cool_down(step: &Step<'_>) -> Held {
                 .memory
                 .last_change
                 .or(step.memory.first_seen)
-                .filter(|_| unseen.is_none());
+                .filter(|_| step.unseen_change_from().is_none());
             let since = known.or(Some(step.now));
             match time_left(step, step.policy.scale_down.cooldown_seconds, since) {
                 Some(left) => step.at_least(step.current, Reason::ScaleDownCooldown, Some(left)),

@@ -69,7 +69,7 @@ reasons! {
     NotANumber => "the metric is not a finite number",
     NegativeValue => "the metric is below zero",
     AmbiguousSeries => "the query returns more than one series where one number is needed",
-    NoResourceRequests => "pods do not say what 100 % is: set resource requests, or use an average value",
+    NoResourceRequests => "pods do not say what 100 % is: set resource requests (limits, where the metric is of Limit), or use an average value",
     NoReadyPods => "no pod of the target has been Ready yet, so there is nothing to measure",
     InvalidTarget => "the target value is not a number above zero",
     UnsuitableReading => "the reading does not fit the kind of target",

@@ -146,3 +146,98 @@ fn missing_metrics_allocate_nothing() {
         });
     assert_eq!(allocations, 0);
 }
+
+/// What a service allocates in the later part of its life, and how often its replicas changed in that time.
+fn allocations_of(mut service: service::Service) -> (usize, u32) {
+    for _ in 0..2000 {
+        service.evaluate();
+    }
+    let (allocations, changes) = (ALLOCATIONS.get(), service.changes);
+    for _ in 0..8000 {
+        service.evaluate();
+    }
+    (ALLOCATIONS.get() - allocations, service.changes - changes)
+}
+
+#[test]
+fn full_behaviour_allocates_nothing() {
+    for service in [
+        service::Service::of_one_metric(),
+        service::Service::of_three_metrics(3),
+        service::Service::of_three_metrics(100),
+    ] {
+        let (allocations, changes) = allocations_of(service);
+        assert!(changes > 50, "only {changes} changes: nothing was tested");
+        assert_eq!(allocations, 0);
+    }
+}
+
+#[test]
+fn guards_windows_and_rollouts_that_come_and_go_allocate_nothing() {
+    let policy = service::full(policy(&[queue()]));
+    let calm = Observation {
+        guards: vec![total(0.0)],
+        windows: vec![Window {
+            schedule: 0,
+            start: noon(),
+            end: noon(),
+            min_replicas: Some(3),
+            max_replicas: None,
+        }],
+        startup_seconds: Some(60),
+        ..observation(5, vec![total(20.0)])
+    };
+    let mut reasons = std::collections::BTreeSet::new();
+    let mut memory = Memory::default();
+    let mut observation = calm;
+    let mut before = 0;
+    // After so many ticks everything comes back in the same order.
+    let round = 10_800;
+    for tick in 0..2 * round {
+        let now = after(tick * 5);
+        observation.rollout = match tick / 40 % 3 {
+            0 => Rollout::None,
+            _ => Rollout::UnderWay {
+                revision: u64::from(tick / 120),
+            },
+        };
+        observation.guards[0] = match tick / 60 % 4 {
+            0 => total(1.0),
+            1 => Reading::Missing(Missing::TimedOut),
+            _ => total(0.0),
+        };
+        observation.metrics[0] = match tick / 90 % 3 {
+            0 => Reading::Missing(Missing::TimedOut),
+            1 => total(20.0),
+            _ => total(60.0),
+        };
+        observation.windows[0] = Window {
+            start: after(tick / 200 * 1000 + 300),
+            end: after(tick / 200 * 1000 + 600),
+            ..observation.windows[0]
+        };
+        if tick == round {
+            before = ALLOCATIONS.get();
+        }
+        let decision = decide(&policy, &memory, &observation, now);
+        memory.record(&decision, now);
+        if decision.verdict == Verdict::Scale {
+            memory.record_change(decision.current, decision.desired, now);
+            observation.current_replicas = decision.desired;
+        }
+        if tick < round {
+            reasons.insert(decision.reason);
+        }
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    for reason in [
+        Reason::GuardTripped,
+        Reason::GuardMissing,
+        Reason::RolloutUnderWay,
+        Reason::MetricAboveTarget,
+        Reason::MetricBelowTarget,
+        Reason::MetricsMissing,
+    ] {
+        assert!(reasons.contains(&reason), "{reason} is not in {reasons:?}");
+    }
+}
