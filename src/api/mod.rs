@@ -21,7 +21,7 @@ pub use spec::{
     Behavior, DiskDirection, DiskMetric, FallbackSpec, GuardAction, GuardSpec, MatchLabels, MetricSpec, Mode,
     NetworkDirection, NetworkMetric, OnMissing, PrometheusMetric, PrometheusRef, RateLimit, RateUnit,
     RequestRateMetric, ResourceMetric, ScaleTargetRef, ScalingPolicy, ScalingPolicySpec, ScalingRules,
-    ScheduleSpec, SelectPolicy, ToleranceSpec, WhenEmpty,
+    ScheduleSpec, SelectPolicy, ToleranceSpec, UtilizationOf, WhenEmpty,
 };
 pub use status::{
     CHANGED_BY_CONCERTINA, CHANGED_BY_OTHER, ChangeStatus, DecisionStatus, EffectiveSettings, GuardStatus,

@@ -51,6 +51,9 @@ const SHARE_MESSAGE: &str = "write a share from 0 to 1 in quotes, for example \"
 const LABEL_NAMES: &str = "self.all(name, name.matches('^[a-zA-Z_][a-zA-Z0-9_]{0,62}$'))";
 const LABEL_NAMES_MESSAGE: &str =
     "write label names of letters, digits and underscores, at most 63, for example queue: orders";
+const OF_WHAT: &str = "!has(self.of) || has(self.averageUtilization)";
+const OF_WHAT_MESSAGE: &str =
+    "of says what 100 per cent of averageUtilization are: write averageUtilization too, or leave it out";
 const ONE_RESOURCE_TARGET: &str = "has(self.averageUtilization) != has(self.averageValue)";
 
 /// Every rule of the ScalingPolicy.
@@ -126,6 +129,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule("spec.metrics[].tolerance.scaleUp", SHARE, SHARE_MESSAGE),
     rule("spec.metrics[].tolerance.scaleDown", SHARE, SHARE_MESSAGE),
+    rule("spec.metrics[].cpu", OF_WHAT, OF_WHAT_MESSAGE),
     rule(
         "spec.metrics[].cpu",
         ONE_RESOURCE_TARGET,
@@ -137,6 +141,7 @@ pub(super) const RULES: &[Rule] = &[
         POSITIVE,
         "write cores per replica greater than 0, for example 250m or \"0.5\"",
     ),
+    rule("spec.metrics[].memory", OF_WHAT, OF_WHAT_MESSAGE),
     rule(
         "spec.metrics[].memory",
         ONE_RESOURCE_TARGET,

@@ -16,7 +16,7 @@ pub use behavior::{Behavior, RateLimit, RateUnit, ScalingRules, SelectPolicy};
 pub use guard::{FallbackSpec, GuardAction, GuardSpec};
 pub use metric::{
     DiskDirection, DiskMetric, MatchLabels, MetricSpec, NetworkDirection, NetworkMetric, OnMissing,
-    PrometheusMetric, RequestRateMetric, ResourceMetric, ToleranceSpec, WhenEmpty,
+    PrometheusMetric, RequestRateMetric, ResourceMetric, ToleranceSpec, UtilizationOf, WhenEmpty,
 };
 pub use schedule::ScheduleSpec;
 

@@ -20,6 +20,8 @@ pub struct ContainerResources {
     pub cpu_limit: Option<f64>,
     /// Memory request in bytes.
     pub memory_request: Option<f64>,
+    /// Memory limit in bytes.
+    pub memory_limit: Option<f64>,
 }
 
 /// A living pod.
@@ -82,5 +84,6 @@ fn resources_of(container: &Container) -> ContainerResources {
         cpu_request: amount(requests, "cpu"),
         cpu_limit: amount(limits, "cpu"),
         memory_request: amount(requests, "memory"),
+        memory_limit: amount(limits, "memory"),
     }
 }

@@ -186,6 +186,7 @@ fn sidecars_count_and_init_containers_do_not() {
         cpu_request: Some(0.25),
         cpu_limit: Some(1.5),
         memory_request: Some(67_108_864.0),
+        memory_limit: Some(1_073_741_824.0),
     };
     let proxy = ContainerResources {
         name: "proxy".into(),

@@ -3,7 +3,7 @@ use concertina_decision::{Policy, Timestamp, Window};
 
 use crate::api::{
     DEFAULT_PROMETHEUS, DEFAULT_SOURCE, DiskDirection, GuardSpec, MatchLabels, MetricSpec, NetworkDirection,
-    ScalingPolicy,
+    ScalingPolicy, UtilizationOf,
 };
 use crate::config::Config;
 use crate::observe::plan::QueryKey;
@@ -20,11 +20,15 @@ pub enum Measure {
     Cpu {
         /// The one container that counts.
         container: Option<String>,
+        /// What 100 per cent are.
+        of: UtilizationOf,
     },
     /// Memory of the pods, or of one container of each.
     Memory {
         /// The one container that counts.
         container: Option<String>,
+        /// What 100 per cent are.
+        of: UtilizationOf,
     },
     /// Requests per second of each pod.
     RequestRate,
@@ -175,6 +179,7 @@ fn compile_metric(metric: &MetricSpec, scrape_interval: u32) -> Result<CompiledM
             Template::Cpu { window_seconds },
             Measure::Cpu {
                 container: cpu.container.clone(),
+                of: cpu.of.unwrap_or_default(),
             },
         )
     } else if let Some(memory) = &metric.memory {
@@ -182,6 +187,7 @@ fn compile_metric(metric: &MetricSpec, scrape_interval: u32) -> Result<CompiledM
             Template::Memory,
             Measure::Memory {
                 container: memory.container.clone(),
+                of: memory.of.unwrap_or_default(),
             },
         )
     } else if let Some(rate) = &metric.request_rate {

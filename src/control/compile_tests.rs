@@ -55,9 +55,17 @@ fn every_kind_of_metric_becomes_its_query_and_measure() {
             Template::Cpu { window_seconds: 60 },
             Measure::Cpu {
                 container: Some("app".into()),
+                of: UtilizationOf::Request,
             },
         ),
-        ("memory", Template::Memory, Measure::Memory { container: None }),
+        (
+            "memory",
+            Template::Memory,
+            Measure::Memory {
+                container: None,
+                of: UtilizationOf::Request,
+            },
+        ),
         ("rate", rate("http"), Measure::RequestRate),
         ("grpc", rate("grpc"), Measure::RequestRate),
         (

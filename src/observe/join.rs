@@ -5,6 +5,7 @@ use concertina_decision::{Missing, PodReading, Reading, Reason, Timestamp};
 
 use super::table::{Answer, Entry, FetchError, Table};
 use crate::api::MatchLabels;
+use crate::api::UtilizationOf;
 use crate::cluster::pods::{ContainerResources, PodRecord};
 use crate::control::compile::{CompiledMetric, Measure};
 
@@ -45,15 +46,8 @@ pub fn reading(
         .iter()
         .map(|pod| pod_reading(&metric.measure, pod, containers_of(pod)))
         .collect();
-    if !pods.is_empty() && readings.iter().all(|reading| reading.value.is_none()) {
-        // That no pod has a value means that there is nothing, which a policy may take for 0. These do not mean it.
-        let has_samples = |pod: &PodRecord| pod.state.was_ready() && !containers_of(pod).is_empty();
-        if pods.iter().any(has_samples) {
-            return missing(Missing::NotReadYet, no_value_yet(&metric.measure));
-        }
-        if let (missing @ Reading::Missing(Missing::ServerError), note) = nothing(answer, String::new()) {
-            return (missing, note);
-        }
+    if let Some(not_empty) = not_empty(metric, answer, pods, &readings, containers_of) {
+        return not_empty;
     }
     let duplicate = pods
         .iter()
@@ -67,6 +61,30 @@ pub fn reading(
         ),
     });
     (Reading::PerPod(readings), note)
+}
+
+/// That no pod has a value means that there is nothing, which a policy may take for 0: but not where the counters are
+/// there and only their rates are not, nor when the server warns that the answer may be a part only.
+fn not_empty<'e>(
+    metric: &CompiledMetric,
+    answer: &Answer,
+    pods: &[PodRecord],
+    readings: &[PodReading],
+    containers_of: impl Fn(&PodRecord) -> &'e [(Box<str>, Entry)],
+) -> Option<(Reading, Option<Note>)> {
+    if matches!(metric.measure, Measure::Cpu { .. } | Measure::Memory { .. }) {
+        // A running pod uses some, so that nothing is never taken for 0.
+        return None;
+    }
+    let serving = || pods.iter().zip(readings).filter(|(pod, _)| pod.state.was_ready());
+    if serving().next().is_none() || serving().any(|(_, reading)| reading.value.is_some()) {
+        return None;
+    }
+    if serving().any(|(pod, _)| !containers_of(pod).is_empty()) {
+        let message = "the pods have samples, but a rate needs two within its window: a longer windowSeconds holds more";
+        return Some(missing(Missing::NotReadYet, message.to_owned()));
+    }
+    answer.warnings.first().map(|warning| partial(warning))
 }
 
 /// The one number of a query of a user's own, whose series must carry these labels: a metric of totals, or a guard.
@@ -112,23 +130,13 @@ pub fn carries(labels: &BTreeMap<String, String>, matching: &MatchLabels) -> boo
 fn nothing(answer: &Answer, message: String) -> (Reading, Option<Note>) {
     match answer.warnings.first() {
         None => missing(Missing::NoSamples, message),
-        Some(warning) => missing(
-            Missing::ServerError,
-            format!("the answer is empty, and the server warns: {warning}"),
-        ),
+        Some(warning) => partial(warning),
     }
 }
 
-fn no_value_yet(measure: &Measure) -> String {
-    match measure {
-        Measure::Cpu { .. } | Measure::Memory { .. } => {
-            "of each pod, containers that count have no sample: check the name in container".to_owned()
-        }
-        _ => {
-            "the pods have samples, but a rate needs two within its window: a longer windowSeconds holds more"
-                .to_owned()
-        }
-    }
+fn partial(warning: &str) -> (Reading, Option<Note>) {
+    let message = format!("the answer is empty, and the server warns: {warning}");
+    missing(Missing::ServerError, message)
 }
 
 fn no_series(received: usize, no_match: bool) -> String {
@@ -171,12 +179,15 @@ fn pod_reading(measure: &Measure, pod: &PodRecord, entries: &[(Box<str>, Entry)]
             .map(|(_, entry)| entry)
     };
     match measure {
-        Measure::Cpu { container } => sum_containers(pod, container.as_deref(), entry_of, |resources| {
-            (resources.cpu_request, resources.cpu_limit)
+        Measure::Cpu { container, of } => sum_containers(pod, container.as_deref(), entry_of, |resources| {
+            let limit = resources.cpu_limit;
+            (whole(*of, resources.cpu_request, limit), limit)
         }),
-        Measure::Memory { container } => sum_containers(pod, container.as_deref(), entry_of, |resources| {
-            (resources.memory_request, None)
-        }),
+        Measure::Memory { container, of } => {
+            sum_containers(pod, container.as_deref(), entry_of, |resources| {
+                (whole(*of, resources.memory_request, resources.memory_limit), None)
+            })
+        }
         Measure::RequestRate | Measure::Network | Measure::Disk | Measure::Total { .. } => {
             let entry = entry_of("").copied().unwrap_or_default();
             PodReading {
@@ -186,6 +197,14 @@ fn pod_reading(measure: &Measure, pod: &PodRecord, entries: &[(Box<str>, Entry)]
                 limit: None,
             }
         }
+    }
+}
+
+/// What 100 per cent are.
+const fn whole(of: UtilizationOf, request: Option<f64>, limit: Option<f64>) -> Option<f64> {
+    match of {
+        UtilizationOf::Request => request,
+        UtilizationOf::Limit => limit,
     }
 }
 

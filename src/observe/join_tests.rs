@@ -12,6 +12,7 @@ fn container(name: &str, request: Option<f64>) -> ContainerResources {
         cpu_request: request,
         cpu_limit: request.map(|request| request * 2.0),
         memory_request: request,
+        memory_limit: request.map(|request| request * 4.0),
     }
 }
 
@@ -37,6 +38,7 @@ fn metric(measure: Measure) -> CompiledMetric {
 fn cpu(container: Option<&str>) -> CompiledMetric {
     metric(Measure::Cpu {
         container: container.map(str::to_owned),
+        of: UtilizationOf::Request,
     })
 }
 
@@ -132,8 +134,23 @@ fn one_container_alone_counts_where_it_is_named() {
 fn memory_has_no_limit_that_censors_it() {
     let web = pod("web", &[container("app", Some(1.0))]);
     let answer = answer(&[("shop", "web", "app", sample(1.0, 9_000))]);
-    let readings = per_pod(&metric(Measure::Memory { container: None }), &answer, &[web]);
+    let readings = per_pod(&memory(UtilizationOf::Request), &answer, &[web]);
     assert!(readings[0].limit.is_none_or(|limit| limit <= 0.0), "{readings:?}");
+}
+
+#[test]
+fn utilisation_is_of_the_requests_or_of_the_limits() {
+    let web = pod("web", &[container("app", Some(1.0))]);
+    let answer = answer(&[("shop", "web", "app", sample(1.0, 9_000))]);
+    let whole = |metric: &CompiledMetric| per_pod(metric, &answer, std::slice::from_ref(&web))[0].request;
+    let cpu_of = |of| metric(Measure::Cpu { container: None, of });
+    assert_eq!(whole(&cpu_of(UtilizationOf::Request)), Some(1.0));
+    assert_eq!(whole(&cpu_of(UtilizationOf::Limit)), Some(2.0));
+    assert_eq!(whole(&memory(UtilizationOf::Request)), Some(1.0));
+    assert_eq!(whole(&memory(UtilizationOf::Limit)), Some(4.0));
+    let unlimited = pod("web", &[container("app", None)]);
+    let reading = &per_pod(&cpu_of(UtilizationOf::Limit), &answer, &[unlimited])[0];
+    assert_eq!(reading.request, None);
 }
 
 #[test]
@@ -169,6 +186,61 @@ fn a_pod_with_several_series_is_named() {
     let note = note.unwrap();
     assert_eq!(note.reason, Reason::DuplicateSeries);
     assert!(note.message.contains("pod b "), "{}", note.message);
+}
+
+#[test]
+fn counters_without_a_rate_yet_are_no_empty_answer() {
+    let counted = Entry {
+        time_ms: Some(1),
+        ..Entry::default()
+    };
+    let pods = [pod("a", &[]), pod("b", &[])];
+    for measure in [Measure::RequestRate, Measure::Network, Measure::Disk] {
+        let rate = metric(measure);
+        let one = answer(&[("shop", "a", "", counted)]);
+        let (reading, note) = reading(&rate, &one, "shop", &pods);
+        assert_eq!(reading, Reading::Missing(Missing::NotReadYet), "{rate:?}");
+        assert!(note.unwrap().message.contains("a rate needs two"));
+        let nothing = per_pod(&rate, &answer(&[]), &pods);
+        assert_eq!(nothing, [PodReading::default(); 2], "nothing at all is empty");
+        let both = answer(&[("shop", "a", "", counted), ("shop", "b", "", sample(1.0, 1))]);
+        assert_eq!(
+            per_pod(&rate, &both, &pods)[1].value,
+            Some(1.0),
+            "one value is enough"
+        );
+    }
+}
+
+#[test]
+fn an_empty_answer_with_a_warning_is_no_empty_answer() {
+    let warned = |answer: Result<Answer, FetchError>| {
+        answer.map(|answer| Answer {
+            warnings: vec!["a store is down".into()],
+            ..answer
+        })
+    };
+    let of_pods = reading(
+        &metric(Measure::RequestRate),
+        &warned(answer(&[])),
+        "shop",
+        &[pod("a", &[])],
+    );
+    for (reading, note) in [of_pods, total(&[], &warned(series(&[])))] {
+        assert_eq!(reading, Reading::Missing(Missing::ServerError));
+        assert!(note.unwrap().message.contains("a store is down"));
+    }
+    let no_pods = reading(&metric(Measure::RequestRate), &warned(answer(&[])), "shop", &[]);
+    assert_eq!(
+        no_pods,
+        (Reading::PerPod(vec![]), None),
+        "at zero it is not applicable"
+    );
+    let some = warned(answer(&[("shop", "a", "", sample(1.0, 1))]));
+    assert_eq!(
+        per_pod(&metric(Measure::RequestRate), &some, &[pod("a", &[])])[0].value,
+        Some(1.0)
+    );
 }
 
 fn series(labels: &[&[(&str, &str)]]) -> Result<Answer, FetchError> {
@@ -255,4 +327,8 @@ fn every_failure_has_its_own_reason_and_keeps_its_words() {
             })
         );
     }
+}
+
+fn memory(of: UtilizationOf) -> CompiledMetric {
+    metric(Measure::Memory { container: None, of })
 }

@@ -2,6 +2,7 @@
 pub mod conditions;
 pub mod events;
 pub mod metrics;
+pub mod reference;
 pub mod status;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};

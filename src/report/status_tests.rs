@@ -2,6 +2,7 @@ use concertina_decision::{Missing, Observation, Pod, Reading, Verdict};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::UtilizationOf;
 use crate::cluster::pods::StartupTimes;
 use crate::control::evaluate::ChangeByOther;
 use crate::fixtures::{NOW, outcome, outcome_of, policy, total, with};
@@ -41,8 +42,14 @@ fn numbers_are_short_and_keep_three_digits() {
 
 #[test]
 fn amounts_are_in_the_unit_of_their_target() {
-    let cpu = Measure::Cpu { container: None };
-    let memory = Measure::Memory { container: None };
+    let cpu = Measure::Cpu {
+        container: None,
+        of: UtilizationOf::Request,
+    };
+    let memory = Measure::Memory {
+        container: None,
+        of: UtilizationOf::Request,
+    };
     for (measure, value, text) in [
         (&cpu, 0.25, "250m"),
         (&memory, 134_217_728.0, "128Mi"),

@@ -68,6 +68,14 @@ fn the_reference_page_is_current() {
     );
 }
 
+#[test]
+fn the_page_of_reasons_is_current() {
+    assert_current(
+        "docs/reference/reasons.md",
+        &concertina::report::reference::reasons_markdown(),
+    );
+}
+
 /// Both YAML readers in use here make the same of a text; kubectl reads like the second.
 fn parse_yaml(path: &str, text: &str) -> serde_json::Value {
     let one: serde_json::Value = serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{path}: {error}"));

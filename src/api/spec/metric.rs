@@ -123,10 +123,14 @@ pub enum OnMissing {
 #[serde(rename_all = "camelCase")]
 pub struct ResourceMetric {
     /// Use of all counted pods in per cent of what they request. Either this or averageValue; 1 to 10000. Every
-    /// container counted needs a request. Example: 70.
+    /// container counted needs a request, or a limit where of says so. Example: 70.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub average_utilization: Option<i32>,
+
+    /// What 100 per cent of averageUtilization are. Default Request; Request or Limit of the containers counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<UtilizationOf>,
 
     /// Use per replica, in cores for cpu and in bytes for memory. Either this or averageUtilization; greater
     /// than 0. Examples: 250m, 512Mi.
@@ -141,6 +145,17 @@ pub struct ResourceMetric {
         regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
     )]
     pub container: Option<String>,
+}
+
+/// What 100 per cent are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "")] // the field that uses it says more
+pub enum UtilizationOf {
+    /// What the containers request.
+    #[default]
+    Request,
+    /// The most that the containers may use.
+    Limit,
 }
 
 /// A target for the rate of requests.
