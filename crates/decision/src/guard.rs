@@ -188,7 +188,7 @@ fn contested(step: &Step<'_>) -> Option<u32> {
         .filter(|(ours, theirs)| {
             ours.by == Writer::Own
                 && theirs.by == Writer::Other
-                && (ours.to > ours.from) != (theirs.to > theirs.from)
+                && ours.is_growth() != theirs.is_growth()
                 && step.now.is_within(CONTEST_SECONDS, theirs.at)
         })
         .map(|(_, theirs)| theirs.at);

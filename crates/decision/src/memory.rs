@@ -31,6 +31,12 @@ pub struct Change {
     pub by: Writer,
 }
 
+impl Change {
+    pub(crate) const fn is_growth(&self) -> bool {
+        self.to > self.from
+    }
+}
+
 /// Who changed the replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Writer {
@@ -184,7 +190,7 @@ impl Memory {
         self.changes.push(change);
         self.last_change = Some(change.at);
         self.last_writer = Some(change.by);
-        if change.to > change.from {
+        if change.is_growth() {
             self.last_growth = Some(change.at);
         }
     }

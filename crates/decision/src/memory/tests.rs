@@ -94,6 +94,14 @@ fn a_change_is_remembered_with_its_writer_and_only_growth_as_growth() {
 }
 
 #[test]
+fn only_more_than_before_is_growth() {
+    for (from, to, is_growth) in [(2, 3, true), (3, 3, false), (3, 2, false)] {
+        let change = change(0, from, to, Writer::Own);
+        assert_eq!(change.is_growth(), is_growth, "{from} → {to}");
+    }
+}
+
+#[test]
 fn a_change_known_from_elsewhere_shows_what_happened_before_it() {
     let mut memory = Memory::default();
     memory.restore_change(change(0, 2, 5, Writer::Own));
