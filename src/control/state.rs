@@ -2,9 +2,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use concertina_decision::{Change, Guard, Memory, Observation, Reason, Timestamp, Writer};
+use concertina_decision::{Change, Memory, Observation, Reason, Timestamp, Writer};
 
-use super::compile::CompiledPolicy;
+use super::compile::{CompiledGuard, CompiledPolicy};
 use crate::api::CHANGED_BY_CONCERTINA;
 use crate::cluster::pods::ObjectKey;
 use crate::cluster::policies::PolicyRecord;
@@ -94,11 +94,8 @@ fn memory_of(record: &PolicyRecord) -> Memory {
 }
 
 /// Guards are remembered by their place, so they are the same only if all of them are.
-fn guards_of(compiled: &Result<Arc<CompiledPolicy>, String>) -> Option<&[Guard]> {
-    compiled
-        .as_ref()
-        .ok()
-        .map(|compiled| compiled.decision.guards.as_slice())
+fn guards_of(compiled: &Result<Arc<CompiledPolicy>, String>) -> Option<&[CompiledGuard]> {
+    compiled.as_ref().ok().map(|compiled| compiled.guards.as_slice())
 }
 
 impl PolicyStates {

@@ -31,6 +31,7 @@ mod ownership;
 mod pod_metrics;
 mod restarts;
 mod running;
+mod safety;
 mod scaling;
 mod sharing;
 mod size;
