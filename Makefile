@@ -44,8 +44,9 @@ bench-decision: ## What one decision costs, in nanoseconds and in instructions
 	crates/decision/benches/run
 
 .PHONY: generate
-generate: ## Write crds/, deploy/manifests/crd.yaml and docs/reference anew from src/api
+generate: ## Write crds/, deploy/manifests/crd.yaml, docs/reference and the table of docs/explanation/hpa.md anew
 	UPDATE=1 cargo test --locked --quiet --test generated
+	UPDATE=1 cargo test --locked --quiet --package concertina-decision --test hpa
 
 .PHONY: image
 image: ## Static programs for images: the controller and the sample shop
