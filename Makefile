@@ -46,7 +46,7 @@ bench-decision: ## What one decision costs, in nanoseconds and in instructions
 .PHONY: generate
 generate: ## Write crds/, deploy/manifests/crd.yaml, docs/reference and the table of docs/explanation/hpa.md anew
 	UPDATE=1 cargo test --locked --quiet --test generated
-	UPDATE=1 cargo test --locked --quiet --package concertina-decision --test hpa
+	UPDATE=1 cargo test --locked --quiet --package concertina-decision --test hpa the_table_of_the_page_is_current
 
 .PHONY: image
 image: ## Static programs for images: the controller and the sample shop

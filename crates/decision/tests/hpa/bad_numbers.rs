@@ -25,6 +25,19 @@ pub(crate) fn hpa_shrinks_too_far_by_whole_per_cent_and_we_do_not() -> Compariso
         .gives("100 → 78", "100 → 80 (MetricBelowTarget)")
 }
 
+pub(crate) fn hpa_asks_for_one_more_by_the_noise_of_floating_point_and_we_do_not() -> Comparison {
+    let latency = Measure::Whole {
+        value: 0.25,
+        total: Total::Value(0.28),
+    };
+    Situation::of(25, vec![latency])
+        .compare(
+            "25 replicas, a latency of 0.28 s, target 0.25 s",
+            "1.12 × 25 is 28.000000000000004 in floating point, and every part of a replica is a replica. We take what is less than a billionth for noise.",
+        )
+        .gives("25 → 29", "25 → 28 (MetricAboveTarget)")
+}
+
 pub(crate) fn hpa_takes_a_huge_total_for_none_and_we_do_not() -> Comparison {
     let backlog = Measure::ObjectTotal {
         per_replica: 0.1,

@@ -30,6 +30,7 @@ mod hpa_loop;
 mod hpa_loop_tests;
 mod hpa_tests;
 mod missing_data;
+mod ordinary;
 mod outcome;
 mod page;
 mod pods_counted;

@@ -52,6 +52,7 @@ situations! {
     bad_numbers {
         hpa_cuts_utilisation_to_whole_per_cent_and_we_do_not
         hpa_shrinks_too_far_by_whole_per_cent_and_we_do_not
+        hpa_asks_for_one_more_by_the_noise_of_floating_point_and_we_do_not
         hpa_takes_a_huge_total_for_none_and_we_do_not
         hpa_takes_a_negative_average_for_an_overflow_and_we_hold
         hpa_takes_a_negative_value_for_no_load_and_we_hold
