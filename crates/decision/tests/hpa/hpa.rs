@@ -1,6 +1,6 @@
 //! What one metric proposes in HorizontalPodAutoscaler: the pods it counts, the ratio, the rounding. A calculator for
 //! comparison, written from what upstream does (`pkg/controller/podautoscaler/replica_calculator.go` and
-//! `metrics/utilization.go`, Kubernetes 1.35), not a copy of it. Pure.
+//! `metrics/utilization.go`, Kubernetes 1.34 to 1.35), not a copy of it. Pure.
 //!
 //! | pod, in this order                                       | CPU      | anything else |
 //! |----------------------------------------------------------|----------|---------------|
