@@ -5,8 +5,9 @@
 //!
 //! | not known                                         | taken for                                                   |
 //! |---------------------------------------------------|-------------------------------------------------------------|
-//! | a value, also where an empty answer would be 0    | missing: this time does not count                           |
-//! | replicas before the oldest change in the status   | missing                                                     |
+//! | a value, also where an empty answer would be 0    | what wants the replicas that there were                     |
+//! | what wanted a growth of ours                      | what wants all of it                                        |
+//! | replicas before the oldest change in the status   | the beginning of the past                                   |
 //! | a change that nobody recorded                     | nothing is rebuilt                                          |
 //! | pods that were there and are gone                 | pods at the target, or at the mean where that is more       |
 //! | whether a pod that was just created was Ready     | both are decided, and the greater want counts               |
@@ -54,11 +55,17 @@ pub fn rebuild(past: &Past<'_>, now: Timestamp) -> Option<Memory> {
     let replay = Replay::of(past);
     let mut memory = Memory::default();
     let mut changes = past.changes.iter().peekable();
+    let is_known = |time| known_from.is_none_or(|change| is_seen(change, time));
     for (index, time) in instants(steps, past.compiled.period_seconds, now) {
         while let Some(change) = changes.next_if(|change| is_seen(change, time)) {
+            if change.by == Writer::Own && change.to > change.from && is_known(change.at) {
+                let mut decision = replay.decide(&memory, index.saturating_sub(1), change.at, change.from);
+                decision.remember.want = greater(decision.remember.want, Want::Known(change.to));
+                memory.record(&decision, change.at);
+            }
             memory.restore_change(*change);
         }
-        if known_from.is_none_or(|change| is_seen(change, time)) {
+        if is_known(time) {
             let current = changes.peek().map_or(past.replicas, |change| change.from);
             let decision = replay.decide(&memory, index, time, current);
             memory.record(&decision, time);
@@ -259,10 +266,12 @@ fn cautious(policy: &Policy) -> Policy {
 }
 
 /// The want of a decision, with the load of pods that are gone where the others were above their target: the decision
-/// itself counts them for nothing then.
+/// itself counts them for nothing then. An unknown want was no more than the replicas, or they would have grown.
 fn want(decision: &Decision, absent: u32) -> Want {
-    let Want::Known(known) = decision.remember.want else {
-        return decision.remember.want;
+    let known = match decision.remember.want {
+        Want::Known(known) => known,
+        Want::Unknown => decision.current,
+        Want::None => return Want::None,
     };
     let more = decision
         .proposals
@@ -292,8 +301,8 @@ fn load_with_absent(proposal: &Proposal, absent: u32) -> Replicas {
 fn greater(one: Want, other: Want) -> Want {
     match (one, other) {
         (Want::Known(one), Want::Known(other)) => Want::Known(one.max(other)),
-        (Want::Unknown, _) | (_, Want::Unknown) => Want::Unknown,
-        (Want::None, want) | (want, Want::None) => want,
+        (Want::Known(want), _) | (_, Want::Known(want)) => Want::Known(want),
+        (other, _) => other,
     }
 }
 

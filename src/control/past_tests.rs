@@ -1,1 +1,440 @@
+use std::ops::Range;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
 use super::*;
+use crate::fixtures::{compiled, policy, record, with};
+
+/// At a full minute.
+const START: Timestamp = Timestamp::from_seconds(1_700_000_040);
+
+/// A policy at ten requests per second and replica, which shrinks as fast as its window lets it.
+fn by_rate(window: u32, period: u32) -> CompiledPolicy {
+    let policy = with(
+        policy("web"),
+        "/spec/metrics",
+        json!([{"name": "rate", "requestRate": {"averageValue": 10}}]),
+    );
+    let policy = with(policy, "/spec/periodSeconds", json!(period));
+    let down = json!({"cooldownSeconds": 0, "stabilizationWindowSeconds": window,
+        "policies": [{"type": "Percent", "value": 100, "periodSeconds": 1}]});
+    let policy = with(policy, "/spec/maxReplicas", json!(50));
+    compiled(&record(with(
+        policy,
+        "/spec/behavior",
+        json!({"scaleDown": down}),
+    )))
+}
+
+/// A target whose pods share the load, and what a policy does with it.
+#[derive(Clone)]
+struct World {
+    /// Load from each second on; before the first there is none.
+    load: Vec<(i64, f64)>,
+    /// Seconds at which somebody else sets the replicas.
+    by_other: Vec<(i64, Replicas)>,
+    /// Seconds at which all pods are exchanged.
+    rollouts: Vec<i64>,
+    /// The replicas from each second on.
+    replicas: Vec<(i64, Replicas)>,
+    changes: Vec<Change>,
+    memory: Memory,
+}
+
+fn at<T: Copy + Default>(values: &[(i64, T)], second: i64) -> T {
+    let value = values.iter().rfind(|(from, _)| *from <= second);
+    value.map(|(_, value)| *value).unwrap_or_default()
+}
+
+impl World {
+    fn of(replicas: Replicas, load: &[(i64, f64)]) -> Self {
+        Self {
+            load: load.to_vec(),
+            by_other: vec![],
+            rollouts: vec![],
+            replicas: vec![(-10_000, replicas)],
+            changes: vec![],
+            memory: Memory::default(),
+        }
+    }
+
+    /// The pods that live at a second and what each receives.
+    fn pods(&self, second: i64) -> Vec<(String, f64)> {
+        // A change of a second shows after it.
+        let replicas = at(&self.replicas, second - 1).max(1);
+        let version = self.rollouts.iter().filter(|at| **at <= second).count();
+        (0..replicas)
+            .map(|index| {
+                (
+                    format!("web-{version}-{index}"),
+                    at(&self.load, second) / f64::from(replicas),
+                )
+            })
+            .collect()
+    }
+
+    /// Evaluates in each period of these seconds.
+    fn run(&mut self, policy: &CompiledPolicy, seconds: Range<i64>) {
+        for second in seconds.step_by(policy.period_seconds as usize) {
+            if let Some((_, replicas)) = self.by_other.iter().find(|(at, _)| *at == second) {
+                self.replicas.push((second - 1, *replicas));
+            }
+            let now = Timestamp::from_seconds(START.0 / 1000 + second);
+            let pods = self.pods(second);
+            let current = at(&self.replicas, second);
+            let reading = |(_, value): &(String, f64)| concertina_decision::PodReading {
+                value: Some(*value),
+                time: Some(now),
+                ..Default::default()
+            };
+            let observation = Observation {
+                current_replicas: current,
+                pods: vec![Pod::Ready; pods.len()],
+                metrics: vec![Reading::PerPod(pods.iter().map(reading).collect())],
+                ..Observation::default()
+            };
+            let decision = decide(&policy.decision, &self.memory, &observation, now);
+            self.memory.record(&decision, now);
+            if let Some(change) = self.memory.changes().last().filter(|change| change.at == now) {
+                self.changes.push(*change);
+            }
+            if decision.desired != current {
+                self.memory.record_change(current, decision.desired, now);
+                self.changes.extend(self.memory.changes().last());
+                self.replicas.push((second, decision.desired));
+            }
+        }
+    }
+
+    /// What Prometheus answers at a second to those who ask about these steps, as far as it knows.
+    fn history(&self, steps: Steps, knows: impl Fn(i64) -> bool) -> History {
+        let mut rows: std::collections::BTreeMap<String, Vec<Value>> = std::collections::BTreeMap::new();
+        for time in steps.times() {
+            let second = (time.0 - START.0) / 1000;
+            if knows(second) {
+                for (pod, value) in self.pods(second) {
+                    rows.entry(pod)
+                        .or_default()
+                        .push(json!([time.0 / 1000, value.to_string()]));
+                }
+            }
+        }
+        let row = |(pod, values): (String, Vec<Value>)| json!({"metric": {"concertina": "value", "namespace": "shop", "pod": pod}, "values": values});
+        let rows: Vec<Value> = rows.into_iter().map(row).collect();
+        let text = json!({"status": "success", "data": {"resultType": "matrix", "result": rows}}).to_string();
+        History::of_pods(text.as_bytes(), steps, "namespace", "pod").unwrap()
+    }
+
+    /// Another controller takes over before a second: it knows the last changes, and what Prometheus knows.
+    fn restart(&mut self, policy: &CompiledPolicy, second: i64, knows: impl Fn(i64) -> bool) {
+        let now = Timestamp::from_seconds(START.0 / 1000 + second);
+        let window = policy.decision.scale_down.stabilization_window_seconds;
+        let history = Arc::new(self.history(Steps::before(now, window, policy.period_seconds), knows));
+        let changes = &self.changes[self.changes.len().saturating_sub(5)..];
+        let pods: Vec<PodRecord> = self.pods(second).iter().map(|(name, _)| pod(name)).collect();
+        let past = Past {
+            compiled: policy,
+            namespace: "shop",
+            pods: &pods,
+            replicas: at(&self.replicas, second),
+            changes,
+            startup_seconds: Some(30),
+            histories: &[history],
+        };
+        self.memory = rebuild(&past, now).unwrap_or_else(|| {
+            let mut memory = Memory::default();
+            changes.iter().for_each(|change| memory.restore_change(*change));
+            memory
+        });
+    }
+
+    /// When the replicas became fewer for the first time after a second.
+    fn shrinks_after(&self, second: i64) -> Option<i64> {
+        let mut before = at(&self.replicas, second);
+        self.replicas
+            .iter()
+            .filter(|(at, _)| *at > second)
+            .find_map(|(at, replicas)| {
+                let shrinks = *replicas < before;
+                before = *replicas;
+                shrinks.then_some(*at)
+            })
+    }
+}
+
+fn pod(name: &str) -> PodRecord {
+    PodRecord {
+        name: name.into(),
+        uid: format!("uid-{name}"),
+        state: Pod::Ready,
+        unschedulable: false,
+        containers: vec![],
+    }
+}
+
+#[test]
+fn with_full_history_a_restart_shrinks_at_the_very_tick_at_which_it_would_have_without() {
+    for (window, period) in [(300, 15), (300, 5), (120, 60), (3600, 60), (600, 10)] {
+        let policy = by_rate(window, period);
+        let (window, period) = (i64::from(window), i64::from(period));
+        let mut world = World::of(8, &[(-10_000, 80.0), (0, 20.0)]);
+        world.run(&policy, -2 * window..0);
+        let mut undisturbed = world.clone();
+        undisturbed.run(&policy, 0..3 * window);
+        let expected = undisturbed.shrinks_after(0);
+        assert_eq!(expected, Some(window - period), "{window} {period}");
+        for restart in (0..window).step_by(usize::try_from(period * 3).unwrap()) {
+            let mut restarted = world.clone();
+            restarted.run(&policy, 0..restart);
+            restarted.restart(&policy, restart, |_| true);
+            restarted.run(&policy, restart..3 * window);
+            assert_eq!(
+                restarted.replicas, undisturbed.replicas,
+                "{window} {period}: at {restart}"
+            );
+        }
+    }
+}
+
+#[test]
+fn where_evaluations_were_closer_than_the_steps_a_restart_holds_no_shorter_than_the_window() {
+    let policy = by_rate(300, 1);
+    for drop in 0..10 {
+        let mut world = World::of(8, &[(-10_000, 80.0), (drop, 20.0)]);
+        world.run(&policy, -400..100);
+        world.restart(&policy, 100, |_| true);
+        world.run(&policy, 100..1000);
+        let (last_high, found) = (drop - 1, world.shrinks_after(0).unwrap());
+        assert!(
+            (last_high + 300..last_high + 310).contains(&found),
+            "{drop}: {found}"
+        );
+    }
+}
+
+#[test]
+fn what_prometheus_does_not_know_does_not_count() {
+    let policy = by_rate(300, 15);
+    let mut world = World::of(8, &[(-10_000, 80.0), (0, 20.0)]);
+    world.run(&policy, -600..270);
+    // Undisturbed it would shrink at 285.
+    let shrinks = |knows: &dyn Fn(i64) -> bool| {
+        let mut world = world.clone();
+        world.restart(&policy, 270, knows);
+        world.run(&policy, 270..1000);
+        world.shrinks_after(0).unwrap()
+    };
+    assert_eq!(shrinks(&|_| true), 285);
+    assert_eq!(
+        shrinks(&|_| false),
+        555,
+        "a window after the last that is not known"
+    );
+    // Pods that are seen for the first time may have been starting for 30 s.
+    assert_eq!(shrinks(&|second| second >= 170), 195 + 300);
+    assert_eq!(shrinks(&|second| second < 170), 555);
+    assert_eq!(
+        shrinks(&|second| !(100..160).contains(&second)),
+        150 + 300,
+        "a gap may hide a want"
+    );
+}
+
+#[test]
+fn replicas_that_somebody_changed_unseen_rebuild_nothing() {
+    let policy = by_rate(300, 15);
+    let mut world = World::of(4, &[(-10_000, 80.0), (0, 20.0)]);
+    world.run(&policy, -600..270);
+    assert_eq!(at(&world.replicas, 0), 8);
+    world.replicas.push((270, 9));
+    world.restart(&policy, 271, |_| true);
+    world.run(&policy, 271..1000);
+    assert_eq!(world.shrinks_after(271), Some(571));
+}
+
+#[test]
+fn an_empty_answer_of_the_past_is_never_taken_for_zero() {
+    let metric =
+        json!([{"name": "load", "prometheus": {"query": "load", "averageValue": 10}, "whenEmpty": "Zero"}]);
+    let policy = compiled(&record(with(policy("web"), "/spec/metrics", metric)));
+    let steps = Steps::before(START, 300, 15);
+    let wants = |value: Option<f64>| {
+        let values: Vec<Value> = steps
+            .times()
+            .filter_map(|time| Some(json!([time.0 / 1000, value?.to_string()])))
+            .collect();
+        let result = json!([{"metric": {}, "values": values}]);
+        let text =
+            json!({"status": "success", "data": {"resultType": "matrix", "result": result}}).to_string();
+        let past = Past {
+            compiled: &policy,
+            namespace: "shop",
+            pods: &[],
+            replicas: 8,
+            changes: &[],
+            startup_seconds: None,
+            histories: &[Arc::new(History::of_series(text.as_bytes(), steps).unwrap())],
+        };
+        let observation = Observation {
+            current_replicas: 8,
+            pods: vec![Pod::Ready; 8],
+            metrics: vec![Reading::Missing(concertina_decision::Missing::NoSamples)],
+            ..Observation::default()
+        };
+        decide(
+            &policy.decision,
+            &rebuild(&past, START).unwrap(),
+            &observation,
+            START,
+        )
+        .reason
+    };
+    assert_eq!(wants(None), Reason::ScaleDownStabilized);
+    assert_eq!(
+        wants(Some(20.0)),
+        Reason::MetricBelowTarget,
+        "it was low all along"
+    );
+    assert_eq!(wants(Some(80.0)), Reason::ScaleDownStabilized);
+}
+
+#[test]
+fn guards_and_the_fallback_do_not_begin_in_the_past() {
+    let policy = with(
+        policy("web"),
+        "/spec/guards",
+        json!([{"name": "errors", "query": "errors", "above": 1, "maxBlockSeconds": 60}]),
+    );
+    let policy = with(
+        policy,
+        "/spec/fallback",
+        json!({"afterSeconds": 60, "replicas": 9}),
+    );
+    let policy = compiled(&record(policy));
+    let text = json!({"status": "success", "data": {"resultType": "matrix", "result": []}}).to_string();
+    let steps = Steps::before(START, 300, 15);
+    let past = Past {
+        compiled: &policy,
+        namespace: "shop",
+        pods: &[],
+        replicas: 4,
+        changes: &[],
+        startup_seconds: None,
+        histories: &[Arc::new(History::of_series(text.as_bytes(), steps).unwrap())],
+    };
+    let observation = Observation {
+        current_replicas: 4,
+        ..Observation::default()
+    };
+    let decision = decide(
+        &policy.decision,
+        &rebuild(&past, START).unwrap(),
+        &observation,
+        START,
+    );
+    assert_eq!(decision.desired, 4);
+    assert!(
+        matches!(
+            decision.guards[0].state,
+            concertina_decision::GuardState::Missing(_)
+        ),
+        "{decision:?}"
+    );
+}
+
+#[test]
+fn pods_that_are_gone_count_as_much_as_those_that_stayed() {
+    let policy = by_rate(300, 15);
+    // Four pods with twice their load, of which three are exchanged at once; somebody else has doubled the replicas.
+    let steps = Steps::before(START, 300, 15);
+    let values = |load: &dyn Fn(Timestamp) -> f64| -> Vec<Value> {
+        let value = |time: Timestamp| json!([time.0 / 1000, load(time).to_string()]);
+        steps.times().map(value).collect()
+    };
+    let spike = Timestamp(START.0 - 240_000);
+    let load = |time: Timestamp| if time <= spike { 20.0 } else { 1.0 };
+    let row = json!([{"metric": {"concertina": "value", "namespace": "shop", "pod": "web"}, "values": values(&load)}]);
+    let text = json!({"status": "success", "data": {"resultType": "matrix", "result": row}}).to_string();
+    let pods: Vec<PodRecord> = ["web", "b", "c", "d", "e", "f", "g", "h"].map(pod).into();
+    let change = Change {
+        at: Timestamp(START.0 - 300_000),
+        from: 3,
+        to: 4,
+        by: Writer::Other,
+    };
+    let grown = Change {
+        at: spike,
+        from: 4,
+        to: 8,
+        by: Writer::Own,
+    };
+    let past = Past {
+        compiled: &policy,
+        namespace: "shop",
+        pods: &pods,
+        replicas: 8,
+        changes: &[change, grown],
+        startup_seconds: Some(30),
+        histories: &[Arc::new(
+            History::of_pods(text.as_bytes(), steps, "namespace", "pod").unwrap(),
+        )],
+    };
+    let low = concertina_decision::PodReading {
+        value: Some(1.0),
+        ..Default::default()
+    };
+    let observation = Observation {
+        current_replicas: 8,
+        pods: vec![Pod::Ready; 8],
+        metrics: vec![Reading::PerPod(vec![low; 8])],
+        ..Observation::default()
+    };
+    let decision = decide(
+        &policy.decision,
+        &rebuild(&past, START).unwrap(),
+        &observation,
+        START,
+    );
+    assert_eq!(
+        (decision.desired, decision.reason),
+        (8, Reason::ScaleDownStabilized)
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn a_restart_never_shrinks_earlier(
+        loads in prop::collection::vec((1_i64..40, 1.0..400.0_f64), 1..12),
+        by_other in prop::collection::vec((0_i64..60, 1..40_i32), 0..2),
+        rollouts in prop::collection::vec(0_i64..60, 0..2),
+        restart in 10_i64..60,
+        unknown in prop::collection::vec((-20_i64..60, 0_i64..10), 0..3),
+        window in prop_oneof![Just(120_u32), Just(300), Just(900)],
+    ) {
+        let policy = by_rate(window, 15);
+        let mut second = -600;
+        let load = loads.iter().map(|(periods, load)| {
+            let from = second;
+            second += periods * 15;
+            (from, *load)
+        });
+        let mut world = World::of(5, &load.collect::<Vec<_>>());
+        world.by_other = by_other.iter().map(|(period, replicas)| (period * 15, *replicas)).collect();
+        world.rollouts = rollouts.iter().map(|period| period * 15).collect();
+        let restart = restart * 15;
+        world.run(&policy, -1800..restart);
+        let mut undisturbed = world.clone();
+        undisturbed.run(&policy, restart..2400);
+        let knows = |second: i64| !unknown.iter().any(|(from, periods)| (*from..from + periods).contains(&(second / 15)));
+        world.restart(&policy, restart, knows);
+        world.run(&policy, restart..2400);
+        let differs = (restart..2400).find(|second| at(&world.replicas, *second) != at(&undisturbed.replicas, *second));
+        if let Some(second) = differs {
+            let (found, expected) = (at(&world.replicas, second), at(&undisturbed.replicas, second));
+            prop_assert!(found > expected, "at {second}: {found}, not {expected}");
+        }
+    }
+}
