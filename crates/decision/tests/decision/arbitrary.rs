@@ -22,6 +22,11 @@ fn load() -> impl Strategy<Value = f64> {
     prop_oneof![1 => Just(0.0), 8 => 0.0..50.0, 1 => 0.0..1e6]
 }
 
+/// A target, mostly one that can be worked with.
+fn target_number() -> impl Strategy<Value = f64> {
+    prop_oneof![3 => 1.0..200.0, 1 => any_number()]
+}
+
 fn any_replicas() -> impl Strategy<Value = Replicas> {
     prop_oneof![8 => 0..60, 1 => any::<i32>(), 1 => prop::sample::select(vec![0, 1, -1, i32::MAX, i32::MIN])]
 }
@@ -169,7 +174,7 @@ fn rules(tolerance: impl Strategy<Value = f64>) -> impl Strategy<Value = Rules> 
         )
 }
 
-fn pod() -> impl Strategy<Value = Pod> {
+pub(crate) fn pod() -> impl Strategy<Value = Pod> {
     prop::sample::select(vec![
         Pod::Ready,
         Pod::Ready,
@@ -205,9 +210,9 @@ fn any_reading() -> impl Strategy<Value = Reading> {
 prop_compose! {
     /// Any policy, however senseless.
     pub(crate) fn any_policy()(
-        min_replicas in any_replicas(),
-        max_replicas in any_replicas(),
-        metrics in prop::collection::vec(metric(any_number()), 0..4),
+        min_replicas in prop_oneof![2 => 0..5, 1 => any_replicas()],
+        max_replicas in prop_oneof![2 => 5..80, 1 => any_replicas()],
+        metrics in prop::collection::vec(metric(target_number()), 0..4),
         scale_up in rules(any_number()),
         scale_down in rules(any_number()),
         guards in guards(),
@@ -224,7 +229,7 @@ prop_compose! {
 prop_compose! {
     /// A policy that a user could have written.
     pub(crate) fn sound_policy()(
-        min_replicas in 0..10,
+        min_replicas in prop_oneof![2 => 0..3, 1 => 0..10],
         more in 0..60,
         metrics in prop::collection::vec(metric(1.0..200.0), 1..4),
         scale_up in rules(0.0..0.5),
@@ -295,7 +300,7 @@ pub(crate) fn suited(
         .zip(readings)
         .map(|(metric, (total, per_pod))| match metric.target {
             Target::Utilization { .. } => per_pod.clone(),
-            Target::AverageValue { .. } if metric.cpu_bound => per_pod.clone(),
+            Target::AverageValue { .. } if metric.cpu_bound => without_limits(per_pod.clone()),
             _ => total.clone(),
         })
         .collect();
@@ -305,16 +310,38 @@ pub(crate) fn suited(
     }
 }
 
+/// Only CPU has limits.
+fn without_limits(mut reading: Reading) -> Reading {
+    if let Reading::PerPod(readings) = &mut reading {
+        for reading in readings {
+            reading.limit = None;
+        }
+    }
+    reading
+}
+
 /// The same, with every measured value so many times as great.
 pub(crate) fn times(observation: &Observation, factor: f64) -> Observation {
+    changed(observation, |value| value * factor)
+}
+
+/// The same with more load: each measured value so many times as great, one factor after another, and some more.
+pub(crate) fn raised(observation: &Observation, factors: &[f64], added: f64) -> Observation {
+    let mut factors = factors.iter().cycle();
+    changed(observation, |value| {
+        value * factors.next().copied().unwrap_or(1.0) + added
+    })
+}
+
+fn changed(observation: &Observation, mut change: impl FnMut(f64) -> f64) -> Observation {
     let mut observation = observation.clone();
     for reading in &mut observation.metrics {
         match reading {
             Reading::Missing(_) => {}
-            Reading::Total { value, .. } => *value *= factor,
+            Reading::Total { value, .. } => *value = change(*value),
             Reading::PerPod(readings) => {
-                for reading in readings {
-                    reading.value = reading.value.map(|value| value * factor);
+                for value in readings.iter_mut().filter_map(|reading| reading.value.as_mut()) {
+                    *value = change(*value);
                 }
             }
         }

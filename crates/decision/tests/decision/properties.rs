@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use crate::arbitrary::*;
 use crate::fixtures::*;
+use crate::stories::*;
 
 /// A memory with a past, made by evaluating.
 fn remembered(policy: &Policy, past: &[(Observation, Timestamp)]) -> Memory {
@@ -49,7 +50,7 @@ fn recomputed(proposal: &Proposal, current: Replicas) -> Option<Replicas> {
 proptest! {
     #[test]
     fn every_input_has_an_answer_within_the_bounds(
-        policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
+        Case { policy, past, observation, now } in any_case()
     ) {
         let memory = remembered(&policy, &past);
         let decision = decide(&policy, &memory, &observation, now);
@@ -77,7 +78,7 @@ proptest! {
 
     #[test]
     fn every_decision_can_be_followed_from_its_records(
-        policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
+        Case { policy, past, observation, now } in any_case()
     ) {
         let decision = decide(&policy, &remembered(&policy, &past), &observation, now);
         let stages: Vec<_> = decision.stages.iter().map(|record| record.stage).collect();
@@ -103,7 +104,7 @@ proptest! {
 
     #[test]
     fn a_missing_metric_never_shrinks_anything_but_to_the_maximum(
-        policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
+        Case { policy, past, observation, now } in any_case()
     ) {
         let decision = decide(&policy, &remembered(&policy, &past), &observation, now);
         let holds = |(index, _): (usize, Missing)| policy.metrics[index].on_missing == OnMissing::Hold;
@@ -133,16 +134,13 @@ proptest! {
 
     #[test]
     fn more_load_never_gives_fewer_replicas(
-        policy in sound_policy(),
-        past in any_past(),
-        (observation, readings) in sound_observation(),
-        factor in 1.0..20.0f64,
-        now in any_time(),
+        Case { policy, past, observation, now } in story(),
+        factors in prop::collection::vec(prop_oneof![1 => Just(1.0), 2 => 1.0..1.5f64, 1 => 1.0..20.0f64], 30),
+        added in prop_oneof![2 => Just(0.0), 1 => 0.0..50.0f64],
     ) {
         let memory = remembered(&policy, &past);
-        let observation = suited(&policy, &observation, &readings);
         let less = decide(&policy, &memory, &observation, now);
-        let more = decide(&policy, &memory, &times(&observation, factor), now);
+        let more = decide(&policy, &memory, &raised(&observation, &factors, added), now);
         prop_assert!(less.desired <= more.desired, "{:#?}\n{:#?}", less, more);
         for (less, more) in less.proposals.iter().zip(&more.proposals) {
             prop_assert!(less.replicas() <= more.replicas(), "{:#?}\n{:#?}", less, more);
@@ -150,8 +148,26 @@ proptest! {
     }
 
     #[test]
+    fn what_forbids_shrinking_forbids_it_and_walls_cap_growth(
+        Case { policy, past, observation, now } in any_case()
+    ) {
+        let decision = decide(&policy, &remembered(&policy, &past), &observation, now);
+        let Decision { current, desired, .. } = decision;
+        let forbids = |guard: &GuardRecord| matches!(guard.state, GuardState::Tripped | GuardState::Missing(_));
+        if decision.guards.iter().any(forbids) {
+            prop_assert!(desired >= current.min(policy.max_replicas.max(0)), "{:?}", decision);
+        }
+        if let Some(room) = observation.quota_room {
+            prop_assert!(desired <= room.max(current).max(decision.floor), "{:?}", decision);
+        }
+        if !observation.pods.is_empty() && observation.pods.iter().all(|pod| pod.is_crashing()) {
+            prop_assert!(desired <= current.max(decision.floor), "{:?}", decision);
+        }
+    }
+
+    #[test]
     fn the_number_never_moves_against_the_want(
-        policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
+        Case { policy, past, observation, now } in any_case()
     ) {
         let decision = decide(&policy, &remembered(&policy, &past), &observation, now);
         let want = decision.stage(Stage::Bounds).unwrap().replicas;
@@ -163,7 +179,7 @@ proptest! {
 
     #[test]
     fn the_same_input_gives_the_same_output(
-        policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
+        Case { policy, past, observation, now } in any_case()
     ) {
         let (one, two) = (remembered(&policy, &past), remembered(&policy, &past));
         prop_assert_eq!(&one, &two);
@@ -173,10 +189,10 @@ proptest! {
 
     #[test]
     fn writing_and_reading_the_memory_between_any_two_steps_changes_nothing(
-        policy in any_policy(), steps in prop::collection::vec((any_observation(), any_time()), 1..12)
+        Case { policy, past, observation, now } in any_case()
     ) {
         let (mut kept, mut written) = (Memory::default(), Memory::default());
-        for (observation, now) in steps {
+        for (observation, now) in past.into_iter().chain([(observation, now)]) {
             let text = serde_json::to_string(&written).unwrap();
             written = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(&kept, &written);
@@ -188,7 +204,7 @@ proptest! {
 
     #[test]
     fn recording_a_decision_twice_at_the_same_time_is_recording_it_once(
-        policy in any_policy(), past in any_past(), observation in any_observation(), now in any_time()
+        Case { policy, past, observation, now } in any_case()
     ) {
         let mut memory = remembered(&policy, &past);
         let decision = decide(&policy, &memory, &observation, now);
