@@ -82,6 +82,38 @@ impl Workload {
         self
     }
 
+    /// A version goes with room for so many pods beside those that are replicas, which stay until new ones are Ready.
+    pub(crate) fn surging(mut self, surge: i32) -> Self {
+        let rolling = json!({"maxSurge": surge, "maxUnavailable": 0});
+        self.0["spec"]["strategy"] = json!({"type": "RollingUpdate", "rollingUpdate": rolling});
+        self
+    }
+
+    /// A version goes before the next one comes.
+    pub(crate) fn recreated(mut self) -> Self {
+        self.0["spec"]["strategy"] = json!({"type": "Recreate"});
+        self
+    }
+
+    /// Its pods run and never become Ready.
+    pub(crate) fn never_ready(mut self) -> Self {
+        self.container()["args"] = json!(["serve", "--warm-up-ms=3600000"]);
+        self
+    }
+
+    /// Its pods end at once with an error.
+    pub(crate) fn crashing(mut self) -> Self {
+        self.container()["args"] = json!(["no-such-command"]);
+        self
+    }
+
+    /// The change that makes this the version of a Deployment that is there already.
+    pub(crate) fn as_a_version(mut self, version: &str) -> Value {
+        let template = &mut self.0["spec"]["template"];
+        template["metadata"]["annotations"]["version"] = version.into();
+        json!({"spec": {"template": template}})
+    }
+
     fn container(&mut self) -> &mut Value {
         &mut self.0["spec"]["template"]["spec"]["containers"][0]
     }
@@ -158,6 +190,12 @@ pub(crate) fn query(text: &str, per_replica: i32) -> Value {
     json!({"name": "backlog", "prometheus": {"query": text, "averageValue": per_replica}})
 }
 
+/// A query that answers how many pods of the Deployment serve: load, or an alarm, that a test turns up and down by the
+/// replicas of a Deployment that nobody asks for anything. Without any the answer is empty.
+pub(crate) fn pods_of(namespace: &str, deployment: &str) -> String {
+    format!(r#"count(http_requests_total{{namespace="{namespace}",pod=~"{deployment}-.*",page="home"}})"#)
+}
+
 /// CPU in per cent of what is requested.
 pub(crate) fn cpu(percent: i32) -> Value {
     json!({"name": "cpu", "cpu": {"averageUtilization": percent}})
@@ -201,6 +239,18 @@ impl Policy {
     /// Shrinks only to what was enough for so long.
     pub(crate) fn shrinking_after(mut self, seconds: i32) -> Self {
         self.0["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"] = seconds.into();
+        self
+    }
+
+    /// With a field of the spec that is rarely set.
+    pub(crate) fn with(mut self, field: &str, value: Value) -> Self {
+        self.0["spec"][field] = value;
+        self
+    }
+
+    /// With a field of its behavior.
+    pub(crate) fn behaving(mut self, field: &str, value: Value) -> Self {
+        self.0["spec"]["behavior"][field] = value;
         self
     }
 

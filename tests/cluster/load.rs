@@ -1,7 +1,7 @@
 //! Real load on real pods: growing with it, and back when it is gone.
 use serde_json::Value;
 
-use crate::fixtures::{cpu, deployment, policy, rate, service, visitors};
+use crate::fixtures::{cpu, deployment, policy, query, rate, service, visitors};
 use crate::world::{World, in_a_namespace};
 
 /// Waits until the Deployment has grown to three Ready pods, takes the load away, and waits for the way back.
@@ -94,6 +94,45 @@ async fn busy_pods_grow_by_their_cpu_and_shrink_when_idle() {
         let value = policy["status"]["metrics"][0]["value"].as_str().unwrap();
         assert!(value.ends_with('%'), "{value}");
         every_change_is_told_on_both(world, "busy").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn a_target_without_load_sleeps_and_wakes_by_the_load_of_what_calls_it() {
+    in_a_namespace(async |world| {
+        // Who visits the front needs the back: one for each 10 pages a second.
+        world.has(deployment("front")).await;
+        world.has(service("front")).await;
+        world.has(deployment("back")).await;
+        let namespace = &world.namespace;
+        let pages = format!(r#"http_requests_total{{namespace="{namespace}",pod=~"front-.*"}}"#);
+        let mut calls = query(&format!("sum(rate({pages}[15s]))"), 10);
+        calls["activation"] = 5.into();
+        world.has(policy("back").by(&[calls]).between(0, 5)).await;
+        world.until_replicas("Deployment", "back", 0).await;
+        world.until_event("Deployment", "back", "Idle").await;
+
+        // A page now and then wakes nobody.
+        world.has(visitors("front", 2)).await;
+        world
+            .until("ScalingPolicy", "back", "there is a little load", |policy| {
+                policy["status"]["metrics"][0]["reason"] == "BelowActivation"
+            })
+            .await;
+        assert_eq!(world.object("Deployment", "back").await["spec"]["replicas"], 0);
+        world.delete("Pod", "visitors").await;
+        world.until_gone("Pod", "visitors").await;
+
+        world.has(visitors("front", 30)).await;
+        world
+            .until("Deployment", "back", "three replicas are Ready", |back| {
+                back["status"]["readyReplicas"] == 3
+            })
+            .await;
+        world.delete("Pod", "visitors").await;
+        world.until_replicas("Deployment", "back", 0).await;
     })
     .await;
 }

@@ -1,88 +1,11 @@
-//! What no other test may run beside: the controller killed, Prometheus gone, the definition loosened.
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
-use kube::{Api, Resource, ResourceExt};
+//! What no other test may run beside: Prometheus gone, the definition loosened.
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::{Api, Resource};
 use serde_json::{Value, json};
 
 use crate::fixtures::{backlog, by, deployment, policy};
-use crate::modes::until_another_policy_has_acted;
-use crate::world::{GLANCE, World, api, changes_of, condition, kubectl, resource, restoring, undisturbed};
-
-/// The controller's pods that are not on their way out, each with how often its program was started anew.
-async fn controller(world: &World) -> Vec<(String, i32)> {
-    let pods: Api<Pod> = Api::namespaced(world.client.clone(), "concertina");
-    let pods = pods
-        .list(&ListParams::default().labels("app=concertina"))
-        .await
-        .unwrap();
-    let living = pods
-        .items
-        .into_iter()
-        .filter(|pod| pod.metadata.deletion_timestamp.is_none());
-    living
-        .map(|pod| {
-            let status = pod.status.clone().unwrap_or_default();
-            let containers = status.container_statuses.unwrap_or_default();
-            (
-                pod.name_any(),
-                containers.iter().map(|container| container.restart_count).sum(),
-            )
-        })
-        .collect()
-}
-
-/// Kills the controller without a chance to say goodbye. Another one is started by its Deployment.
-async fn kill_the_controller(world: &World) {
-    for (pod, _) in controller(world).await {
-        kubectl(&[
-            "delete",
-            "pod",
-            &pod,
-            "-n",
-            "concertina",
-            "--force",
-            "--grace-period=0",
-        ]);
-    }
-}
-
-#[tokio::test]
-#[ignore = "needs a cluster: make test-cluster"]
-async fn a_killed_controller_comes_back_remembers_and_goes_on() {
-    undisturbed(async |world| {
-        world.has(deployment("web")).await;
-        world.has(policy("web").by(&[backlog(60, 20)]).calm()).await;
-        world.until_replicas("Deployment", "web", 3).await;
-        // Less would do from now on, and the window of shrinking has not passed.
-        world.change("ScalingPolicy", "web", by(&[backlog(20, 20)])).await;
-        world
-            .until_condition("web", "AbleToScale", "True", "ScaleDownStabilized")
-            .await;
-        let changes = async || world.object("ScalingPolicy", "web").await["status"]["lastChanges"].clone();
-        let before = changes().await;
-        assert_eq!(before.as_array().map(Vec::len), Some(1), "{before:#}");
-
-        let killed = controller(world).await;
-        kill_the_controller(world).await;
-        until_another_policy_has_acted(world).await;
-        assert_ne!(controller(world).await, killed);
-        assert_eq!(changes_of(&world.object("Deployment", "web").await), 1);
-        assert_eq!(changes().await, before);
-        world
-            .until_condition("web", "AbleToScale", "True", "ScaleDownStabilized")
-            .await;
-
-        world.change("ScalingPolicy", "web", by(&[backlog(80, 20)])).await;
-        world.until_replicas("Deployment", "web", 4).await;
-        let grown = world
-            .until("ScalingPolicy", "web", "both changes are told", |policy| {
-                policy["status"]["lastChanges"].as_array().map(Vec::len) == Some(2)
-            })
-            .await;
-        assert_eq!(grown["status"]["lastChanges"][1], before[0]);
-    })
-    .await;
-}
+use crate::restarts::{controller, kill_the_controller};
+use crate::world::{GLANCE, World, api, changes_of, condition, resource, restoring, undisturbed};
 
 /// Runs `test` while the Service `prometheus` leads nowhere. On a cluster that has it elsewhere this says so and does
 /// nothing.
@@ -184,7 +107,7 @@ fn malformed() -> Vec<Malformed> {
                 spec["minReplicas"] = 20.into();
             },
         ),
-        row("unmeasured", "metrics has 0 entries", true, &|spec| {
+        row("unmeasured", "metrics has no entry", true, &|spec| {
             spec["metrics"] = json!([]);
         }),
         row("hollow", "Missing field", true, &|spec| *spec = json!({})),

@@ -187,6 +187,40 @@ impl World {
         }
     }
 
+    /// Waits until there is no such object.
+    pub(crate) async fn until_gone(&self, kind: &str, name: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while let Some(object) = self.api(&self.resource(kind)).get_opt(name).await.unwrap() {
+            assert!(
+                Instant::now() < deadline,
+                "{kind} {name}: not gone within {PATIENCE:?}; it is\n{object:#?}"
+            );
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// Waits until so many pods of `app` are made to wait because they end again and again.
+    pub(crate) async fn until_crashing(&self, app: &str, pods: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        let of_app = ListParams::default().labels(&format!("app={app}"));
+        loop {
+            let found = self.api(&resource("Pod")).list(&of_app).await.unwrap();
+            let waits = |pod: &&DynamicObject| {
+                let container = &pod.data["status"]["containerStatuses"][0];
+                container["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+            };
+            if found.items.iter().filter(waits).count() == pods {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{app}: not {pods} crashing pods within {PATIENCE:?}; there are {:#?}",
+                found.items
+            );
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
     /// Waits until `name`, a kind with `spec.replicas`, asks for so many replicas.
     pub(crate) async fn until_replicas(&self, kind: &str, name: &str, replicas: i64) -> Value {
         let what = format!("{replicas} replicas");
@@ -318,7 +352,8 @@ pub(crate) fn resource(kind: &str) -> ApiResource {
         "EndpointSlice" => ("discovery.k8s.io", "v1"),
         "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
-        "Namespace" | "Pod" | "Service" => ("", "v1"),
+        "HorizontalPodAutoscaler" => ("autoscaling", "v2"),
+        "Namespace" | "Pod" | "ResourceQuota" | "Service" => ("", "v1"),
         _ => panic!("{kind}: name its group and version here"),
     };
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
