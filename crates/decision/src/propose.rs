@@ -25,7 +25,7 @@
 //!
 //! | ratio            | proposal of a metric bound by CPU                |
 //! |------------------|--------------------------------------------------|
-//! | above            | at least twice the counted pods that are replicas |
+//! | above 1          | at least twice the counted pods that are replicas |
 //! | below            | as now                                           |
 //!
 //! | metric                        | is idle, which lets the last replica go                               |
@@ -147,7 +147,11 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
     let demand = finite(counted * ratio);
     // Growing, what is absent counts nothing; shrinking, it counts like a pod without a sample.
     let unknown = missing + f64::from(sums.absent);
-    let side = Side::of(ratio, policy, metric);
+    let side = match Side::of(ratio, policy, metric) {
+        // There is no tolerance of "at least": a full pod may be within that of a high target.
+        Side::Within if censored && ratio > 1.0 + NOISE => Side::Above,
+        side => side,
+    };
     let (replicas, reason) = match side {
         Side::Above => {
             let replicas = counted.min(f64::from(current));

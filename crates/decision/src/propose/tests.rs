@@ -185,8 +185,10 @@ fn cpu_at_its_limit_means_at_least() {
         (cpu_of(80.0), 4, [1.0; 4], (8, CpuAtLimit)),
         (cpu_of(40.0), 4, [1.0; 4], (10, MetricAboveTarget)),
         (cpu_of(80.0), 8, [1.0; 4], (8, AwaitingReplicas)),
-        // Within the tolerance nothing happens.
-        (cpu_of(95.0), 4, [1.0; 4], (4, WithinTolerance)),
+        // At least has no tolerance above the target.
+        (cpu_of(95.0), 4, [1.0; 4], (8, CpuAtLimit)),
+        (cpu_of(100.0), 4, [1.0; 4], (4, WithinTolerance)),
+        (cpu_of(100.0), 4, [0.97; 4], (4, WithinTolerance)),
         // Below: as now.
         (cpu_of(200.0), 4, [1.0; 4], (4, CpuAtLimit)),
         // Not at the limit.

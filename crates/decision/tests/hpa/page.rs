@@ -71,7 +71,7 @@ situations! {
     speed {
         hpa_grows_by_one_over_the_target_when_cpu_is_at_its_limit_and_we_double
         hpa_crawls_with_a_high_target_when_cpu_is_at_its_limit_and_we_double
-        hpa_and_we_stay_at_the_cpu_limit_when_it_is_within_the_tolerance_of_the_target
+        hpa_stays_at_the_cpu_limit_when_it_is_within_the_tolerance_of_the_target_and_we_double
         hpa_waits_for_its_round_of_15_seconds_and_we_for_ours_of_5
         hpa_doubles_at_most_by_default_and_we_go_where_the_load_is
     }

@@ -64,15 +64,15 @@ pub(crate) fn hpa_crawls_with_a_high_target_when_cpu_is_at_its_limit_and_we_doub
     .gives("4 → 5 → 6 → 8 → 10 → 12 → 15 → 18 → 22", "4 → 8 → 16 → 32 → 64 → 40")
 }
 
-pub(crate) fn hpa_and_we_stay_at_the_cpu_limit_when_it_is_within_the_tolerance_of_the_target() -> Comparison {
+pub(crate) fn hpa_stays_at_the_cpu_limit_when_it_is_within_the_tolerance_of_the_target_and_we_double() -> Comparison {
     overload(
         95,
         38.0,
         8,
         "The same with a target of 95 %",
-        "Alike: the most that a pod can show, 100 %, is within the tolerance of 95 %. Choose a target of at most 90 % of the limit.",
+        "The most that a pod can show, 100 %, is within the tolerance of 95 %, so HPA never grows. \"At least\" has no tolerance with us.",
     )
-    .gives("stays at 4", "stays at 4")
+    .gives("stays at 4", "4 → 8 → 16 → 32 → 64 → 40")
 }
 
 pub(crate) fn hpa_waits_for_its_round_of_15_seconds_and_we_for_ours_of_5() -> Comparison {
