@@ -64,3 +64,13 @@ fn utilisation_and_value_of_one_resource_share_their_query() {
         1
     );
 }
+
+#[test]
+fn a_guard_asks_with_the_others_and_shares_what_metrics_ask() {
+    let guards =
+        json!([{"name": "a", "query": "load", "above": 1}, {"name": "b", "query": "errors", "above": 1}]);
+    let policy = compiled(&record(with(policy("web"), "/spec/guards", guards)));
+    let mut plan = Plan::default();
+    plan.add("shop", &policy);
+    assert_eq!(plan.queries.len(), 2, "{plan:?}");
+}

@@ -24,6 +24,7 @@ mod clock;
 mod conflicts;
 mod deletion;
 mod failures;
+mod history;
 mod malformed;
 mod missing_metrics;
 mod modes;

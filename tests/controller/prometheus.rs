@@ -1,4 +1,5 @@
-//! A scripted Prometheus on loopback: for each text that a query may contain, what is answered. It records every query.
+//! A scripted Prometheus on loopback: for each text that a query may contain, what is answered. It records every query,
+//! those about the past apart from the others.
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -27,6 +28,16 @@ pub(crate) enum Reply {
 struct Script {
     replies: Vec<(String, Reply)>,
     queries: Vec<String>,
+    past_replies: Vec<(String, Reply)>,
+    past_queries: Vec<PastQuery>,
+}
+
+/// A query about the past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PastQuery {
+    pub(crate) text: String,
+    /// First and last second, and the seconds between two steps.
+    pub(crate) steps: (i64, i64, i64),
 }
 
 /// The server; it ends with the test's runtime.
@@ -40,6 +51,7 @@ impl Prometheus {
         let script = Arc::new(Mutex::new(Script::default()));
         let router = Router::new()
             .route("/api/v1/query", post(reply))
+            .route("/api/v1/query_range", post(reply_about_the_past))
             .with_state(Arc::clone(&script));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -54,21 +66,35 @@ impl Prometheus {
         script.replies.push((text.into(), reply));
     }
 
+    /// From now on queries about the past that contain this text are answered like this. All others are answered with
+    /// no series.
+    pub(crate) fn remembers(&self, text: &str, reply: Reply) {
+        let mut script = self.script.lock().unwrap();
+        script.past_replies.retain(|(known, _)| known != text);
+        script.past_replies.push((text.into(), reply));
+    }
+
+    /// The queries about the past since the last call.
+    pub(crate) fn take_past_queries(&self) -> Vec<PastQuery> {
+        std::mem::take(&mut self.script.lock().unwrap().past_queries)
+    }
+
     /// The queries since the last call.
     pub(crate) fn take_queries(&self) -> Vec<String> {
         std::mem::take(&mut self.script.lock().unwrap().queries)
     }
 }
 
-async fn reply(State(script): State<Arc<Mutex<Script>>>, RawForm(form): RawForm) -> Response<Body> {
-    let form = format!("http://form/?{}", String::from_utf8_lossy(&form));
+/// A field of a form.
+fn field(form: &[u8], wanted: &str) -> String {
+    let form = format!("http://form/?{}", String::from_utf8_lossy(form));
     let form = reqwest::Url::parse(&form).unwrap();
-    let query = form
-        .query_pairs()
-        .find(|(name, _)| name == "query")
-        .expect("a query")
-        .1
-        .into_owned();
+    let found = form.query_pairs().find(|(name, _)| name == wanted);
+    found.unwrap_or_else(|| panic!("no {wanted}")).1.into_owned()
+}
+
+async fn reply(State(script): State<Arc<Mutex<Script>>>, RawForm(form): RawForm) -> Response<Body> {
+    let query = field(&form, "query");
     let reply = {
         let mut script = script.lock().unwrap();
         let known = script.replies.iter().find(|(text, _)| query.contains(text));
@@ -76,6 +102,32 @@ async fn reply(State(script): State<Arc<Mutex<Script>>>, RawForm(form): RawForm)
         script.queries.push(query);
         reply
     };
+    send(reply).await
+}
+
+async fn reply_about_the_past(
+    State(script): State<Arc<Mutex<Script>>>,
+    RawForm(form): RawForm,
+) -> Response<Body> {
+    let second = |name: &str| field(&form, name).parse().unwrap();
+    let query = PastQuery {
+        text: field(&form, "query"),
+        steps: (second("start"), second("end"), second("step")),
+    };
+    let reply = {
+        let mut script = script.lock().unwrap();
+        let known = script
+            .past_replies
+            .iter()
+            .find(|(text, _)| query.text.contains(text));
+        let reply = known.map_or_else(|| result("matrix", &json!([])), |(_, reply)| reply.clone());
+        script.past_queries.push(query);
+        reply
+    };
+    send(reply).await
+}
+
+async fn send(reply: Reply) -> Response<Body> {
     let reply = match reply {
         Reply::Held(held, reply) => {
             held.wait().await;
@@ -128,6 +180,23 @@ pub(crate) fn usages(time: Timestamp, pods: &[(&str, f64)]) -> Reply {
     let labels = |pod: &str| json!({"namespace": NAMESPACE, "pod": pod, "container": "app"});
     let pods: Vec<_> = pods.iter().map(|(pod, usage)| (labels(pod), *usage)).collect();
     result("vector", &families(time, &pods).into())
+}
+
+/// Requests per second of each pod at these times.
+pub(crate) fn past_rates(pods: &[String], rates: &[(Timestamp, f64)]) -> Reply {
+    let row = |pod: &String, family: &str, value: fn(&(Timestamp, f64)) -> f64| {
+        let metric = json!({"namespace": NAMESPACE, "pod": pod, "concertina": family});
+        let at = |point: &(Timestamp, f64)| json!([point.0.0 / 1000, value(point).to_string()]);
+        json!({"metric": metric, "values": rates.iter().map(at).collect::<Vec<_>>()})
+    };
+    #[allow(clippy::cast_precision_loss)] // times of our age fit
+    let rows = pods.iter().flat_map(|pod| {
+        [
+            row(pod, "value", |(_, rate)| *rate),
+            row(pod, "time", |(time, _)| time.0 as f64 / 1000.0),
+        ]
+    });
+    result("matrix", &rows.collect())
 }
 
 /// The values and the times of a grouped answer.
