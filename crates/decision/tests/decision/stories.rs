@@ -168,14 +168,14 @@ fn shown(
     always: &Observation,
     is_blind: bool,
 ) -> Observation {
-    let count = usize::try_from(replicas.clamp(0, 10)).unwrap();
+    let count = usize::try_from(replicas.clamp(0, 10)).unwrap_or(0);
     let pods = match look.health {
         Health::AllReady => ready(count),
         Health::HalfStarting => (0..count)
             .map(|pod| if pod % 2 == 0 { Pod::Ready } else { Pod::Starting })
             .collect(),
         Health::Crashing => vec![Pod::CrashingAtStart; count],
-        Health::AsTheyAre => always.pods[..count].to_vec(),
+        Health::AsTheyAre => always.pods.iter().copied().take(count).collect(),
     };
     let mut observation = Observation {
         current_replicas: replicas,
