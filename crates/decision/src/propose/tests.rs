@@ -358,3 +358,27 @@ fn replicas_that_no_pod_stands_for_count_as_missing_only_when_shrinking() {
         assert_eq!((found.counted_pods, found.missing_pods), (4, missing), "{value}");
     }
 }
+
+#[test]
+fn a_total_says_its_age_and_a_value_the_pods_it_stands_for() {
+    let old = Reading::Total {
+        value: 50.0,
+        time: Some(crate::Timestamp(noon().0 - 42_000)),
+    };
+    assert_eq!(proposal(queue(), 4, &[], old).age_seconds, Some(42));
+    assert_eq!(proposal(queue(), 4, &[], total(50.0)).age_seconds, None);
+    for (replicas, pods, value, counted) in [
+        (4, ready(4), 50.0, 4),
+        // Surge pods are no replicas when growing.
+        (10, ready(13), 50.0, 13),
+        (10, ready(13), 100.0, 13),
+        (10, ready(13), 150.0, 10),
+        (10, ready(4), 150.0, 4),
+        (4, vec![Pod::Starting; 4], 150.0, 1),
+        (0, vec![], 150.0, 1),
+    ] {
+        let found = proposal(latency(), replicas, &pods, total(value));
+        assert_eq!(found.counted_pods, counted, "{replicas} {value}");
+    }
+    assert_eq!(proposal(queue(), 4, &ready(4), total(50.0)).counted_pods, 0);
+}
