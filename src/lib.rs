@@ -1,5 +1,6 @@
 //! Concertina: a Kubernetes horizontal autoscaler. See ARCHITECTURE.md for the way data takes through these modules.
 pub mod api;
+pub mod case;
 pub mod cli;
 pub mod cluster;
 pub mod config;

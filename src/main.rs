@@ -3,7 +3,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use concertina::cli::{Arguments, Command, crd, run};
+use concertina::cli::{Arguments, Command, crd, decide, run};
 
 fn main() -> ExitCode {
     // One crypto provider for the API server's and Prometheus' clients; two would make the first connection panic.
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     }
     let result: Result<(), Box<dyn Error>> = match Arguments::parse().command {
         Command::Run(arguments) => start(arguments),
+        Command::Decide(arguments) => return decide::run(&arguments),
         Command::Crd => crd::print(&mut std::io::stdout()).map_err(Into::into),
     };
     match result {

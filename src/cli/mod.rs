@@ -1,5 +1,7 @@
 //! The command line: what each subcommand is called and takes.
 pub mod crd;
+pub mod decide;
+mod decide_table;
 pub mod run;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +20,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run the controller, inside a cluster or outside one with the current kubeconfig.
     Run(run::RunArguments),
+    /// Decide cases from files, without a cluster: replay a decision, or test a policy.
+    Decide(decide::DecideArguments),
     /// Print the CustomResourceDefinition of ScalingPolicy.
     Crd,
 }
