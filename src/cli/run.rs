@@ -32,7 +32,7 @@ pub struct RunArguments {
     /// Seconds between two scrapes on that server.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=3600))]
     scrape_interval_seconds: u32,
-    /// Address for /metrics, /healthz and /readyz.
+    /// Address for /metrics, /healthz, /readyz and /api/v1/policies/NAMESPACE/NAME/case.
     #[arg(long, default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
     /// Context of the kubeconfig; absent: the current one, or the cluster this runs in.
@@ -132,7 +132,8 @@ fn start_logging(json: bool) {
     }
 }
 
-async fn kube_config(context: Option<String>) -> Result<kube::Config, RunError> {
+/// The configuration of the named context, of the current one, or of the cluster this runs in.
+pub(super) async fn kube_config(context: Option<String>) -> Result<kube::Config, RunError> {
     let no_cluster = |error: Box<dyn std::error::Error + Send + Sync>| RunError::Kubeconfig(error);
     if context.is_some() {
         let options = KubeConfigOptions {
@@ -148,9 +149,9 @@ async fn kube_config(context: Option<String>) -> Result<kube::Config, RunError> 
         .map_err(|error| no_cluster(error.into()))
 }
 
-/// kube's own defaults would retry writes many times and wait for ever on a silent connection; a control loop decides
+/// A client of the API server. kube's own defaults would retry writes many times and wait for ever on a silent connection; a control loop decides
 /// anew instead.
-fn client(mut config: kube::Config, read_timeout: Option<Duration>) -> Result<Client, RunError> {
+pub(super) fn client(mut config: kube::Config, read_timeout: Option<Duration>) -> Result<Client, RunError> {
     config.read_timeout = read_timeout;
     config.connect_timeout = Some(Duration::from_secs(5));
     config.default_retry = false;

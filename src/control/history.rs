@@ -6,17 +6,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use concertina_decision::{Change, Decision, Timestamp, Want, Writer};
+use concertina_decision::{Change, Decision, Timestamp, Want};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, join_all};
 
 use super::Context;
 use super::compile::CompiledPolicy;
 use super::past::{Past, rebuild};
-use super::state::Due;
+use super::state::{Due, changes_in};
 use super::target::Found;
 use super::tick::server_and_source;
-use crate::api::{CHANGED_BY_CONCERTINA, ChangeStatus, ScalingPolicyStatus};
+use crate::api::ScalingPolicyStatus;
 use crate::cluster::policies::PolicyRecord;
 use crate::observe::history::{History, Steps};
 use crate::observe::plan::QueryKey;
@@ -38,7 +38,7 @@ impl Histories {
     pub fn prepare(context: &Arc<Context>, due: &[Due], now: Timestamp) -> Self {
         let mut plan: BTreeMap<(QueryKey, Steps), Namespaces> = BTreeMap::new();
         for due in due {
-            let is_first = context.states().newest(&due.record.key).is_none();
+            let is_first = context.states().newest(&due.record).is_none();
             let Some((compiled, steps)) = steps_of(due, now).filter(|_| is_first) else {
                 continue;
             };
@@ -171,16 +171,6 @@ fn status_of(record: &PolicyRecord) -> Option<&ScalingPolicyStatus> {
 /// The changes in the status, oldest first; `None` when it does not tell how many replicas there were.
 fn changes_of(record: &PolicyRecord, replicas: i32) -> Option<Vec<Change>> {
     let status = status_of(record)?;
-    let change = |change: &ChangeStatus| Change {
-        at: Timestamp(change.time.0.as_millisecond()),
-        from: change.from,
-        to: change.to,
-        by: if change.by == CHANGED_BY_CONCERTINA {
-            Writer::Own
-        } else {
-            Writer::Other
-        },
-    };
     let is_known = !status.last_changes.is_empty() || status.current_replicas == Some(replicas);
-    is_known.then(|| status.last_changes.iter().rev().map(change).collect())
+    is_known.then(|| changes_in(status).collect())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use concertina_decision::{Change, Memory, Observation, Reason, Timestamp, Writer};
 
 use super::compile::{CompiledGuard, CompiledPolicy};
-use crate::api::CHANGED_BY_CONCERTINA;
+use crate::api::{CHANGED_BY_CONCERTINA, ScalingPolicyStatus};
 use crate::cluster::pods::ObjectKey;
 use crate::cluster::policies::PolicyRecord;
 use crate::cluster::targets::TargetKey;
@@ -54,6 +54,20 @@ pub struct Due {
     pub compiled: Result<Arc<CompiledPolicy>, String>,
 }
 
+/// The changes that a status tells of, oldest first.
+pub(super) fn changes_in(status: &ScalingPolicyStatus) -> impl Iterator<Item = Change> + '_ {
+    status.last_changes.iter().rev().map(|change| Change {
+        at: Timestamp(change.time.0.as_millisecond()),
+        from: change.from,
+        to: change.to,
+        by: if change.by == CHANGED_BY_CONCERTINA {
+            Writer::Own
+        } else {
+            Writer::Other
+        },
+    })
+}
+
 /// What the stored status still knows, so that cooldowns, limits per period and the time to the fallback outlive a
 /// restart. What was wanted is not stored: it is asked from Prometheus, or the first evaluation begins the window of
 /// shrinking anew.
@@ -66,17 +80,8 @@ fn memory_of(record: &PolicyRecord) -> Memory {
         .and_then(|policy| policy.status.as_ref())
         // A status of an older spec may speak of another target.
         .filter(|status| status.observed_generation == record.generation);
-    for change in status.iter().flat_map(|status| status.last_changes.iter().rev()) {
-        memory.restore_change(Change {
-            at: Timestamp(change.time.0.as_millisecond()),
-            from: change.from,
-            to: change.to,
-            by: if change.by == CHANGED_BY_CONCERTINA {
-                Writer::Own
-            } else {
-                Writer::Other
-            },
-        });
+    for change in status.into_iter().flat_map(changes_in) {
+        memory.restore_change(change);
     }
     let nothing_usable = status
         .iter()
@@ -202,10 +207,10 @@ impl PolicyStates {
         }
     }
 
-    /// The newest decision's inputs of the policy of this name, if it has been decided.
+    /// What the newest decision of this policy was made from, unless it has none yet or was replaced or changed since.
     #[must_use]
-    pub fn newest(&self, key: &ObjectKey) -> Option<&Replay> {
-        self.0.get(key)?.newest.as_deref()
+    pub fn newest(&mut self, record: &PolicyRecord) -> Option<&Replay> {
+        self.get_mut(record)?.newest.as_deref()
     }
 
     /// The state of this policy, unless it was replaced or changed since: what was decided for another spec, and
