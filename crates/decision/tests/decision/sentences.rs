@@ -1,5 +1,7 @@
 //! Decisions told in one sentence.
 
+use std::fmt::{self, Write};
+
 use concertina_decision::*;
 
 use crate::fixtures::*;
@@ -311,5 +313,89 @@ fn numbers_have_about_three_digits() {
             sentence.contains(&format!(": it {shown} in total")),
             "{value}: {sentence}"
         );
+    }
+}
+
+/// Takes so many characters and no more.
+struct Narrow(usize);
+
+impl Write for Narrow {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.checked_sub(text.len()).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_writer_that_fails_anywhere_is_told_and_not_written_to_again() {
+    let guard = Guard {
+        above: 0.01,
+        for_seconds: 0,
+        max_block_seconds: 300,
+        when_empty: WhenEmpty::Missing,
+    };
+    let window = |min_replicas, max_replicas| Window {
+        schedule: 0,
+        start: noon(),
+        end: after(100),
+        min_replicas,
+        max_replicas,
+    };
+    let guarded = Policy {
+        guards: [guard].into_iter().collect(),
+        ..policy(&[queue()])
+    };
+    let zero = Metric {
+        when_empty: WhenEmpty::Zero,
+        ..queue()
+    };
+    let asleep = Policy {
+        min_replicas: 0,
+        ..policy(&[queue()])
+    };
+    let capped = Policy {
+        max_replicas: 4,
+        ..policy(&[queue()])
+    };
+    let missing = || Reading::Missing(Missing::TimedOut);
+    let with_guard = |reading| Observation {
+        guards: vec![reading],
+        ..observation(5, vec![total(20.0)])
+    };
+    let with_window = |load, replicas, window| Observation {
+        windows: vec![window],
+        ..observation(replicas, vec![total(load)])
+    };
+    for (policy, observation) in [
+        (guarded.clone(), with_guard(total(0.5))),
+        (guarded, with_guard(missing())),
+        (policy(&[queue()]), observation(5, vec![missing()])),
+        (policy(&[queue()]), observation(5, vec![total(50.0)])),
+        (policy(&[queue()]), observation(1, vec![total(0.0)])),
+        (policy(&[queue()]), with_window(10.0, 6, window(Some(6), None))),
+        (policy(&[queue()]), with_window(90.0, 4, window(None, Some(4)))),
+        (
+            policy(&[zero]),
+            observation(3, vec![Reading::Missing(Missing::NoSamples)]),
+        ),
+        (policy(&[cpu()]), observation(1, vec![limited_cores(&[1.0])])),
+        (policy(&[rate()]), observation(1, vec![per_pod(&[81.3])])),
+        (asleep, observation(0, vec![total(24.0)])),
+        (capped, observation(2, vec![total(70.0)])),
+    ] {
+        let decision = once(&policy, &observation);
+        let names = Names {
+            metrics: &["one"],
+            schedules: &["office"],
+            guards: &["errors"],
+        };
+        let whole = decision.summary(names).to_string();
+        for room in 0..whole.len() {
+            assert!(
+                write!(Narrow(room), "{}", decision.summary(names)).is_err(),
+                "{room} of {whole}"
+            );
+        }
+        assert!(write!(Narrow(whole.len()), "{}", decision.summary(names)).is_ok());
     }
 }
