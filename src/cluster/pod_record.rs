@@ -1,12 +1,12 @@
 //! What is kept of one living pod. No network.
 use std::collections::BTreeMap;
 
-use concertina_decision::Pod as PodState;
+use concertina_decision::{Pod as PodState, Timestamp as Time};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as RawQuantity;
 
-use super::pod_state::{Seen, is_unschedulable};
+use super::pod_state::{Seen, is_unschedulable, ready_since};
 use crate::api::Quantity;
 
 /// Requests and limits of one container, in cores and bytes.
@@ -33,6 +33,8 @@ pub struct PodRecord {
     pub uid: String,
     /// Whether it is Ready, was so once, and whether its containers end again and again.
     pub state: PodState,
+    /// Since when it has been Ready, if it is.
+    pub ready_since: Option<Time>,
     /// Whether the scheduler found no node for it.
     pub unschedulable: bool,
     /// Containers that run as long as the pod does, sidecars included.
@@ -51,6 +53,7 @@ pub(super) fn record_of(pod: &Pod, was_ready: bool) -> Option<(PodRecord, Option
         name: pod.metadata.name.clone()?,
         uid: pod.metadata.uid.clone()?,
         state: seen.state,
+        ready_since: ready_since(pod).map(|since| Time(since.as_millisecond())),
         unschedulable: is_unschedulable(pod),
         containers: containers_of(pod),
     };

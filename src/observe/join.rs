@@ -44,7 +44,13 @@ pub fn reading(
     };
     let readings: Vec<PodReading> = pods
         .iter()
-        .map(|pod| pod_reading(&metric.measure, pod, containers_of(pod)))
+        .map(|pod| {
+            let reading = pod_reading(&metric.measure, pod, containers_of(pod));
+            PodReading {
+                at_least: is_partial(metric, pod, reading.time),
+                ..reading
+            }
+        })
         .collect();
     if let Some(not_empty) = not_empty(metric, answer, pods, &readings, containers_of) {
         return not_empty;
@@ -171,6 +177,17 @@ fn missing_answer(error: &FetchError) -> (Reading, Option<Note>) {
     missing(cause, error.to_string())
 }
 
+/// Whether the window of a rate began before the pod was Ready: Prometheus spreads what it has seen over the whole window,
+/// so the rate of a pod that has just begun to serve is a part of what it will be. As HorizontalPodAutoscaler, which
+/// takes no CPU sample whose window began before the pod was Ready.
+fn is_partial(metric: &CompiledMetric, pod: &PodRecord, time: Option<Timestamp>) -> bool {
+    let window = metric.template.window_seconds();
+    window
+        .zip(pod.ready_since)
+        .zip(time)
+        .is_some_and(|((window, since), time)| time < since.plus_seconds(window))
+}
+
 fn pod_reading(measure: &Measure, pod: &PodRecord, entries: &[(Box<str>, Entry)]) -> PodReading {
     let entry_of = |name: &str| {
         entries
@@ -193,8 +210,7 @@ fn pod_reading(measure: &Measure, pod: &PodRecord, entries: &[(Box<str>, Entry)]
             PodReading {
                 value: entry.value,
                 time: entry.time_ms.map(Timestamp),
-                request: None,
-                limit: None,
+                ..PodReading::default()
             }
         }
     }
@@ -222,18 +238,13 @@ fn sum_containers<'e>(
         .filter(|container| only.is_none_or(|only| container.name == only))
         .peekable();
     if counted.peek().is_none() {
-        return PodReading {
-            value: None,
-            time: None,
-            request: None,
-            limit: None,
-        };
+        return PodReading::default();
     }
     let start = PodReading {
         value: Some(0.0),
-        time: None,
         request: Some(0.0),
         limit: Some(0.0),
+        ..PodReading::default()
     };
     counted.fold(start, |sum, container| {
         let entry = entry_of(&container.name).copied().unwrap_or_default();
@@ -247,6 +258,7 @@ fn sum_containers<'e>(
             },
             request: sum.request.zip(request).map(|(a, b)| a + b),
             limit: sum.limit.zip(limit).map(|(a, b)| a + b),
+            ..sum
         }
     })
 }

@@ -21,6 +21,7 @@ fn pod(name: &str, containers: &[ContainerResources]) -> PodRecord {
         name: name.into(),
         uid: format!("uid-{name}"),
         state: Pod::Ready,
+        ready_since: None,
         unschedulable: false,
         containers: containers.to_vec(),
     }
@@ -93,8 +94,37 @@ fn a_pod_uses_what_its_containers_use_together_and_is_as_old_as_the_oldest() {
         time: Some(Timestamp(5_000)),
         request: Some(1.5),
         limit: Some(3.0),
+        at_least: false,
     };
     assert_eq!(per_pod(&cpu(None), &answer, &[web]), [expected]);
+}
+
+#[test]
+fn a_rate_is_at_least_what_was_seen_until_the_pod_has_been_ready_for_a_whole_window() {
+    let of_window = |template| CompiledMetric {
+        template,
+        ..cpu(None)
+    };
+    let rate = Template::Cpu { window_seconds: 20 };
+    for (template, ready_since, time_ms, expected) in [
+        (&rate, Some(10_000), 29_999, true),
+        (&rate, Some(10_000), 30_000, false),
+        (&rate, Some(40_000), 30_000, true),
+        // It was Ready, and is not now.
+        (&rate, None, 30_000, false),
+        (&Template::Memory, Some(30_000), 30_000, false),
+    ] {
+        let web = PodRecord {
+            ready_since: ready_since.map(Timestamp),
+            ..pod("web", &[container("app", Some(1.0))])
+        };
+        let answer = answer(&[("shop", "web", "app", sample(0.25, time_ms))]);
+        let found = per_pod(&of_window(template.clone()), &answer, &[web]);
+        assert_eq!(
+            found[0].at_least, expected,
+            "{template:?} {ready_since:?} {time_ms}"
+        );
+    }
 }
 
 #[test]

@@ -84,6 +84,18 @@ impl Namespaces {
 }
 
 impl Template {
+    /// Seconds over which a rate is measured; `None` where it is none, or a user's own.
+    #[must_use]
+    pub const fn window_seconds(&self) -> Option<u32> {
+        match self {
+            Self::Cpu { window_seconds }
+            | Self::RequestRate { window_seconds, .. }
+            | Self::Network { window_seconds, .. }
+            | Self::Disk { window_seconds, .. } => Some(*window_seconds),
+            Self::Memory | Self::Custom { .. } => None,
+        }
+    }
+
     /// The text of the query. `source` is the configuration of a request rate's source.
     #[must_use]
     pub fn text(&self, namespaces: &Namespaces, source: Option<&SourceConfig>) -> String {

@@ -227,7 +227,9 @@ fn surrounding_troubles(decided: &Decided) -> Vec<Trouble> {
 pub const fn patience_ms(reason: Reason) -> u64 {
     match reason {
         // A node autoscaler needs a while; a pod that waits for a moment only is no trouble.
-        Reason::NoSamples | Reason::PodsWithoutSamples | Reason::UnschedulablePods => 30_000,
+        Reason::NoSamples | Reason::NotReadYet | Reason::PodsWithoutSamples | Reason::UnschedulablePods => {
+            30_000
+        }
         // The series of a container that was restarted lives on beside the new one for Prometheus' look-back of 5 min.
         Reason::DuplicateSeries => 330_000,
         _ => 0,

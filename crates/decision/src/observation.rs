@@ -130,6 +130,8 @@ pub struct PodReading {
     pub request: Option<f64>,
     /// The most CPU that the pod can use, in the metric's unit. To be set only for CPU.
     pub limit: Option<f64>,
+    /// The value means at least this: it is the rate of a window that began before the pod was Ready.
+    pub at_least: bool,
 }
 
 /// Why a metric has no usable value.

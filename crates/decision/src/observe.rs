@@ -11,6 +11,7 @@
 //! | Ready, or was Ready once | usable  | in the sums                                                       |
 //! | Ready, or was Ready once | missing | as a missing pod, which the proposal treats by direction          |
 //! | was Ready, crashing now  | any     | as a missing pod                                                  |
+//! | Ready, or was Ready once | "at least" this | in the sums; when shrinking as at the target, or as more   |
 //! | never Ready yet          | any     | nowhere                                                           |
 //!
 //! | answer without a series for the target | `when_empty: Missing` | `when_empty: Zero`                              |
@@ -75,6 +76,10 @@ pub(crate) struct PodSums {
     /// Replicas that no pod stands for: not created yet, or created and not seen yet. What they carry is not known.
     pub(crate) absent: u32,
     pub(crate) value: f64,
+    /// Pods whose value means "at least".
+    pub(crate) at_least: u32,
+    /// The value with each of them at its target, unless it is above.
+    pub(crate) filled: f64,
     /// Of the pods that have one.
     pub(crate) request: f64,
     without_request: u32,
@@ -191,7 +196,7 @@ impl PodSums {
                 _ => readings.get(index).copied().unwrap_or_default(),
             };
             match usable(metric, reading.value, reading.time, now) {
-                Ok(value) => sums.add(value, &reading, now),
+                Ok(value) => sums.add(metric, value, &reading, now),
                 Err(why) => {
                     sums.missing = sums.missing.saturating_add(1);
                     // That a value came and was refused says more than that none came.
@@ -204,9 +209,16 @@ impl PodSums {
         sums
     }
 
-    fn add(&mut self, value: f64, reading: &PodReading, now: Timestamp) {
+    fn add(&mut self, metric: &Metric, value: f64, reading: &PodReading, now: Timestamp) {
         self.counted = self.counted.saturating_add(1);
         self.value = finite(self.value + value);
+        let may_be = if reading.at_least {
+            self.at_least = self.at_least.saturating_add(1);
+            value.max(at_target(metric, reading))
+        } else {
+            value
+        };
+        self.filled = finite(self.filled + may_be);
         match positive(reading.request) {
             Some(request) => self.request = finite(self.request + request),
             None => self.without_request = self.without_request.saturating_add(1),
@@ -246,6 +258,17 @@ impl PodSums {
             why,
             missing_pods: self.missing,
         }
+    }
+}
+
+/// What a pod measures that is just at its target.
+fn at_target(metric: &Metric, reading: &PodReading) -> f64 {
+    match metric.target {
+        Target::Utilization { percent } => {
+            positive(reading.request).map_or(0.0, |request| finite(request * percent) / 100.0)
+        }
+        Target::AverageValue { per_replica } => per_replica,
+        Target::Value { .. } => 0.0,
     }
 }
 

@@ -21,6 +21,9 @@
 //! replica that no pod stands for (not created or not seen yet) is a missing pod too. A missing pod thus counts as one at the target when the
 //! ratio is below 1 (the greater of mean and target), and as nothing above.
 //!
+//! A pod whose value means "at least", because it was not Ready for the whole window of a rate, counts as measured when
+//! growing, and when shrinking as at the target unless it is above.
+//!
 //! CPU at its limit means that CPU and the rates measured in the pods are "at least":
 //!
 //! | ratio            | proposal of a metric bound by CPU                |
@@ -132,16 +135,12 @@ fn from_total(policy: &Policy, metric: &Metric, observed: &Observed, total: f64)
 fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSums) -> Proposal {
     let current = observed.current;
     let (counted, missing) = (f64::from(sums.counted), f64::from(sums.missing));
-    let (measured, value) = match metric.target {
-        Target::Utilization { .. } => {
-            let percent = finite(finite(sums.value * 100.0) / sums.request);
-            (Measured::Percent(percent), percent)
-        }
-        _ => {
-            let mean = sums.value / counted;
-            (Measured::PerReplica(mean), mean)
-        }
+    let is_utilization = matches!(metric.target, Target::Utilization { .. });
+    let of_one = |sum: f64| match metric.target {
+        Target::Utilization { .. } => finite(finite(sum * 100.0) / sums.request),
+        _ => sum / counted,
     };
+    let value = of_one(sums.value);
     let ratio = finite(value / metric.target.number());
     let censored = observed.cpu_at_limit && metric.cpu_bound;
     let demand = finite(counted * ratio);
@@ -166,19 +165,24 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
         Side::Within => (current, Reason::WithinTolerance),
         Side::Below if censored => (current, Reason::CpuAtLimit),
         Side::Below => {
-            let filled = demand + unknown;
+            let filled = finite(counted * finite(of_one(sums.filled) / metric.target.number())) + unknown;
             match (
                 Side::of(filled / (counted + unknown), policy, metric),
                 shrink(current, filled),
             ) {
                 (Side::Below, (replicas, reason)) if replicas < current => (replicas, reason),
                 _ if round_up(demand) < current && unknown > 0.0 => (current, Reason::PodsWithoutSamples),
+                _ if round_up(demand) < current && sums.at_least > 0 => (current, Reason::PodsTooYoung),
                 _ => (current, Reason::FewerWouldNotDo),
             }
         }
     };
     Proposal {
-        measured: Some(measured),
+        measured: Some(if is_utilization {
+            Measured::Percent(value)
+        } else {
+            Measured::PerReplica(value)
+        }),
         ratio: Some(ratio),
         outcome: Outcome::Proposed(replicas),
         age_seconds: sums.age_seconds,
@@ -191,8 +195,8 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
         empty: sums.empty,
         idle: match (metric.activation, metric.target) {
             (None, _) => replicas <= 1,
-            (Some(activation), Target::Utilization { .. }) => is_at_or_below(value, activation),
-            (Some(activation), _) => is_at_or_below(sums.value, activation),
+            (Some(activation), Target::Utilization { .. }) => is_at_or_below(of_one(sums.filled), activation),
+            (Some(activation), _) => is_at_or_below(sums.filled, activation),
         },
         ..nothing(metric, observed, reason)
     }

@@ -157,6 +157,93 @@ fn pods_without_a_sample_count_as_at_the_target_when_shrinking_and_as_nothing_wh
 }
 
 #[test]
+fn pods_that_mean_at_least_count_as_at_the_target_when_shrinking_and_as_measured_when_growing() {
+    use Reason::{AwaitingReplicas, MetricAboveTarget, MetricBelowTarget, PodsTooYoung, WithinTolerance};
+    let at_least = |value| PodReading {
+        value: Some(value),
+        at_least: true,
+        ..Default::default()
+    };
+    let exactly = |value| PodReading {
+        at_least: false,
+        ..at_least(value)
+    };
+    for (readings, expected) in [
+        // A rollout is over: no pod has been Ready for a whole window.
+        (vec![at_least(3.0); 4], (4, PodsTooYoung)),
+        (vec![exactly(3.0); 4], (2, MetricBelowTarget)),
+        // 1 and 1 at the target, 0.1 and 0.1 measured.
+        (
+            vec![at_least(3.0), at_least(0.0), exactly(1.0), exactly(1.0)],
+            (3, MetricBelowTarget),
+        ),
+        // Above the target it counts as more: 1.9 + 3 × 0.1.
+        (
+            vec![at_least(19.0), exactly(1.0), exactly(1.0), exactly(1.0)],
+            (3, MetricBelowTarget),
+        ),
+        (vec![at_least(10.0), exactly(10.0)], (4, WithinTolerance)),
+        // Growing needs what was measured, and that is enough for it.
+        (vec![at_least(15.0), at_least(15.0)], (4, AwaitingReplicas)),
+        (vec![at_least(30.0), at_least(30.0)], (6, MetricAboveTarget)),
+        (
+            vec![at_least(0.0), at_least(0.0), exactly(24.0), exactly(24.0)],
+            (5, MetricAboveTarget),
+        ),
+    ] {
+        let found = proposal(
+            rate(),
+            4,
+            &ready(readings.len()),
+            Reading::PerPod(readings.clone()),
+        );
+        assert_eq!(asked_for(&found), expected, "{readings:?}");
+    }
+}
+
+#[test]
+fn a_utilisation_that_means_at_least_is_filled_up_to_the_target_of_each_pod() {
+    // Half of one core and of three cores; measured is a tenth of a core each.
+    let pod = |request, at_least| PodReading {
+        value: Some(0.1),
+        request: Some(request),
+        at_least,
+        ..Default::default()
+    };
+    for (young, expected) in [
+        ([false, false], (1, Reason::MetricBelowTarget)),
+        ([true, true], (2, Reason::PodsTooYoung)),
+        // 1.6 of 4 cores are 1.6 pods of 50 %, 0.6 of 4 cores 0.6 pods.
+        ([false, true], (2, Reason::PodsTooYoung)),
+        ([true, false], (1, Reason::MetricBelowTarget)),
+    ] {
+        let readings = vec![pod(1.0, young[0]), pod(3.0, young[1])];
+        let found = proposal(cpu(), 2, &ready(2), Reading::PerPod(readings));
+        assert_eq!(asked_for(&found), expected, "{young:?}");
+        assert_eq!(found.measured, Some(Measured::Percent(5.0)), "{young:?}");
+    }
+}
+
+#[test]
+fn what_means_at_least_is_idle_only_if_its_target_is() {
+    let metric = Metric {
+        activation: Some(5.0),
+        ..rate()
+    };
+    for (at_least, expected) in [(false, true), (true, false)] {
+        let reading = PodReading {
+            value: Some(1.0),
+            at_least,
+            ..Default::default()
+        };
+        assert_eq!(
+            proposal(metric, 1, &ready(1), Reading::PerPod(vec![reading])).idle,
+            expected
+        );
+    }
+}
+
+#[test]
 fn utilisation_is_a_ratio_of_sums_in_full_precision() {
     let pod = |value, request| PodReading {
         value: Some(value),

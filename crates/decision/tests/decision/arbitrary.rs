@@ -193,12 +193,14 @@ fn any_reading() -> impl Strategy<Value = Reading> {
         time(),
         prop::option::of(any_number()),
         prop::option::of(any_number()),
+        any::<bool>(),
     )
-        .prop_map(|(value, time, request, limit)| PodReading {
+        .prop_map(|(value, time, request, limit, at_least)| PodReading {
             value,
             time,
             request,
             limit,
+            at_least,
         });
     prop_oneof![
         1 => prop::sample::select(vec![Missing::TimedOut, Missing::NoSamples]).prop_map(Reading::Missing),
@@ -279,6 +281,7 @@ prop_compose! {
                         time: None,
                         request: Some(1.0),
                         limit: limited.then_some(1.0),
+                        at_least: false,
                     })
                     .collect();
                 (total(value), Reading::PerPod(per_pod))

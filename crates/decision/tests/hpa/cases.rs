@@ -225,6 +225,7 @@ impl Situation {
                 time,
                 request: self.request(place),
                 limit: self.limit,
+                ..PodReading::default()
             };
             Reading::PerPod(living.map(|(place, _)| reading(place)).collect())
         };
