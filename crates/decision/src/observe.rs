@@ -10,8 +10,8 @@
 //! |--------------------------|---------|-------------------------------------------------------------------|
 //! | Ready, or was Ready once | usable  | in the sums                                                       |
 //! | Ready, or was Ready once | missing | as a missing pod, which the proposal treats by direction          |
+//! | Ready, or was Ready once | at least so much | in the sums; when shrinking as at the target, unless it is above |
 //! | was Ready, crashing now  | any     | as a missing pod                                                  |
-//! | Ready, or was Ready once | "at least" this | in the sums; when shrinking as at the target, or as more   |
 //! | never Ready yet          | any     | nowhere                                                           |
 //!
 //! | answer without a series for the target | `when_empty: Missing` | `when_empty: Zero`                              |
