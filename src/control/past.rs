@@ -10,7 +10,7 @@
 //! | replicas before the oldest change in the status   | the beginning of the past                                   |
 //! | a change that nobody recorded                     | nothing is rebuilt                                          |
 //! | pods that were there and are gone                 | pods at the target, or at the mean where that is more       |
-//! | whether a pod that was just created was Ready     | both are decided, and the greater want counts               |
+//! | whether a pod was Ready before it is known to be  | both are decided, and the greater want counts               |
 //! | whether a pod that crashes now crashed then       | the same                                                    |
 //! | what was between two steps                        | as at the earlier one                                       |
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::cluster::pods::PodRecord;
 use crate::observe::history::{History, Part, Steps};
 use crate::observe::join::reading;
 
-/// A pod that was created so many seconds ago may still have been starting, where nothing was learned about its target.
+/// So many seconds after its first sample a pod may still have been starting, where nothing was learned about its target.
 const STARTUP_SECONDS: u32 = 300;
 
 /// What is known of the past of one policy.
@@ -123,7 +123,7 @@ struct Replay<'a> {
     past: &'a Past<'a>,
     policy: Policy,
     parts: Vec<Part<'a>>,
-    /// For each pod, until when it may have been starting.
+    /// For each pod, until when it may have been starting: those that are Ready tell since when, the others do not.
     starting_until: Vec<Option<Timestamp>>,
 }
 
@@ -150,7 +150,7 @@ impl<'a> Replay<'a> {
                 .zip(past.histories)
                 .map(part)
                 .collect(),
-            starting_until: vec![None; past.pods.len()],
+            starting_until: past.pods.iter().map(|pod| pod.ready_since).collect(),
         };
         let times: Vec<Timestamp> = past
             .histories
@@ -164,7 +164,7 @@ impl<'a> Replay<'a> {
                 if lived && !*known {
                     *known = true;
                     // A pod that is there from the first step on is older than that.
-                    *until = (index > 0).then(|| time.plus_seconds(startup));
+                    *until = until.or((index > 0).then(|| time.plus_seconds(startup)));
                 }
             }
         }
@@ -198,11 +198,16 @@ impl<'a> Replay<'a> {
     fn decide(&self, memory: &Memory, index: usize, time: Timestamp, current: Replicas) -> Decision {
         let mut readings = self.readings(index);
         let lived = self.lived(&readings);
-        for reading in &mut readings {
-            if let Reading::PerPod(pods) = reading {
-                let mut lived = lived.iter();
-                pods.retain(|_| lived.next().is_some_and(|lived| *lived));
+        for (reading, metric) in readings.iter_mut().zip(&self.past.compiled.metrics) {
+            let Reading::PerPod(pods) = reading else { continue };
+            if let Some(window) = metric.template.window_seconds() {
+                for (pod, until) in pods.iter_mut().zip(&self.starting_until) {
+                    // The window of its rate may have begun before it was Ready.
+                    pod.at_least |= until.is_some_and(|until| time < until.plus_seconds(window));
+                }
             }
+            let mut lived = lived.iter();
+            pods.retain(|_| lived.next().is_some_and(|lived| *lived));
         }
         let (bold, doubtful): (Vec<Pod>, Vec<Pod>) = self
             .past

@@ -173,7 +173,7 @@ impl History {
         let rows = match &self.tables {
             Tables::Pods(by_namespace) => {
                 let known = by_namespace.get(namespace);
-                let rows = pods.filter_map(|pod| Some((pod, known?.get(pod)?.as_slice())));
+                let rows = pods.filter_map(|pod| Some((pod, known?.get(pod)?)));
                 Rows::Pods(namespace, rows.collect())
             }
             Tables::Series(series) => {
@@ -196,7 +196,7 @@ pub struct Part<'h> {
 }
 
 enum Rows<'h> {
-    Pods(&'h str, Vec<(&'h str, &'h [(Box<str>, Vec<Entry>)])>),
+    Pods(&'h str, Vec<(&'h str, &'h Containers)>),
     Series(Vec<&'h Series>),
 }
 
@@ -206,7 +206,7 @@ impl Part<'_> {
     pub fn at(&self, step: usize) -> Answer {
         let table = match &self.rows {
             Rows::Pods(namespace, pods) => {
-                let entries = |containers: &[(Box<str>, Vec<Entry>)]| -> Vec<(Box<str>, Entry)> {
+                let entries = |containers: &Containers| -> Vec<(Box<str>, Entry)> {
                     let at_step = |(name, entries): &(Box<str>, Vec<Entry>)| {
                         let entry = entries.get(step).filter(|entry| **entry != Entry::default())?;
                         Some((name.clone(), *entry))
@@ -218,7 +218,7 @@ impl Part<'_> {
             }
             Rows::Series(series) => {
                 let at_step = |(labels, values): &&Series| Some((labels.clone(), (*values.get(step)?)?));
-                Table::Series(series.iter().filter_map(|series| at_step(series)).collect())
+                Table::Series(series.iter().filter_map(at_step).collect())
             }
         };
         Answer {
