@@ -148,20 +148,24 @@ impl Expect {
     pub(super) fn differences(&self, decided: &Decided, spec: &ScalingPolicySpec) -> Vec<String> {
         let decision = &decided.decision;
         let mut found = Differences::default();
-        found.compare("desired", self.desired, decision.desired);
-        found.compare("reason", self.reason, decision.reason);
-        found.compare("floor", self.floor, decision.floor);
-        found.compare("ceiling", self.ceiling, decision.ceiling);
+        found.compare("desired", self.desired, &decision.desired);
+        found.compare("reason", self.reason, &decision.reason);
+        found.compare("floor", self.floor, &decision.floor);
+        found.compare("ceiling", self.ceiling, &decision.ceiling);
         if let Some(expected) = self.altered_by {
             let name = |stage: Option<Stage>| stage.map_or("None", outcome::stage_name);
-            found.compare("alteredBy", Some(name(expected)), name(last_alteration(decision)));
+            found.compare(
+                "alteredBy",
+                Some(name(expected)),
+                &name(last_alteration(decision)),
+            );
         }
         if self.retry_after_seconds.is_some() {
             let show = |seconds: Option<u32>| seconds.map_or_else(|| "none".to_owned(), |s| s.to_string());
             found.compare(
                 "retryAfterSeconds",
                 Some(show(self.retry_after_seconds)),
-                show(decision.retry_after_seconds),
+                &show(decision.retry_after_seconds),
             );
         }
         if let Some(part) = &self.message
@@ -177,8 +181,8 @@ impl Expect {
             match decision.stage(*stage) {
                 None => found.0.push(format!("stage {name} was passed over")),
                 Some(record) => {
-                    found.compare(&format!("stage {name}"), *replicas, record.replicas);
-                    found.compare(&format!("stage {name} reason"), *reason, record.reason);
+                    found.compare(&format!("stage {name}"), *replicas, &record.replicas);
+                    found.compare(&format!("stage {name} reason"), *reason, &record.reason);
                 }
             }
         }
@@ -187,13 +191,13 @@ impl Expect {
             let Some(proposal) = place.and_then(|place| decision.proposals.get(place)) else {
                 continue;
             };
-            found.compare(&format!("proposal {name} reason"), *reason, proposal.reason);
+            found.compare(&format!("proposal {name} reason"), *reason, &proposal.reason);
             if let Some(expected) = replicas {
                 match proposal.replicas() {
-                    Some(proposed) => found.compare(&format!("proposal {name}"), Some(*expected), proposed),
+                    Some(proposed) => found.compare(&format!("proposal {name}"), Some(*expected), &proposed),
                     None => found
                         .0
-                        .push(format!("proposal {name} is none ({})", proposal.reason)),
+                        .push(format!("proposal {name} is none ({})", &proposal.reason)),
                 }
             }
         }
@@ -203,7 +207,7 @@ impl Expect {
                 found.compare(
                     &format!("guard {name}"),
                     Some(state.as_str()),
-                    outcome::guard_state(record.state),
+                    &outcome::guard_state(record.state),
                 );
             }
         }
@@ -228,8 +232,8 @@ fn last_alteration(decision: &Decision) -> Option<Stage> {
 struct Differences(Vec<String>);
 
 impl Differences {
-    fn compare<T: PartialEq + std::fmt::Display>(&mut self, what: &str, expected: Option<T>, found: T) {
-        if let Some(expected) = expected.filter(|expected| *expected != found) {
+    fn compare<T: PartialEq + std::fmt::Display>(&mut self, what: &str, expected: Option<T>, found: &T) {
+        if let Some(expected) = expected.filter(|expected| expected != found) {
             self.0.push(format!("{what} is {found}, expected {expected}"));
         }
     }

@@ -104,9 +104,7 @@ impl Case {
             .take("name")
             .map(|node| node.text().map(ToOwned::to_owned))
             .transpose()?;
-        let now = fields
-            .require("now", "2026-07-01T10:00:00Z")?
-            .time(Timestamp::default())?;
+        let now = fields.require("now", "2026-07-01T10:00:00Z")?.absolute_time()?;
         let spec = policy(fields.require("policy", "{maxReplicas: 10, metrics: […]}")?)?;
         let observation = fields.require("observation", "{replicas: 4, metrics: {…}}")?;
         let observation = observation::read(observation, &spec, now)?;

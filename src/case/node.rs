@@ -104,14 +104,15 @@ impl Node {
 
     /// A time: RFC 3339, milliseconds since the epoch, or how long before or after `now`.
     pub(super) fn time(&self, now: Timestamp) -> Result<Timestamp, CaseError> {
-        let time = match &self.value {
-            Value::Number(number) => number.as_i64().map(Timestamp),
-            Value::String(text) => time_of_text(text, Some(now)),
-            _ => None,
-        };
-        time.ok_or_else(|| {
+        let relative = self.value.as_str().and_then(|text| relative_time(text, now));
+        relative.or_else(|| absolute_time(&self.value)).ok_or_else(|| {
             self.refuse("a time, such as 2026-07-01T10:00:00Z, or \"-300s\" for so long before now")
         })
+    }
+
+    /// A time that is not relative to another.
+    pub(super) fn absolute_time(&self) -> Result<Timestamp, CaseError> {
+        absolute_time(&self.value).ok_or_else(|| self.refuse("a time, such as 2026-07-01T10:00:00Z"))
     }
 }
 
@@ -165,20 +166,28 @@ pub(super) fn join(path: &str, name: &str) -> String {
     }
 }
 
-/// A time in a text; relative ones only where there is a `now`.
-pub(super) fn time_of_text(text: &str, now: Option<Timestamp>) -> Option<Timestamp> {
-    if let Some(now) = now {
-        if text == "now" {
-            return Some(now);
+fn absolute_time(value: &Value) -> Option<Timestamp> {
+    match value {
+        Value::Number(number) => number.as_i64().map(Timestamp),
+        Value::String(text) => {
+            let time: jiff::Timestamp = text.parse().ok()?;
+            Some(Timestamp(time.as_millisecond()))
         }
-        if text.starts_with(['-', '+']) {
-            let distance: SignedDuration = text.parse().ok()?;
-            let milliseconds = i64::try_from(distance.as_millis()).ok()?;
-            return Some(Timestamp(now.0.checked_add(milliseconds)?));
-        }
+        _ => None,
     }
-    let time: jiff::Timestamp = text.parse().ok()?;
-    Some(Timestamp(time.as_millisecond()))
+}
+
+/// Before the year 0 an absolute time begins with a sign too, but it is no distance.
+fn relative_time(text: &str, now: Timestamp) -> Option<Timestamp> {
+    if text == "now" {
+        return Some(now);
+    }
+    let distance: SignedDuration = text.strip_prefix('+').unwrap_or(text).parse().ok()?;
+    if !text.starts_with(['-', '+']) {
+        return None;
+    }
+    let milliseconds = i64::try_from(distance.as_millis()).ok()?;
+    Some(Timestamp(now.0.checked_add(milliseconds)?))
 }
 
 /// A time as it is written: RFC 3339, or milliseconds beyond the years that can be written so.

@@ -65,9 +65,7 @@ pub(super) fn read(node: Node, spec: &ScalingPolicySpec, now: Timestamp) -> Resu
             .take("startupSeconds")
             .map(|node| node.whole())
             .transpose()?,
-        rollout: fields
-            .take("rollout")
-            .map_or(Ok(Rollout::None), |node| rollout(node))?,
+        rollout: fields.take("rollout").map_or(Ok(Rollout::None), rollout)?,
         quota_room: fields.take("quotaRoom").map(|node| node.whole()).transpose()?,
         pods,
     };

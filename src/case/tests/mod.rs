@@ -1,4 +1,8 @@
 //! The forms of a case one by one, what is refused, and that a case that was written is the case that is read.
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "values are written in place, where a reference is only noise"
+)]
 
 mod documents;
 mod expectations;

@@ -24,7 +24,11 @@ fn what_makes_no_sense_is_refused_with_what_to_write() {
         ),
         (
             json!({ "now": "noon" }),
-            "now is \"noon\": write a time, such as 2026-07-01T10:00:00Z, or \"-300s\" for so long before now",
+            "now is \"noon\": write a time, such as 2026-07-01T10:00:00Z",
+        ),
+        (
+            json!({ "now": "-5s" }),
+            "now is \"-5s\": write a time, such as 2026-07-01T10:00:00Z",
         ),
         (json!({ "name": 7 }), "name is 7: write a text"),
         (
