@@ -3,7 +3,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use concertina::cli::{Arguments, Command, crd, decide, run};
+use concertina::cli::{Arguments, Command, crd, decide, explain, run};
 
 fn main() -> ExitCode {
     // One crypto provider for the API server's and Prometheus' clients; two would make the first connection panic.
@@ -14,13 +14,16 @@ fn main() -> ExitCode {
         eprintln!("error: a crypto provider is installed already");
         return ExitCode::FAILURE;
     }
-    let result: Result<(), Box<dyn Error>> = match Arguments::parse().command {
-        Command::Run(arguments) => start(arguments),
+    let result: Result<ExitCode, Box<dyn Error>> = match Arguments::parse().command {
+        Command::Run(arguments) => start(run::run(arguments)).map(|()| ExitCode::SUCCESS),
+        Command::Explain(arguments) => start(explain::run(arguments)),
         Command::Decide(arguments) => return decide::run(&arguments),
-        Command::Crd => crd::print(&mut std::io::stdout()).map_err(Into::into),
+        Command::Crd => crd::print(&mut std::io::stdout())
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(Into::into),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprint!("error: {error}");
             let mut source = error.source();
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(arguments: run::RunArguments) -> Result<(), Box<dyn Error>> {
+fn start<T, E: Error + 'static>(task: impl Future<Output = Result<T, E>>) -> Result<T, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    Ok(runtime.block_on(run::run(arguments))?)
+    Ok(runtime.block_on(task)?)
 }

@@ -2,6 +2,7 @@
 pub mod crd;
 pub mod decide;
 mod decide_table;
+pub mod explain;
 pub mod run;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +23,8 @@ pub enum Command {
     Run(run::RunArguments),
     /// Decide cases from files, without a cluster: replay a decision, or test a policy.
     Decide(decide::DecideArguments),
+    /// Show how the newest decision on a policy came about.
+    Explain(explain::ExplainArguments),
     /// Print the CustomResourceDefinition of ScalingPolicy.
     Crd,
 }

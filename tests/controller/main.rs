@@ -30,6 +30,7 @@ mod missing_metrics;
 mod modes;
 mod ownership;
 mod pod_metrics;
+mod replay;
 mod restarts;
 mod running;
 mod safety;
