@@ -114,8 +114,8 @@ pub enum Verdict {
 /// What one metric asked for, with the numbers behind it.
 ///
 /// The proposal follows from the record alone, before it is rounded up and kept on the ratio's side of the current
-/// count: for readings per pod `counted_pods × ratio`, plus `missing_pods` when the ratio is below 1; for a total with
-/// a target per replica `total ÷ target`; for a total with a target value `counted_pods × ratio`. With
+/// count: for readings per pod `counted_pods × ratio`, and when the ratio is below 1
+/// `counted_pods × (ratio_when_shrinking or ratio) + missing_pods`; for a total with a target per replica `total ÷ target`; for a total with a target value `counted_pods × ratio`. With
 /// [`Reason::CpuAtLimit`] it is instead twice `counted_pods` or the current count.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -127,6 +127,9 @@ pub struct Proposal {
     /// Measured value ÷ target over the counted pods; for a total with a target per replica, total ÷ target ÷ current
     /// replicas, and then `None` at zero of them. `None` also where nothing was measured. Always finite.
     pub ratio: Option<f64>,
+    /// Where the ratio is below 1 and some pods mean "at least": the ratio with each of these at its target, or above.
+    #[serde(default)]
+    pub ratio_when_shrinking: Option<f64>,
     /// The replicas asked for, or why there are none.
     pub outcome: Outcome,
     /// Why this number.

@@ -79,6 +79,7 @@ fn nothing(metric: &Metric, observed: &Observed, reason: Reason) -> Proposal {
         target: metric.target,
         measured: None,
         ratio: None,
+        ratio_when_shrinking: None,
         outcome: Outcome::NotApplicable,
         reason,
         age_seconds: None,
@@ -142,6 +143,7 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
     };
     let value = of_one(sums.value);
     let ratio = finite(value / metric.target.number());
+    let filled_ratio = finite(of_one(sums.filled) / metric.target.number());
     let censored = observed.cpu_at_limit && metric.cpu_bound;
     let demand = finite(counted * ratio);
     // Growing, what is absent counts nothing; shrinking, it counts like a pod without a sample.
@@ -165,7 +167,7 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
         Side::Within => (current, Reason::WithinTolerance),
         Side::Below if censored => (current, Reason::CpuAtLimit),
         Side::Below => {
-            let filled = finite(counted * finite(of_one(sums.filled) / metric.target.number())) + unknown;
+            let filled = finite(counted * filled_ratio) + unknown;
             match (
                 Side::of(filled / (counted + unknown), policy, metric),
                 shrink(current, filled),
@@ -184,6 +186,7 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
             Measured::PerReplica(value)
         }),
         ratio: Some(ratio),
+        ratio_when_shrinking: (side == Side::Below && sums.at_least > 0).then_some(filled_ratio),
         outcome: Outcome::Proposed(replicas),
         age_seconds: sums.age_seconds,
         counted_pods: sums.counted,

@@ -252,6 +252,7 @@ fn only_a_total_lets_go_of_the_last_replica() {
         target: Target::Value { value: 1.0 },
         measured,
         ratio: None,
+        ratio_when_shrinking: None,
         outcome: Outcome::Proposed(0),
         reason: Reason::NoLoad,
         age_seconds: None,

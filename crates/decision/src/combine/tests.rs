@@ -9,6 +9,7 @@ fn proposal(outcome: Outcome, ratio: f64, reason: Reason) -> Proposal {
         target: Target::Value { value: 1.0 },
         measured: None,
         ratio: Some(ratio),
+        ratio_when_shrinking: None,
         outcome,
         reason,
         age_seconds: None,

@@ -150,6 +150,7 @@ fn pods_without_a_sample_count_as_at_the_target_when_shrinking_and_as_nothing_wh
         (vec![Some(15.0), None, None, None], (4, PodsWithoutSamples)),
         (vec![Some(60.0), None, None, None], (6, MetricAboveTarget)),
         (vec![Some(20.0), Some(20.0)], (4, AwaitingReplicas)),
+        (vec![Some(15.0), Some(15.0), None], (4, PodsWithoutSamples)),
     ] {
         let found = proposal(rate(), 4, &ready(values.len()), some(&values));
         assert_eq!(asked_for(&found), expected, "{values:?}");
@@ -468,4 +469,63 @@ fn a_total_says_its_age_and_a_value_the_pods_it_stands_for() {
         assert_eq!(found.counted_pods, counted, "{replicas} {value}");
     }
     assert_eq!(proposal(queue(), 4, &ready(4), total(50.0)).counted_pods, 0);
+}
+
+#[test]
+fn pods_without_a_sample_are_told_only_where_they_make_a_difference() {
+    use Reason::{AwaitingReplicas, FewerWouldNotDo, PodsWithoutSamples};
+    for (replicas, values, expected) in [
+        // 1.5 of 2 replicas, and 3 if both pods were like it.
+        (2, vec![Some(15.0), None], PodsWithoutSamples),
+        (3, vec![Some(15.0), None], AwaitingReplicas),
+        // A surge pod without a sample: the two others alone would not do with one.
+        (2, vec![Some(8.0), Some(8.0), None], FewerWouldNotDo),
+        (3, vec![Some(8.0), Some(8.0), None], PodsWithoutSamples),
+    ] {
+        let found = proposal(rate(), replicas, &ready(values.len()), some(&values));
+        assert_eq!(asked_for(&found), (replicas, expected), "{replicas} {values:?}");
+    }
+}
+
+#[test]
+fn both_ends_of_the_tolerance_belong_to_it_but_for_noise() {
+    let policy = policy(&[queue()]);
+    let (up, down) = (1.1 * (1.0 + NOISE), 0.9 * (1.0 - NOISE));
+    for (ratio, expected) in [
+        (up, Side::Within),
+        (up.next_up(), Side::Above),
+        (down, Side::Within),
+        (down.next_down(), Side::Below),
+        (1.0, Side::Within),
+    ] {
+        assert!(Side::of(ratio, &policy, &queue()) == expected, "{ratio}");
+    }
+}
+
+#[test]
+fn the_numbers_of_pods_are_all_in_the_record() {
+    let sample = |value, seconds: i64, at_least| PodReading {
+        value: Some(value),
+        time: Some(crate::Timestamp(noon().0 - seconds * 1000)),
+        at_least,
+        ..Default::default()
+    };
+    let readings = |at_least| Reading::PerPod(vec![sample(2.0, 10, at_least), sample(4.0, 20, false)]);
+    let pods = [Pod::Ready, Pod::Ready, Pod::Unready, Pod::Starting];
+    let found = proposal(rate(), 4, &pods, readings(false));
+    assert_eq!(
+        (found.age_seconds, found.measured),
+        (Some(20), Some(Measured::PerReplica(3.0)))
+    );
+    assert_eq!(
+        (found.counted_pods, found.missing_pods, found.starting_pods),
+        (2, 1, 1)
+    );
+    assert_eq!(found.ratio_when_shrinking, None, "no pod means at least");
+    // One of the two counts as at its target of 10.
+    let found = proposal(rate(), 4, &pods, readings(true));
+    assert_eq!((found.ratio, found.ratio_when_shrinking), (Some(0.3), Some(0.7)));
+    let above = Reading::PerPod(vec![sample(20.0, 10, true), sample(20.0, 20, false)]);
+    let found = proposal(rate(), 2, &pods, above);
+    assert_eq!((found.ratio, found.ratio_when_shrinking), (Some(2.0), None));
 }

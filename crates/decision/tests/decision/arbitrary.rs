@@ -258,9 +258,9 @@ prop_compose! {
     }
 }
 
-/// A reading that suits the metric's target; a fifth of the pods have no sample.
-fn sound_reading() -> impl Strategy<Value = Vec<(f64, bool)>> {
-    prop::collection::vec((load(), prop::bool::weighted(0.8)), 10)
+/// A reading that suits the metric's target; a fifth of the pods have no sample, and a tenth of them mean "at least".
+fn sound_reading() -> impl Strategy<Value = Vec<(f64, bool, bool)>> {
+    prop::collection::vec((load(), prop::bool::weighted(0.8), prop::bool::weighted(0.1)), 10)
 }
 
 prop_compose! {
@@ -276,12 +276,12 @@ prop_compose! {
             .map(|(value, samples, limited)| {
                 let per_pod = samples
                     .into_iter()
-                    .map(|(value, there)| PodReading {
+                    .map(|(value, there, at_least)| PodReading {
                         value: there.then_some(value / 20.0),
                         time: None,
                         request: Some(1.0),
                         limit: limited.then_some(1.0),
-                        at_least: false,
+                        at_least,
                     })
                     .collect();
                 (total(value), Reading::PerPod(per_pod))

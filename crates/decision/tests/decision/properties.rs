@@ -34,7 +34,9 @@ fn recomputed(proposal: &Proposal, current: Replicas) -> Option<Replicas> {
             Target::Value { .. } => counted * ratio,
             target => total / target.number(),
         },
-        _ if ratio < 1.0 => counted * ratio + f64::from(proposal.missing_pods),
+        _ if ratio < 1.0 => {
+            counted * proposal.ratio_when_shrinking.unwrap_or(ratio) + f64::from(proposal.missing_pods)
+        }
         _ => counted * ratio,
     };
     #[expect(clippy::cast_possible_truncation, reason = "saturates, as the crate does")]
