@@ -168,7 +168,18 @@ fn a_sentence_says_why_a_metric_asks_for_what_is_there() {
         pods: vec![Pod::Ready, Pod::Ready, Pod::Starting, Pod::Starting],
         ..observation(4, vec![per_pod(&[20.0, 20.0])])
     };
+    let young = PodReading {
+        value: Some(3.0),
+        at_least: true,
+        ..Default::default()
+    };
     for (metric, observation, expected) in [
+        (
+            rate(),
+            observation(3, vec![Reading::PerPod(vec![young; 3])]),
+            "stays at 3: it 3 per replica is 0.3 times its target of 10, but some pods have not been Ready for a whole \
+             window of the rate",
+        ),
         (
             latency(),
             starting(10.0),
