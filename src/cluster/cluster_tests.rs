@@ -34,7 +34,7 @@ fn cluster() -> Cluster {
     });
     let mut pods = cluster.pods();
     pods.replace_replica_sets(&sets);
-    pods.replace_pods(vec![
+    pods.replace_pods(&[
         read(json!({"metadata": metadata("web-1-a", Some("web-1"))})),
         read(json!({"metadata": metadata("web-2-a", Some("web-2"))})),
         read(json!({"metadata": metadata("web-2-b", Some("web-2"))})),
@@ -109,7 +109,7 @@ fn start_up_times_are_kept_for_targets_without_pods_and_forgotten_when_they_are_
     for owner in ["web", "nobody"] {
         cluster.pods().restore_startup(owner, times);
     }
-    cluster.pods().replace_pods(vec![]);
+    cluster.pods().replace_pods(&[]);
     cluster.pods().replace_replica_sets(&[]);
     cluster.forget_gone();
     assert_eq!(cluster.pods().startup("web"), Some(times));

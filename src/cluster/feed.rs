@@ -91,7 +91,7 @@ async fn feed_policies(cluster: Arc<Cluster>, client: Client) {
 
 async fn feed_pods(cluster: Arc<Cluster>, client: Client) {
     follow(Api::<Pod>::all(client), "pods", |change| match change {
-        Change::Replace(pods) => cluster.pods().replace_pods(pods),
+        Change::Replace(pods) => cluster.pods().replace_pods(&pods),
         Change::Apply(pod) => cluster.pods().apply_pod(&pod),
         Change::Delete(pod) => cluster.pods().delete_pod(&pod),
         Change::Fail(_) => {}

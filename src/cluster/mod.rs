@@ -1,7 +1,8 @@
 //! What the controller knows of the cluster: compact tables of policies, pods, targets and other autoscalers, kept current by
 //! watches.
 //!
-//! The tables themselves never touch the network; [`watch`] feeds them. Locks are held for a lookup, never across an await.
+//! The tables themselves never touch the network; [`watch`] feeds them. Locks are held for a lookup, never across an await, and not
+//! while another question is put to [`Cluster`], which locks for itself. Who needs two takes that of the targets first.
 pub mod autoscalers;
 pub mod feed;
 mod pod_record;

@@ -97,7 +97,7 @@ impl PodTable {
     }
 
     /// Takes over a complete list of pods.
-    pub fn replace_pods(&mut self, pods: Vec<Pod>) {
+    pub fn replace_pods(&mut self, pods: &[Pod]) {
         // What was learned about readiness outlives a new list.
         let was_ready: HashMap<String, bool> = self
             .pods

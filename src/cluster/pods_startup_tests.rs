@@ -27,14 +27,14 @@ fn a_pod_seen_becoming_ready_for_the_first_time_tells_once_how_long_it_took() {
         assert_eq!(learned(&table, "web"), Some((700, 1)));
         table.apply_pod(&read(created_before(unready_since(pod("a", "new"), 9), 700)));
     }
-    table.replace_pods(vec![read(created_before(pod("a", "new"), 700))]);
+    table.replace_pods(&[read(created_before(pod("a", "new"), 700))]);
     assert_eq!(learned(&table, "web"), Some((700, 1)));
 }
 
 #[test]
 fn a_pod_that_became_ready_unseen_between_two_lists_counts() {
     let mut table = table(&[created_before(unready_since(pod("a", "web"), 1), 700)]);
-    table.replace_pods(vec![read(created_before(pod("a", "web"), 700))]);
+    table.replace_pods(&[read(created_before(pod("a", "web"), 700))]);
     assert_eq!(learned(&table, "web"), Some((700, 1)));
 }
 

@@ -39,7 +39,8 @@ fn read<T: serde::de::DeserializeOwned>(object: Value) -> T {
 
 fn table(pods: &[Value]) -> PodTable {
     let mut table = PodTable::default();
-    table.replace_pods(pods.iter().cloned().map(read).collect());
+    let pods: Vec<Pod> = pods.iter().cloned().map(read).collect();
+    table.replace_pods(&pods);
     table
 }
 
@@ -63,7 +64,8 @@ fn pods_are_found_by_their_owner_or_through_its_replica_sets_whichever_came_firs
     ];
     let mut sets_first = PodTable::default();
     sets_first.replace_replica_sets(&sets);
-    sets_first.replace_pods(pods.iter().cloned().map(read).collect());
+    let read_pods: Vec<Pod> = pods.iter().cloned().map(read).collect();
+    sets_first.replace_pods(&read_pods);
     let mut pods_first = table(&pods);
     pods_first.replace_replica_sets(&sets);
     for table in [&sets_first, &pods_first] {
@@ -147,7 +149,7 @@ fn a_pod_seen_ready_stays_one_that_was_ready_through_changes_and_new_lists() {
     let unready = || unready_since(pod("a", "web"), 10);
     table.apply_pod(&read(unready()));
     assert_eq!(states(&table, "web"), [PodState::Unready]);
-    table.replace_pods(vec![read(unready())]);
+    table.replace_pods(&[read(unready())]);
     assert_eq!(states(&table, "web"), [PodState::Unready]);
     table.apply_pod(&read(pod("a", "web")));
     assert_eq!(states(&table, "web"), [PodState::Ready]);
@@ -164,7 +166,7 @@ fn another_pod_of_the_same_name_begins_anew() {
     table.apply_pod(&again());
     assert_eq!(states(&table, "web"), [PodState::Starting]);
     table.apply_pod(&read(pod("a", "web")));
-    table.replace_pods(vec![again()]);
+    table.replace_pods(&[again()]);
     assert_eq!(states(&table, "web"), [PodState::Starting]);
 }
 
@@ -221,7 +223,7 @@ fn a_crashing_pod_is_known_by_whether_it_was_ready_once() {
     table.apply_pod(&read(pod("a", "web")));
     table.apply_pod(&read(crashing(unready_since(pod("a", "web"), 5), "False")));
     assert_eq!(states(&table, "web"), [PodState::Crashing]);
-    table.replace_pods(vec![read(crashing(unready_since(pod("a", "web"), 5), "False"))]);
+    table.replace_pods(&[read(crashing(unready_since(pod("a", "web"), 5), "False"))]);
     assert_eq!(states(&table, "web"), [PodState::Crashing]);
     table.apply_pod(&read(unready_since(pod("a", "web"), 5)));
     assert_eq!(states(&table, "web"), [PodState::Unready]);

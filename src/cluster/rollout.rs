@@ -7,7 +7,7 @@
 //! | other kinds  | its living pods belong to more than one ReplicaSet, or carry more than one revision's hash |
 //!
 //! None is under way once it was given up (condition `Progressing` is False) or is paused (`spec.paused`). Only living pods
-//! count: those that are being deleted are on their way already. The moment between the change of a template and the
+//! count: the last old pod ends a rollout when its deletion begins. The moment between the change of a template and the
 //! new ReplicaSet is not seen: a Deployment's generation moves with each change of its count too.
 use std::hash::{DefaultHasher, Hash, Hasher};
 
