@@ -133,8 +133,11 @@ impl Template {
                 let matcher = namespaces.matcher(namespace_label);
                 let series = format!("{counter}{{{matcher}{pod_label}!=\"\"}}");
                 let by = format!("{namespace_label},{pod_label}");
-                // One job counts once: a pod that two jobs scrape has every request twice.
-                let value = format!("max by ({by}) (sum by ({by},job) (rate({series}[{window_seconds}s])))");
+                // One job counts once: a pod that two jobs scrape has every request twice. `and` drops what is not scraped
+                // any more: its rate would fall for a window as if its load did.
+                let value = format!(
+                    "max by ({by}) (sum by ({by},job) (rate({series}[{window_seconds}s]) and {series}))"
+                );
                 let jobs = format!("count by ({by}) (count by ({by},job) ({series}))");
                 families(&value, &series, &by, &jobs)
             }
@@ -287,6 +290,31 @@ mod tests {
         let read = disk.text(&namespaces(&["a"]), None);
         assert!(read.contains("max by (namespace,pod,container,device)"), "{read}");
         assert!(read.contains("reads") && !read.contains("writes"), "{read}");
+    }
+
+    #[test]
+    fn the_rate_of_what_is_not_scraped_any_more_is_not_answered() {
+        let source = SourceConfig {
+            counter: "hits_total".into(),
+            namespace_label: "namespace".into(),
+            pod_label: "pod".into(),
+        };
+        let rate = Template::RequestRate {
+            source: "http".into(),
+            window_seconds: 60,
+        };
+        let series = r#"hits_total{namespace=~"a",pod!=""}"#;
+        for (template, series) in [
+            (rate, series),
+            (
+                Template::Cpu { window_seconds: 60 },
+                r#"container_cpu_usage_seconds_total{namespace=~"a",container!="",container!="POD",pod!=""}"#,
+            ),
+        ] {
+            let text = template.text(&namespaces(&["a"]), Some(&source));
+            let guarded = format!("rate({series}[60s]) and {series}");
+            assert!(text.contains(&guarded), "{text}");
+        }
     }
 
     #[test]
