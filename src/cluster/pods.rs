@@ -159,17 +159,10 @@ impl PodTable {
         self.replica_sets.delete(set);
     }
 
-    /// The living pods that `owner_uid` controls, directly or through its ReplicaSets, ordered by name, with their state
-    /// as it was told last.
+    /// The living pods that `owner_uid` controls, directly or through its ReplicaSets, ordered by name, with their state at
+    /// `now`: a pod whose containers end again and again is not taken for Ready in the moments in which it runs.
     #[must_use]
-    pub fn of_owner(&self, owner_uid: &str) -> Vec<PodRecord> {
-        self.of_owner_at(owner_uid, Instant(i64::MAX))
-    }
-
-    /// The same with their state at `now`: a pod whose containers end again and again is not taken for Ready in the moments
-    /// in which it runs.
-    #[must_use]
-    pub fn of_owner_at(&self, owner_uid: &str, now: Instant) -> Vec<PodRecord> {
+    pub fn of_owner(&self, owner_uid: &str, now: Instant) -> Vec<PodRecord> {
         let mut pods: Vec<PodRecord> = self.entries_of(owner_uid).map(|entry| entry.at(now)).collect();
         pods.sort_by(|a, b| a.name.cmp(&b.name));
         pods

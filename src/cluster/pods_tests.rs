@@ -37,6 +37,9 @@ fn read<T: serde::de::DeserializeOwned>(object: Value) -> T {
     serde_json::from_value(object).unwrap()
 }
 
+/// When nothing is recent any more.
+const LATER: Instant = Instant(i64::MAX);
+
 fn table(pods: &[Value]) -> PodTable {
     let mut table = PodTable::default();
     let pods: Vec<Pod> = pods.iter().cloned().map(read).collect();
@@ -45,11 +48,19 @@ fn table(pods: &[Value]) -> PodTable {
 }
 
 fn names(table: &PodTable, owner: &str) -> Vec<String> {
-    table.of_owner(owner).into_iter().map(|pod| pod.name).collect()
+    table
+        .of_owner(owner, LATER)
+        .into_iter()
+        .map(|pod| pod.name)
+        .collect()
 }
 
 fn states(table: &PodTable, owner: &str) -> Vec<PodState> {
-    table.of_owner(owner).into_iter().map(|pod| pod.state).collect()
+    table
+        .of_owner(owner, LATER)
+        .into_iter()
+        .map(|pod| pod.state)
+        .collect()
 }
 
 #[test]
@@ -182,7 +193,7 @@ fn sidecars_count_and_init_containers_do_not() {
             {"name": "proxy", "restartPolicy": "Always", "resources": {"requests": {"cpu": "odd"}}},
         ],
     });
-    let containers = table(&[web]).of_owner("web").remove(0).containers;
+    let containers = table(&[web]).of_owner("web", LATER).remove(0).containers;
     let app = ContainerResources {
         name: "app".into(),
         cpu_request: Some(0.25),
@@ -233,7 +244,7 @@ fn a_crashing_pod_is_known_by_whether_it_was_ready_once() {
 fn a_pod_that_is_ready_for_a_moment_of_each_round_is_crashing_in_that_moment_too() {
     let mut table = table(&[crashing(pod("a", "web"), "True"), pod("b", "web")]);
     let at = |table: &PodTable, seconds| -> Vec<PodState> {
-        let pods = table.of_owner_at("web", noon(seconds));
+        let pods = table.of_owner("web", noon(seconds));
         pods.into_iter().map(|pod| pod.state).collect()
     };
     assert_eq!(at(&table, 9), [PodState::Crashing, PodState::Ready]);
@@ -249,7 +260,7 @@ fn a_pod_without_a_node_is_marked() {
         {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"},
     ]});
     let marks: Vec<bool> = table(&[pending, pod("b", "web")])
-        .of_owner("web")
+        .of_owner("web", LATER)
         .iter()
         .map(|pod| pod.unschedulable)
         .collect();

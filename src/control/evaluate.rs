@@ -170,7 +170,7 @@ async fn prepare(
         .map_err(|error| invalid(error.to_string()))?;
     let compiled = due.compiled.clone().map_err(invalid)?;
     let key = TargetKey::of(&due.record.key.namespace, &policy.spec.scale_target_ref);
-    let mut found = find(context, key).await?;
+    let mut found = find(context, key, now).await?;
     if let Some(known) = startup_in_status(policy)
         && is_first(context, &due.record)
     {

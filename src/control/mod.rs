@@ -5,6 +5,7 @@ pub mod enforce;
 pub mod evaluate;
 pub mod history;
 pub mod past;
+mod quota;
 pub mod state;
 pub mod target;
 pub mod tick;

@@ -1,10 +1,11 @@
 //! The target of one policy as the watches show it; where they do not show the count, `/scale` is asked over the network.
-use concertina_decision::{Reason, Replicas, Rollout};
+use concertina_decision::{Reason, Replicas, Rollout, Timestamp};
 use kube::core::ApiResource;
 use kube::discovery::Scope;
 
 use super::Context;
 use super::apply::ScaleClient;
+use super::quota::look_again;
 use crate::cluster::QuotaRefusal;
 use crate::cluster::pods::{PodRecord, StartupTimes};
 use crate::cluster::targets::{KindState, TargetKey, scale_replicas};
@@ -38,7 +39,7 @@ pub struct Found {
 ///
 /// # Errors
 /// Why it cannot be worked with, in words for the user.
-pub async fn find(context: &Context, key: TargetKey) -> Result<Found, Note> {
+pub async fn find(context: &Context, key: TargetKey, now: Timestamp) -> Result<Found, Note> {
     let note = |reason, message| Err(Note { reason, message });
     let kind = &key.gvk.kind;
     // The guard must not be held across the await below, so it ends with this statement.
@@ -116,10 +117,14 @@ pub async fn find(context: &Context, key: TargetKey) -> Result<Found, Note> {
         }
     };
     let rollout = context.cluster.rollout(&key);
-    let quota = context.cluster.quota_refusal(&key);
-    let table = context.cluster.pods();
-    let (pods, startup) = (table.of_owner(&record.uid), table.startup(&record.uid));
-    drop(table);
+    let quota = match context.cluster.quota_refusal(&key) {
+        Some(refusal) => Some(look_again(&context.client, &key.namespace, refusal).await),
+        None => None,
+    };
+    let (pods, startup) = {
+        let table = context.cluster.pods();
+        (table.of_owner(&record.uid, now), table.startup(&record.uid))
+    };
     Ok(Found {
         replicas_manager: record.replicas_manager.as_deref().map(str::to_owned),
         key,

@@ -51,6 +51,7 @@ async fn the_controller_may_do_its_work_and_nothing_else() {
         ("watch", "", "pods"),
         ("watch", "autoscaling", "horizontalpodautoscalers"),
         ("watch", "keda.sh", "scaledobjects"),
+        ("get", "", "resourcequotas"),
         ("watch", "apps", "deployments"),
         ("patch", "apps", "deployments/scale"),
         ("patch", "apps", "statefulsets/scale"),

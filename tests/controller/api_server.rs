@@ -228,6 +228,12 @@ impl ApiServer {
             ("GET", [plural]) if request.query.contains("watch=true") => state.watch(plural, &request.query),
             ("GET", [plural]) if served(plural).is_some() => state.list(plural),
             ("POST", ["namespaces", _, "events"]) => answer(201, &request.body),
+            ("GET", ["namespaces", namespace, plural, name]) => {
+                match state.objects.get(&key(plural, namespace, name)) {
+                    Some(object) => answer(200, object),
+                    None => not_found(plural, name),
+                }
+            }
             (method, ["namespaces", namespace, plural, name, subresource]) => {
                 let key = key(plural, namespace, name);
                 let Some(object) = state.objects.get(&key).cloned() else {

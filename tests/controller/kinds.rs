@@ -29,12 +29,13 @@ const fn kind(
     }
 }
 
-pub(crate) const KINDS: [Kind; 10] = [
+pub(crate) const KINDS: [Kind; 11] = [
     kind("apps/v1", "Deployment", "deployments", Some("/spec/replicas")),
     kind("apps/v1", "StatefulSet", "statefulsets", Some("/spec/replicas")),
     kind("apps/v1", "ReplicaSet", "replicasets", Some("/spec/replicas")),
     kind("apps/v1", "DaemonSet", "daemonsets", None),
     kind("v1", "Pod", "pods", None),
+    kind("v1", "ResourceQuota", "resourcequotas", None),
     kind("events.k8s.io/v1", "Event", "events", None),
     kind(
         "concertina.dev/v1alpha1",

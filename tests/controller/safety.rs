@@ -2,8 +2,10 @@
 //! crashing pods, other autoscalers and other writers, from what the API server shows to what is written and told.
 use serde_json::{Value, json};
 
+use crate::faults::Fault;
 use crate::fixtures::{Policy, deployment, pods, policy, query, rate};
 use crate::prometheus::{Reply, no_series, number};
+use crate::requests::Request;
 use crate::world::World;
 
 /// Four Ready replicas at ten requests per second each, decided once: there is nothing to do.
@@ -248,9 +250,18 @@ async fn the_fallback_counts_the_time_from_before_a_restart() {
     );
 }
 
+fn quota(pods: u32) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"},
+        "spec": {"hard": {"pods": pods.to_string()}},
+        "status": {"hard": {"pods": pods.to_string()}, "used": {"pods": "4"}},
+    })
+}
+
 #[tokio::test]
 async fn a_quota_that_refuses_pods_is_named_and_passes_when_it_grows() {
     let mut world = settled(policy("web")).await;
+    world.api.has(quota(4));
     let refusal = json!([{
         "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
         "message": "pods \"web-5\" is forbidden: exceeded quota: small, requested: pods=1, used: pods=4, limited: pods=4",
@@ -267,10 +278,35 @@ async fn a_quota_that_refuses_pods_is_named_and_passes_when_it_grows() {
         "exceeded quota: small",
     );
     assert_eq!(told(&world, "QuotaExceeded").len(), 1);
+    // The condition still tells of the refusal, and the quota has room by now.
+    world
+        .api
+        .set("resourcequotas", "small", "/status/hard/pods", "6");
+    assert_eq!(at_rate(&mut world, 4, 20.0).await, ["scale web 4 → 6"]);
+    pods(&world.api, "web", 4, 6);
     world
         .api
         .set("deployments", "web", "/status", json!({"conditions": []}));
     world.settle().await;
+    assert_eq!(at_rate(&mut world, 6, 20.0).await, ["scale web 6 → 10"]);
+}
+
+#[tokio::test]
+async fn a_quota_that_may_not_be_read_stands_and_one_that_is_gone_does_not() {
+    let refusal = json!([{
+        "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+        "message": "pods \"web-5\" is forbidden: exceeded quota: small, requested: pods=1, used: pods=4, limited: pods=4",
+    }]);
+    let mut world = settled(policy("web")).await;
+    world
+        .api
+        .set("deployments", "web", "/status", json!({"conditions": refusal}));
+    world.settle().await;
+    let reads_a_quota = |request: &Request| request.path.contains("/resourcequotas/");
+    world
+        .api
+        .fails(reads_a_quota, Fault::Answers(403, "it may not"), 1);
+    assert_eq!(at_rate(&mut world, 4, 20.0).await, [""; 0]);
     assert_eq!(at_rate(&mut world, 4, 20.0).await, ["scale web 4 → 8"]);
 }
 
