@@ -101,7 +101,7 @@ fn each_step_is_what_an_instant_query_would_have_answered() {
         let entry = Entry {
             value: Some(value),
             time_ms,
-            duplicate: false,
+            ..Entry::default()
         };
         vec![("app".into(), entry)]
     };

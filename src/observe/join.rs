@@ -47,7 +47,7 @@ pub fn reading(
         .map(|pod| {
             let reading = pod_reading(&metric.measure, pod, containers_of(pod));
             PodReading {
-                at_least: is_partial(metric, pod, reading.time),
+                at_least: reading.at_least || began_early(metric, pod, reading.time),
                 ..reading
             }
         })
@@ -177,10 +177,9 @@ fn missing_answer(error: &FetchError) -> (Reading, Option<Note>) {
     missing(cause, error.to_string())
 }
 
-/// Whether the window of a rate began before the pod was Ready: Prometheus spreads what it has seen over the whole window,
-/// so the rate of a pod that has just begun to serve is a part of what it will be. As HorizontalPodAutoscaler, which
-/// takes no CPU sample whose window began before the pod was Ready.
-fn is_partial(metric: &CompiledMetric, pod: &PodRecord, time: Option<Timestamp>) -> bool {
+/// Whether the window of a rate began before the pod was Ready, and so before it was asked for anything. As
+/// HorizontalPodAutoscaler, which takes no CPU sample whose window began before the pod was Ready.
+fn began_early(metric: &CompiledMetric, pod: &PodRecord, time: Option<Timestamp>) -> bool {
     let window = metric.template.window_seconds();
     window
         .zip(pod.ready_since)
@@ -210,6 +209,7 @@ fn pod_reading(measure: &Measure, pod: &PodRecord, entries: &[(Box<str>, Entry)]
             PodReading {
                 value: entry.value,
                 time: entry.time_ms.map(Timestamp),
+                at_least: entry.partial,
                 ..PodReading::default()
             }
         }
@@ -258,7 +258,7 @@ fn sum_containers<'e>(
             },
             request: sum.request.zip(request).map(|(a, b)| a + b),
             limit: sum.limit.zip(limit).map(|(a, b)| a + b),
-            ..sum
+            at_least: sum.at_least || entry.partial,
         }
     })
 }

@@ -47,7 +47,7 @@ fn sample(value: f64, time_ms: i64) -> Entry {
     Entry {
         value: Some(value),
         time_ms: Some(time_ms),
-        duplicate: false,
+        ..Entry::default()
     }
 }
 
@@ -125,6 +125,26 @@ fn a_rate_is_at_least_what_was_seen_until_the_pod_has_been_ready_for_a_whole_win
             "{template:?} {ready_since:?} {time_ms}"
         );
     }
+}
+
+#[test]
+fn a_rate_of_a_part_of_its_window_is_at_least_what_was_seen() {
+    let partial = Entry {
+        partial: true,
+        ..sample(0.25, 9_000)
+    };
+    let web = pod(
+        "web",
+        &[container("app", Some(1.0)), container("proxy", Some(0.5))],
+    );
+    let of_cpu = answer(&[
+        ("shop", "web", "app", sample(0.5, 9_000)),
+        ("shop", "web", "proxy", partial),
+    ]);
+    assert!(per_pod(&cpu(None), &of_cpu, std::slice::from_ref(&web))[0].at_least);
+    assert!(!per_pod(&cpu(Some("app")), &of_cpu, std::slice::from_ref(&web))[0].at_least);
+    let of_pod = answer(&[("shop", "web", "", partial)]);
+    assert!(per_pod(&metric(Measure::RequestRate), &of_pod, &[web])[0].at_least);
 }
 
 #[test]

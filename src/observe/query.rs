@@ -1,7 +1,8 @@
 //! The PromQL behind each kind of metric. Text only, no network.
 //!
-//! A grouped query returns three families in one answer, told apart by the label `concertina`: the value, the time of the
-//! newest sample behind it, and how many series there are where there should be one.
+//! A grouped query returns families in one answer, told apart by the label `concertina`: the value, the time of the newest
+//! sample behind it, how many series there are where there should be one, and of rates those that were not sampled for the
+//! whole window.
 use std::fmt::Write;
 
 use crate::api::{DiskDirection, NetworkDirection};
@@ -15,6 +16,9 @@ pub const FAMILY_VALUE: &str = "value";
 pub const FAMILY_TIME: &str = "time";
 /// The family of counts of duplicate series.
 pub const FAMILY_DUPLICATES: &str = "duplicates";
+
+/// The family of rates that speak of a part of their window only.
+pub const FAMILY_PARTIAL: &str = "partial";
 
 /// The labels that tell the containers of all pods apart.
 const CONTAINER: &str = "namespace,pod,container";
@@ -104,12 +108,8 @@ impl Template {
                 let series = container_series("container_cpu_usage_seconds_total", namespaces);
                 // `and` drops the series of a container that is gone: its rate would linger for a window.
                 let value = format!("max by ({CONTAINER}) (rate({series}[{window_seconds}s]) and {series})");
-                families(
-                    &value,
-                    &series,
-                    CONTAINER,
-                    &format!("count by ({CONTAINER}) ({series})"),
-                )
+                let counts = format!("count by ({CONTAINER}) ({series})");
+                families(&value, &series, CONTAINER, &counts) + &partial(&series, CONTAINER, *window_seconds)
             }
             Self::Memory => {
                 let series = container_series("container_memory_working_set_bytes", namespaces);
@@ -139,7 +139,7 @@ impl Template {
                     "max by ({by}) (sum by ({by},job) (rate({series}[{window_seconds}s]) and {series}))"
                 );
                 let jobs = format!("count by ({by}) (count by ({by},job) ({series}))");
-                families(&value, &series, &by, &jobs)
+                families(&value, &series, &by, &jobs) + &partial(&series, &by, *window_seconds)
             }
             Self::Network {
                 direction,
@@ -197,7 +197,21 @@ fn throughput(counters: &[&str], matchers: &str, parts: &str, window_seconds: u3
     // The counters of one part come in one scrape, so one of them tells the time and the duplicates of all.
     let first = series.first().map_or("", String::as_str);
     let per_part = format!("max by ({by}) (count by ({by},{parts}) ({first}))");
-    families(&sums.join(" + "), first, by, &per_part)
+    families(&sums.join(" + "), first, by, &per_part) + &partial(first, by, window_seconds)
+}
+
+/// What has samples, but none from when the window began: new, or not scraped for a while. Prometheus spreads what it has
+/// seen over the whole window, so such a rate is a part of what it will be. Between two samples may be three quarters of
+/// the window before they count as a gap.
+fn partial(series: &str, by: &str, window_seconds: u32) -> String {
+    let most = (window_seconds.saturating_mul(3) / 4).max(1);
+    let before = format!("count by ({by}) (count_over_time({series}[{most}s] offset {most}s))");
+    let partial = format!("count by ({by}) ({series}) unless {before}");
+    format!(" or {}", tagged(&partial, FAMILY_PARTIAL))
+}
+
+fn tagged(expression: &str, family: &str) -> String {
+    format!("label_replace({expression},\"{FAMILY_LABEL}\",\"{family}\",\"\",\"\")")
 }
 
 fn container_series(name: &str, namespaces: &Namespaces) -> String {
@@ -215,9 +229,6 @@ fn container_matchers(namespaces: &Namespaces) -> String {
 /// `counts` says how many series there are of each group where one should be.
 fn families(value: &str, series: &str, by: &str, counts: &str) -> String {
     let mut text = String::new();
-    let tagged = |expression: &str, family: &str| {
-        format!("label_replace({expression},\"{FAMILY_LABEL}\",\"{family}\",\"\",\"\")")
-    };
     let time = format!("max by ({by}) (timestamp({series}))");
     let duplicates = format!("{counts} > 1");
     // Writing to a String cannot fail.
@@ -242,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cpu_query_names_few_namespaces_and_carries_three_families() {
+    fn a_cpu_query_names_few_namespaces_and_carries_four_families() {
         let text = Template::Cpu { window_seconds: 20 }.text(&namespaces(&["b", "a"]), None);
         assert!(
             text.contains(r#"container_cpu_usage_seconds_total{namespace=~"a|b",container!="""#),
             "{text}"
         );
         assert!(text.contains("[20s]"));
-        for family in [FAMILY_VALUE, FAMILY_TIME, FAMILY_DUPLICATES] {
+        for family in [FAMILY_VALUE, FAMILY_TIME, FAMILY_DUPLICATES, FAMILY_PARTIAL] {
             assert!(text.contains(&format!("\"{family}\"")), "{text}");
         }
     }
@@ -262,6 +273,16 @@ mod tests {
             None,
         );
         assert!(!text.contains("namespace=~"), "{text}");
+        assert!(!text.contains(FAMILY_PARTIAL), "memory is no rate: {text}");
+    }
+
+    #[test]
+    fn what_was_not_sampled_when_the_window_began_is_partial() {
+        assert_eq!(
+            partial("c{}", "pod", 20),
+            " or label_replace(count by (pod) (c{}) unless count by (pod) (count_over_time(c{}[15s] offset 15s)),\
+             \"concertina\",\"partial\",\"\",\"\")"
+        );
     }
 
     #[test]

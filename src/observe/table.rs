@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
-use super::query::{FAMILY_DUPLICATES, FAMILY_TIME, FAMILY_VALUE};
+use super::query::{FAMILY_DUPLICATES, FAMILY_PARTIAL, FAMILY_TIME, FAMILY_VALUE};
 
 /// Why an answer could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +46,8 @@ pub struct Entry {
     pub time_ms: Option<i64>,
     /// Whether several series stood where one should.
     pub duplicate: bool,
+    /// Whether the value is a rate that speaks of a part of its window only.
+    pub partial: bool,
 }
 
 impl Entry {
@@ -55,6 +57,7 @@ impl Entry {
             FAMILY_VALUE => self.value = Some(number),
             FAMILY_TIME => self.time_ms = milliseconds(number),
             FAMILY_DUPLICATES => self.duplicate = true,
+            FAMILY_PARTIAL => self.partial = true,
             _ => {}
         }
     }

@@ -27,14 +27,16 @@ fn the_families_of_one_container_make_one_entry_in_any_order() {
     let mut series = [
         (sample("time", "app"), "1700000000.25"),
         (sample("duplicates", "app"), "2"),
+        (sample("partial", "app"), "1"),
         (sample("value", "app"), "0.5"),
     ];
-    for _ in 0..3 {
+    for _ in 0..4 {
         series.rotate_left(1);
         let expected = Entry {
             value: Some(0.5),
             time_ms: Some(1_700_000_000_250),
             duplicate: true,
+            partial: true,
         };
         assert_eq!(pods(&series)["shop"]["web-0"], [("app".into(), expected)]);
     }

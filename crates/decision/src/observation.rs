@@ -130,7 +130,7 @@ pub struct PodReading {
     pub request: Option<f64>,
     /// The most CPU that the pod can use, in the metric's unit. To be set only for CPU.
     pub limit: Option<f64>,
-    /// The value means at least this: it is the rate of a window that began before the pod was Ready.
+    /// The value means at least this: it is a rate, and the pod was not Ready or not sampled for the whole of its window.
     pub at_least: bool,
 }
 

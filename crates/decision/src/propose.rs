@@ -21,7 +21,7 @@
 //! replica that no pod stands for (not created or not seen yet) is a missing pod too. A missing pod thus counts as one at the target when the
 //! ratio is below 1 (the greater of mean and target), and as nothing above.
 //!
-//! A pod whose value means "at least", because it was not Ready for the whole window of a rate, counts as measured when
+//! A pod whose value means "at least", because it was not Ready or not measured for the whole window of a rate, counts as measured when
 //! growing, and when shrinking as at the target unless it is above.
 //!
 //! CPU at its limit means that CPU and the rates measured in the pods are "at least":
@@ -173,8 +173,9 @@ fn from_pods(policy: &Policy, metric: &Metric, observed: &Observed, sums: &PodSu
                 shrink(current, filled),
             ) {
                 (Side::Below, (replicas, reason)) if replicas < current => (replicas, reason),
-                _ if round_up(demand) < current && unknown > 0.0 => (current, Reason::PodsWithoutSamples),
-                _ if round_up(demand) < current && sums.at_least > 0 => (current, Reason::PodsTooYoung),
+                _ if round_up(demand) >= current => (current, Reason::FewerWouldNotDo),
+                _ if unknown > 0.0 => (current, Reason::PodsWithoutSamples),
+                _ if sums.at_least > 0 => (current, Reason::PartialRates),
                 _ => (current, Reason::FewerWouldNotDo),
             }
         }

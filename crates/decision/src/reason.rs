@@ -50,7 +50,7 @@ reasons! {
     AwaitingReplicas => "the metric is above its target, and the replicas that are there or on their way are enough",
     FewerWouldNotDo => "the metric is below its target, and one replica fewer would put it above",
     PodsWithoutSamples => "pods without a sample count as being at the target when shrinking, and as idle when growing",
-    PodsTooYoung => "pods that have not been Ready for a whole window of the rate count as at the target when shrinking, or as more",
+    PartialRates => "pods that were not Ready, or not measured, for the whole window of a rate count as at the target when shrinking, or as more",
     CpuAtLimit => "the pods use all the CPU they may, so what was measured means at least",
     NoLoad => "there is no load, so no replica is needed",
     BelowActivation => "the metric is at or below its activation, so no replica is needed for it",

@@ -219,8 +219,8 @@ fn metric(f: &mut fmt::Formatter<'_>, name: &str, proposal: &Proposal) -> fmt::R
         Reason::AwaitingReplicas => f.write_str(", for which the replicas there or on their way are enough"),
         Reason::FewerWouldNotDo => f.write_str(", and one replica fewer would put it above"),
         Reason::NoReadyPods => f.write_str(", but no pod has been Ready yet"),
-        Reason::PodsTooYoung => {
-            f.write_str(", but some pods have not been Ready for a whole window of the rate")
+        Reason::PartialRates => {
+            f.write_str(", but some pods were not Ready, or not measured, for the whole window of the rate")
         }
         Reason::PodsWithoutSamples => {
             let above = proposal.ratio.is_some_and(|ratio| ratio > 1.0);

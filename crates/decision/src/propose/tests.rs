@@ -159,7 +159,7 @@ fn pods_without_a_sample_count_as_at_the_target_when_shrinking_and_as_nothing_wh
 
 #[test]
 fn pods_that_mean_at_least_count_as_at_the_target_when_shrinking_and_as_measured_when_growing() {
-    use Reason::{AwaitingReplicas, MetricAboveTarget, MetricBelowTarget, PodsTooYoung, WithinTolerance};
+    use Reason::{AwaitingReplicas, MetricAboveTarget, MetricBelowTarget, PartialRates, WithinTolerance};
     let at_least = |value| PodReading {
         value: Some(value),
         at_least: true,
@@ -171,7 +171,7 @@ fn pods_that_mean_at_least_count_as_at_the_target_when_shrinking_and_as_measured
     };
     for (readings, expected) in [
         // A rollout is over: no pod has been Ready for a whole window.
-        (vec![at_least(3.0); 4], (4, PodsTooYoung)),
+        (vec![at_least(3.0); 4], (4, PartialRates)),
         (vec![exactly(3.0); 4], (2, MetricBelowTarget)),
         // 1 and 1 at the target, 0.1 and 0.1 measured.
         (
@@ -213,9 +213,9 @@ fn a_utilisation_that_means_at_least_is_filled_up_to_the_target_of_each_pod() {
     };
     for (young, expected) in [
         ([false, false], (1, Reason::MetricBelowTarget)),
-        ([true, true], (2, Reason::PodsTooYoung)),
+        ([true, true], (2, Reason::PartialRates)),
         // 1.6 of 4 cores are 1.6 pods of 50 %, 0.6 of 4 cores 0.6 pods.
-        ([false, true], (2, Reason::PodsTooYoung)),
+        ([false, true], (2, Reason::PartialRates)),
         ([true, false], (1, Reason::MetricBelowTarget)),
     ] {
         let readings = vec![pod(1.0, young[0]), pod(3.0, young[1])];
@@ -528,4 +528,60 @@ fn the_numbers_of_pods_are_all_in_the_record() {
     let above = Reading::PerPod(vec![sample(20.0, 10, true), sample(20.0, 20, false)]);
     let found = proposal(rate(), 2, &pods, above);
     assert_eq!((found.ratio, found.ratio_when_shrinking), (Some(2.0), None));
+}
+
+#[test]
+fn what_keeps_a_number_is_told_by_what_makes_the_difference() {
+    use Reason::{FewerWouldNotDo, PartialRates, PodsWithoutSamples};
+    let sample = |value, at_least| PodReading {
+        value,
+        at_least,
+        ..Default::default()
+    };
+    let (young, old, none) = (
+        sample(Some(3.0), true),
+        sample(Some(3.0), false),
+        sample(None, false),
+    );
+    for (replicas, readings, expected) in [
+        (3, vec![young; 3], PartialRates),
+        // Both would do.
+        (3, vec![young, young, none], PodsWithoutSamples),
+        // Three surge pods of one replica: 0.9 of it are one even as measured.
+        (1, vec![young; 3], FewerWouldNotDo),
+        (1, vec![young, none], FewerWouldNotDo),
+        (1, vec![old], FewerWouldNotDo),
+    ] {
+        let found = proposal(
+            rate(),
+            replicas,
+            &ready(readings.len()),
+            Reading::PerPod(readings.clone()),
+        );
+        assert_eq!(asked_for(&found), (replicas, expected), "{replicas} {readings:?}");
+    }
+}
+
+#[test]
+fn what_means_at_least_has_no_tolerance_but_for_noise() {
+    let metric = Metric {
+        target: Target::AverageValue { per_replica: 1.0 },
+        ..rate()
+    };
+    let full = Metric {
+        target: Target::Utilization { percent: 100.0 },
+        ..cpu()
+    };
+    let policy = policy(&[metric, full]);
+    for (value, expected) in [
+        (1.0 + NOISE, (1, Reason::WithinTolerance)),
+        ((1.0 + NOISE).next_up(), (2, Reason::CpuAtLimit)),
+    ] {
+        let observed = observe(
+            &policy,
+            &observation(1, vec![per_pod(&[value]), limited_cores(&[1.0])]),
+            noon(),
+        );
+        assert_eq!(asked_for(&propose(&policy, &observed)[0]), expected, "{value}");
+    }
 }
