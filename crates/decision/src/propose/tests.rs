@@ -575,7 +575,7 @@ fn what_means_at_least_has_no_tolerance_but_for_noise() {
     let policy = policy(&[metric, full]);
     for (value, expected) in [
         (1.0 + NOISE, (1, Reason::WithinTolerance)),
-        ((1.0 + NOISE).next_up(), (2, Reason::CpuAtLimit)),
+        ((1.0 + NOISE).next_up(), (2, Reason::MetricAboveTarget)),
     ] {
         let observed = observe(
             &policy,

@@ -177,8 +177,8 @@ fn a_sentence_says_why_a_metric_asks_for_what_is_there() {
         (
             rate(),
             observation(3, vec![Reading::PerPod(vec![young; 3])]),
-            "stays at 3: it 3 per replica is 0.3 times its target of 10, but some pods have not been Ready for a whole \
-             window of the rate",
+            "stays at 3: it 3 per replica is 0.3 times its target of 10, but some pods were not Ready, or not \
+             measured, for the whole window of the rate",
         ),
         (
             latency(),
