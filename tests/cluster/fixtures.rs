@@ -6,6 +6,12 @@ fn shop_image() -> String {
     std::env::var("IMAGE_SHOP").unwrap_or_else(|_| "localhost/shop:dev".into())
 }
 
+/// Seconds between two scrapes of Prometheus; `SCRAPE_INTERVAL_SECONDS` on clusters other than the test bed.
+pub(crate) fn scrape_interval_seconds() -> u32 {
+    let stated = std::env::var("SCRAPE_INTERVAL_SECONDS").ok();
+    stated.map_or(5, |seconds| seconds.parse().unwrap())
+}
+
 /// A Deployment of one shop.
 pub(crate) fn deployment(name: &str) -> Workload {
     Workload(json!({

@@ -1,7 +1,7 @@
 //! Real load on real pods: growing with it, and back when it is gone.
 use serde_json::Value;
 
-use crate::fixtures::{cpu, deployment, policy, query, rate, service, visitors};
+use crate::fixtures::{cpu, deployment, policy, query, rate, scrape_interval_seconds, service, visitors};
 use crate::world::{World, in_a_namespace};
 
 /// Waits until the Deployment has grown to three Ready pods, takes the load away, and waits for the way back.
@@ -108,7 +108,8 @@ async fn a_target_without_load_sleeps_and_wakes_by_the_load_of_what_calls_it() {
         world.has(deployment("back")).await;
         let namespace = &world.namespace;
         let pages = format!(r#"http_requests_total{{namespace="{namespace}",pod=~"front-.*"}}"#);
-        let mut calls = query(&format!("sum(rate({pages}[15s]))"), 10);
+        let window = 3 * scrape_interval_seconds();
+        let mut calls = query(&format!("sum(rate({pages}[{window}s]))"), 10);
         calls["activation"] = 5.into();
         world.has(policy("back").by(&[calls]).between(0, 5)).await;
         world.until_replicas("Deployment", "back", 0).await;

@@ -19,6 +19,7 @@ mod restarts;
 mod rights;
 mod rollouts;
 mod safety;
+mod steady_load;
 mod targets;
 mod undisturbed;
 mod walls;

@@ -1,7 +1,7 @@
 //! Policies that decide and do not act, and people who act beside the policy.
 use serde_json::json;
 
-use crate::fixtures::{backlog, deployment, policy};
+use crate::fixtures::{backlog, deployment, policy, query};
 use crate::world::{World, changes_of, in_a_namespace, kubectl};
 
 /// Returns after policies have been decided on for a while: a policy made now has acted by then.
@@ -9,6 +9,17 @@ pub(crate) async fn until_another_policy_has_acted(world: &World) {
     world.has(deployment("beacon")).await;
     world.has(policy("beacon").by(&[backlog(40, 20)])).await;
     world.until_replicas("Deployment", "beacon", 2).await;
+}
+
+/// Waits until Prometheus answers `number`, from 1 to 10, to the query; asked by a policy that only recommends for the
+/// Deployment `target`.
+pub(crate) async fn until_prometheus_says(world: &World, target: &str, text: &str, number: i64) {
+    // An empty answer would leave the target as it is.
+    let witness = policy("witness").on("apps/v1", "Deployment", target);
+    let asking = query(&format!("({text}) or vector(0)"), 1);
+    world.has(witness.by(&[asking]).in_mode("DryRun")).await;
+    world.until_desired("witness", number).await;
+    world.delete("ScalingPolicy", "witness").await;
 }
 
 #[tokio::test]
