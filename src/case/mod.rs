@@ -217,6 +217,8 @@ fn policy(node: Node) -> Result<ScalingPolicySpec, CaseError> {
         ignored.get_or_insert_with(|| path.to_string());
     });
     let spec = spec.map_err(|error| CaseError::Unreadable(format!("policy: {error}")))?;
+    // Before anything is read by the names of its metrics.
+    spec.decision_policy()?;
     match ignored {
         None => Ok(spec),
         // An optional field on the way is shown as a question mark.

@@ -58,7 +58,11 @@ fn proposal(line: &ProposalLine) -> Vec<String> {
         Some(_) => " each",
         None => "",
     };
-    let mut pods = line.counted_pods.to_string();
+    // A total with a target for each replica has nothing to do with pods.
+    let mut pods = match (line.counted_pods, line.missing_pods) {
+        (0, 0) => "-".to_owned(),
+        (counted, _) => counted.to_string(),
+    };
     for (count, what) in [(line.missing_pods, "missing"), (line.starting_pods, "starting")] {
         if count > 0 {
             pods.push_str(&format!(" +{count} {what}"));

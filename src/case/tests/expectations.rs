@@ -97,7 +97,6 @@ fn a_refusal_may_be_expected() {
     assert!(matches!(not, Judged::NotRefused { expected, .. } if expected == "write a whole number"));
     let other = judged(json!({ "now": null, "expect": expect })).unwrap_err();
     assert!(other.to_string().starts_with("now is missing"), "{other}");
-    // A contradiction is found only when it is decided.
     let contradiction =
         judged(json!({ "policy": { "minReplicas": 50 }, "expect": { "error": "minReplicas 50" } }));
     assert!(matches!(contradiction, Ok(Judged::RefusedAsExpected { .. })));

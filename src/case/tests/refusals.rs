@@ -48,7 +48,7 @@ fn what_makes_no_sense_is_refused_with_what_to_write() {
             "policy.behavior.scaleUp.cooldown is unknown: correct the name or take it out",
         ),
         (
-            json!({ "policy": { "schedules": [{ "name": "day", "start": "0 25 * * *", "durationMinutes": 5 }] } }),
+            json!({ "policy": { "schedules": [{ "name": "day", "start": "0 25 * * *", "durationMinutes": 5, "minReplicas": 3 }] } }),
             "policy: schedule day start \"0 25 * * *\": hour cannot be \"25\": write 0 to 23, such as 8 or 8-18",
         ),
         (
@@ -186,12 +186,15 @@ fn what_makes_no_sense_is_refused_with_what_to_write() {
 }
 
 #[test]
-fn a_policy_that_contradicts_itself_is_refused_when_it_is_decided() {
-    let case = case(json!({ "policy": { "minReplicas": 50 } }));
+fn a_policy_that_contradicts_itself_is_refused_before_anything_else() {
     assert_eq!(
-        case.decide().unwrap_err().to_string(),
+        refusal(json!({ "policy": { "minReplicas": 50 }, "observation": null })),
         "policy: minReplicas 50 is greater than maxReplicas 40: lower minReplicas or raise maxReplicas"
     );
+    let twice = json!({ "name": "cpu", "cpu": { "averageUtilization": 70 } });
+    let metrics = json!({ "metrics": [twice, twice] });
+    let error = refusal(json!({ "policy": metrics }));
+    assert!(error.starts_with("policy: two metrics are named cpu"), "{error}");
 }
 
 #[test]
