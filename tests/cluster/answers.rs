@@ -125,7 +125,7 @@ async fn pods_without_requests_have_no_utilisation() {
             .has(deployment("silent").replicas(2).without_requests())
             .await;
         world.has(policy("silent").by(&[cpu(70)])).await;
-        let says = "set resource requests, or use an average value";
+        let says = "set resource requests";
         is_told_and_nothing_is_scaled(world, "silent", "NoResourceRequests", says).await;
         // The one beside it is not affected, nor is a metric beside it that can be measured.
         until_another_policy_has_acted(world).await;

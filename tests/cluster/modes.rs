@@ -146,9 +146,9 @@ async fn a_change_by_hand_is_seen_and_decided_anew_from_there() {
         }
         let events = world.events("ScalingPolicy", "web").await;
         for text in [
-            "replicas 3 → 5: somebody else",
+            "replicas 3 → 5: kubectl",
             "5 → 3: backlog",
-            "replicas 3 → 1: somebody else",
+            "replicas 3 → 1: kubectl",
             "1 → 3: backlog",
         ] {
             assert!(
