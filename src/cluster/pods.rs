@@ -1,7 +1,7 @@
 //! Living pods by the object that owns them, with just the fields a decision needs. No network.
 use std::collections::{HashMap, HashSet};
 
-use concertina_decision::{Pod as PodState, Timestamp as Instant};
+use concertina_decision::{MAX_LEAD_SECONDS, Pod as PodState, Timestamp as Instant};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -279,15 +279,19 @@ fn version_of(pod: &Pod) -> u64 {
 
 /// A pod tells once how long it took: when it is seen becoming Ready for the first time, or when it is seen for the
 /// first time and cannot have been unready since it became Ready.
+///
+/// Outages teach nothing: neither a pod whose containers were started anew, nor one that took longer than any floor may
+/// begin early, such as one that waited for its image or for a node.
 fn startup_of(pod: &Pod, owner: &str, was_ready: Option<bool>) -> Option<Startup> {
     let ready_at = ready_since(pod)?;
     let created = pod.metadata.creation_timestamp.as_ref()?.0;
     let seconds = u32::try_from(ready_at.as_second() - created.as_second()).ok()?;
-    let is_learned = match was_ready {
-        Some(was_ready) => !was_ready,
-        None => !has_restarted(pod) && seconds <= UNSEEN_STARTUP_SECONDS,
+    let longest = match was_ready {
+        Some(true) => return None,
+        Some(false) => MAX_LEAD_SECONDS,
+        None => UNSEEN_STARTUP_SECONDS,
     };
-    is_learned.then(|| Startup {
+    (seconds <= longest && !has_restarted(pod)).then(|| Startup {
         owner: owner.to_owned(),
         ready_at,
         seconds,

@@ -32,6 +32,25 @@ fn a_pod_seen_becoming_ready_for_the_first_time_tells_once_how_long_it_took() {
 }
 
 #[test]
+fn outages_teach_no_start_up_time() {
+    let mut restarted = pod("restarted", "web");
+    restarted["status"]["containerStatuses"] =
+        json!([{"name": "app", "image": "shop", "imageID": "", "ready": true, "restartCount": 1}]);
+    let mut table = table(&[]);
+    for (started, seconds, expected) in [
+        (restarted, 20, None),
+        (pod("no-image", "web"), 7200, None),
+        (pod("too-slow", "web"), 901, None),
+        (pod("slow", "web"), 900, Some((900, 1))),
+    ] {
+        let started = created_before(started, seconds);
+        table.apply_pod(&read(unready_since(started.clone(), 1)));
+        table.apply_pod(&read(started));
+        assert_eq!(learned(&table, "web"), expected, "after {seconds} s");
+    }
+}
+
+#[test]
 fn a_pod_that_became_ready_unseen_between_two_lists_counts() {
     let mut table = table(&[created_before(unready_since(pod("a", "web"), 1), 700)]);
     table.replace_pods(&[read(created_before(pod("a", "web"), 700))]);

@@ -5,13 +5,16 @@ use std::collections::{HashMap, VecDeque};
 const KEPT_SAMPLES: usize = 32;
 /// With so many samples of one's own, what was restored is not needed any more.
 const ENOUGH_SAMPLES: usize = 8;
+/// Among fewer samples none is left out as an exception.
+const FEW_SAMPLES: usize = 3;
 
 /// How long pods of a target take from creation to Ready, waiting for a node included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StartupTimes {
     /// Half of them take no longer, in seconds (nearest rank).
     pub p50_seconds: u32,
-    /// 95 of 100 take no longer, in seconds (nearest rank).
+    /// 95 of 100 take no longer, in seconds (nearest rank). From three to nineteen pods: all but the slowest one take no
+    /// longer, so that one start that something else held up does not count as the rule; from two, neither does.
     pub p95_seconds: u32,
     /// From so many pods.
     pub samples: u32,
@@ -85,13 +88,13 @@ fn has_enough(own: &VecDeque<u16>, restored: StartupTimes) -> bool {
 fn times_of(seconds: &VecDeque<u16>) -> Option<StartupTimes> {
     let mut sorted: Vec<u16> = seconds.iter().copied().collect();
     sorted.sort_unstable();
-    let rank = |per_cent: usize| {
-        let rank = (sorted.len() * per_cent).div_ceil(100);
-        sorted.get(rank.saturating_sub(1)).copied().map(u32::from)
-    };
+    let count = sorted.len();
+    let nearest_rank = |per_cent: usize| (count * per_cent).div_ceil(100);
+    let all_but_slowest = if count < FEW_SAMPLES { count } else { count - 1 };
+    let at_rank = |rank: usize| sorted.get(rank.saturating_sub(1)).copied().map(u32::from);
     Some(StartupTimes {
-        p50_seconds: rank(50)?,
-        p95_seconds: rank(95)?,
+        p50_seconds: at_rank(nearest_rank(50))?,
+        p95_seconds: at_rank(nearest_rank(95).min(all_but_slowest))?,
         samples: u32::try_from(sorted.len()).ok()?,
     })
 }

@@ -21,8 +21,20 @@ fn ranks_are_the_nearest_ones() {
     assert_eq!(learned([]).get("web"), None);
     assert_eq!(learned([7]).get("web"), Some(times(7, 7, 1)));
     assert_eq!(learned([9, 1]).get("web"), Some(times(1, 9, 2)));
-    assert_eq!(learned([3, 1, 2]).get("web"), Some(times(2, 3, 3)));
     assert_eq!(learned((1..=20).rev()).get("web"), Some(times(10, 19, 20)));
+    assert_eq!(learned(1..=21).get("web"), Some(times(11, 20, 21)));
+    assert_eq!(learned(1..=32).get("web"), Some(times(16, 31, 32)));
+}
+
+#[test]
+fn from_three_samples_on_one_slow_start_is_an_exception() {
+    assert_eq!(learned([3, 1, 2]).get("web"), Some(times(2, 2, 3)));
+    for ordinary in 2..32 {
+        let one_slow = learned(std::iter::once(800).chain((0..ordinary).map(|_| 5)));
+        assert_eq!(one_slow.get("web"), Some(times(5, 5, ordinary + 1)));
+    }
+    let two_slow = learned([5, 800, 5, 800]);
+    assert_eq!(two_slow.get("web"), Some(times(5, 800, 4)));
 }
 
 #[test]
