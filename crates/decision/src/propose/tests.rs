@@ -219,7 +219,7 @@ fn a_utilisation_that_means_at_least_is_filled_up_to_the_target_of_each_pod() {
         ([true, false], (1, Reason::MetricBelowTarget)),
     ] {
         let readings = vec![pod(1.0, young[0]), pod(3.0, young[1])];
-        let found = proposal(cpu(), 2, &ready(2), Reading::PerPod(readings));
+        let found = proposal(memory(), 2, &ready(2), Reading::PerPod(readings));
         assert_eq!(asked_for(&found), expected, "{young:?}");
         assert_eq!(found.measured, Some(Measured::Percent(5.0)), "{young:?}");
     }
@@ -584,4 +584,14 @@ fn what_means_at_least_has_no_tolerance_but_for_noise() {
         );
         assert_eq!(asked_for(&propose(&policy, &observed)[0]), expected, "{value}");
     }
+}
+
+#[test]
+fn rounding_at_the_end_of_the_tolerance_is_not_put_down_to_pods() {
+    // 24 × 0.4 ÷ 24 is a little more than 0.4, and this tolerance ends between the two.
+    let mut policy = policy(&[rate()]);
+    policy.scale_down.tolerance = 0.599_999_999_6;
+    let observed = observe(&policy, &observation(24, vec![per_pod(&[4.0; 24])]), noon());
+    let found = propose(&policy, &observed)[0];
+    assert_eq!(asked_for(&found), (24, Reason::FewerWouldNotDo));
 }
