@@ -10,7 +10,7 @@
 //! # let policy = Policy {
 //! #     min_replicas: 1, max_replicas: 20, scale_up: rules.clone(), scale_down: rules,
 //! #     metrics: [Metric {
-//! #         target: Target::AverageValue { per_replica: 30.0 }, max_age_seconds: 60, cpu_bound: false,
+//! #         target: Target::AverageValue { per_replica: 30.0 }, max_age_seconds: 60, cpu_bound: false, starts_hot: false,
 //! #         tolerance: Default::default(), activation: None, when_empty: WhenEmpty::Missing, on_missing: OnMissing::Hold,
 //! #     }].into_iter().collect(),
 //! #     guards: Default::default(), fallback: None, rollout_freeze_seconds: 0,

@@ -153,7 +153,10 @@ impl Memory {
     pub fn restore_change(&mut self, change: Change) {
         let Change { at, from, to, by } = change;
         let (from, to) = (from.max(0), to.max(0));
+        // That there was a change then does not mean that the target has been watched since.
+        let first_seen = self.first_seen;
         self.see(from, at);
+        self.first_seen = first_seen;
         self.add_change(Change { at, from, to, by });
         self.replicas = Some(to);
     }
@@ -161,6 +164,18 @@ impl Memory {
     /// Notes since when no metric has been usable, as known from elsewhere.
     pub const fn restore_missing_since(&mut self, since: Timestamp) {
         self.missing_since = Some(since);
+    }
+
+    /// Notes that the zero replicas that are there are this controller's own doing, as the object itself tells.
+    pub const fn restore_own_zero(&mut self) {
+        self.replicas = Some(0);
+        self.last_writer = Some(Writer::Own);
+    }
+
+    /// Notes what was known of one guard, as known from elsewhere; those before it must be noted first.
+    pub fn restore_guard(&mut self, guard: GuardMemory) {
+        // More guards than a policy may have are nobody's.
+        let _ = self.guards.try_push(guard);
     }
 
     /// Forgets what is known of guards: they are told apart by their place, and the policy has others now.

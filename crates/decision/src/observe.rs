@@ -11,6 +11,7 @@
 //! | Ready, or was Ready once | usable  | in the sums                                                       |
 //! | Ready, or was Ready once | missing | as a missing pod, which the proposal treats by direction          |
 //! | Ready, or was Ready once | at least so much | in the sums; when shrinking as at the target, unless it is above |
+//! | the same, of what a start burns | at least so much | in the sums, together at most like the other pods, or as at the target |
 //! | was Ready, crashing now  | any     | as a missing pod                                                  |
 //! | never Ready yet          | any     | nowhere                                                           |
 //!
@@ -78,6 +79,9 @@ pub(crate) struct PodSums {
     pub(crate) value: f64,
     /// Pods whose value means "at least".
     pub(crate) at_least: u32,
+    /// Their part of the value, and of the requests.
+    young_value: f64,
+    young_request: f64,
     /// The value with each of them at its target, unless it is above.
     pub(crate) filled: f64,
     /// Of the pods that have one.
@@ -206,7 +210,37 @@ impl PodSums {
                 }
             }
         }
+        if metric.starts_hot && sums.at_least > 0 {
+            sums.forget_starts(metric);
+        }
         sums
+    }
+
+    /// What a start burns is no load: together, the pods that were not Ready for the whole window count at most like the
+    /// others, or like pods at their target where there are no others.
+    fn forget_starts(&mut self, metric: &Metric) {
+        let settled_value = self.value - self.young_value;
+        let (settled_pods, young_pods) = (
+            f64::from(self.counted.saturating_sub(self.at_least)),
+            f64::from(self.at_least),
+        );
+        let most = match metric.target {
+            Target::Utilization { percent } => {
+                let settled_request = self.request - self.young_request;
+                let share = if settled_request > 0.0 {
+                    settled_value / settled_request
+                } else {
+                    percent / 100.0
+                };
+                finite(share * self.young_request)
+            }
+            Target::AverageValue { .. } if settled_pods > 0.0 => {
+                finite(settled_value / settled_pods * young_pods)
+            }
+            Target::AverageValue { per_replica } => finite(per_replica * young_pods),
+            Target::Value { .. } => return,
+        };
+        self.value = finite(settled_value + self.young_value.min(most));
     }
 
     fn add(&mut self, metric: &Metric, value: f64, reading: &PodReading, now: Timestamp) {
@@ -214,6 +248,8 @@ impl PodSums {
         self.value = finite(self.value + value);
         let may_be = if reading.at_least {
             self.at_least = self.at_least.saturating_add(1);
+            self.young_value = finite(self.young_value + value);
+            self.young_request = finite(self.young_request + positive(reading.request).unwrap_or(0.0));
             value.max(at_target(metric, reading))
         } else {
             value

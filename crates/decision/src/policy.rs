@@ -56,6 +56,10 @@ pub struct Metric {
     /// rates measured in the pods (requests, bytes); false of memory, connections and queue lengths. Of no effect
     /// on totals.
     pub cpu_bound: bool,
+    /// Whether a pod that starts shows more of this than its share of the load: true of CPU and of bytes, which a start
+    /// burns and reads; false of requests. Of no effect on totals.
+    #[serde(default)]
+    pub starts_hot: bool,
     /// Tolerances of this metric alone.
     #[serde(default)]
     pub tolerance: MetricTolerance,

@@ -37,6 +37,7 @@ pub(super) fn decision_metric(metric: &MetricSpec) -> Result<Metric, SettingsErr
         target,
         max_age_seconds,
         cpu_bound,
+        starts_hot: metric.cpu.is_some() || metric.network.is_some() || metric.disk.is_some(),
         tolerance: tolerance(metric)?,
         activation: activation(metric)?,
         when_empty: when_empty(metric.when_empty),

@@ -65,6 +65,7 @@ fn metric(number: impl Strategy<Value = f64>) -> impl Strategy<Value = Metric> {
                 target,
                 max_age_seconds,
                 cpu_bound,
+                starts_hot: cpu_bound && max_age_seconds % 2 == 0,
                 tolerance: MetricTolerance {
                     scale_up: tolerance.0,
                     scale_down: tolerance.1,

@@ -11,6 +11,7 @@ mod overload;
 mod properties;
 mod schedules;
 mod sentences;
+mod starts;
 mod stories;
 mod troubles;
 mod windows;

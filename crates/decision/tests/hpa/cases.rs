@@ -106,6 +106,7 @@ impl Measure {
             target,
             max_age_seconds: 120,
             cpu_bound,
+            starts_hot: cpu_bound,
             ..crate::fixtures::queue()
         };
         let utilization = |percent: i32| Target::Utilization {

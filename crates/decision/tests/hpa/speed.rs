@@ -64,7 +64,8 @@ pub(crate) fn hpa_crawls_with_a_high_target_when_cpu_is_at_its_limit_and_we_doub
     .gives("4 → 5 → 6 → 8 → 10 → 12 → 15 → 18 → 22", "4 → 8 → 16 → 32 → 64 → 40")
 }
 
-pub(crate) fn hpa_stays_at_the_cpu_limit_when_it_is_within_the_tolerance_of_the_target_and_we_double() -> Comparison {
+pub(crate) fn hpa_stays_at_the_cpu_limit_when_it_is_within_the_tolerance_of_the_target_and_we_double()
+-> Comparison {
     overload(
         95,
         38.0,
