@@ -101,10 +101,15 @@ impl Workload {
         self
     }
 
-    /// Its pods run and never become Ready.
-    pub(crate) fn never_ready(mut self) -> Self {
-        self.container()["args"] = json!(["serve", "--warm-up-ms=3600000"]);
+    /// Its pods take so long to become Ready.
+    pub(crate) fn ready_after(mut self, seconds: i32) -> Self {
+        self.container()["args"] = json!(["serve", format!("--warm-up-ms={}", 1000 * seconds)]);
         self
+    }
+
+    /// Its pods run and do not become Ready within any test.
+    pub(crate) fn never_ready(self) -> Self {
+        self.ready_after(3600)
     }
 
     /// Its pods end at once with an error.
@@ -114,7 +119,7 @@ impl Workload {
     }
 
     /// The change that makes this the version of a Deployment that is there already.
-    pub(crate) fn as_a_version(mut self, version: &str) -> Value {
+    pub(crate) fn into_version(mut self, version: &str) -> Value {
         let template = &mut self.0["spec"]["template"];
         template["metadata"]["annotations"]["version"] = version.into();
         json!({"spec": {"template": template}})

@@ -25,7 +25,7 @@ async fn a_stuck_rollout_forbids_shrinking_for_a_while_only() {
             })
             .await;
 
-        let stuck = deployment("web").never_ready().as_a_version("2");
+        let stuck = deployment("web").never_ready().into_version("2");
         world.change("Deployment", "web", stuck).await;
         world
             .until("Deployment", "web", "one pod of the new version", |web| {
@@ -62,7 +62,7 @@ async fn a_version_that_crashes_is_not_multiplied() {
             })
             .await;
 
-        let crashing = deployment("web").crashing().as_a_version("2");
+        let crashing = deployment("web").crashing().into_version("2");
         world.change("Deployment", "web", crashing).await;
         world.until_crashing("web", 2).await;
         // Nobody serves, so the backlog rises; more of the same would not help.
@@ -79,7 +79,7 @@ async fn a_version_that_crashes_is_not_multiplied() {
         let web = world.object("Deployment", "web").await;
         assert_eq!((&web["spec"]["replicas"], changes_of(&web)), (&json!(2), 1));
 
-        let mended = deployment("web").as_a_version("3");
+        let mended = deployment("web").into_version("3");
         world.change("Deployment", "web", mended).await;
         world.until_replicas("Deployment", "web", 8).await;
         world.until_condition("web", "Ready", "True", "Ready").await;

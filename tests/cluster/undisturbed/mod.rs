@@ -1,11 +1,14 @@
-//! What no other test may run beside: Prometheus gone, the definition loosened.
+//! What no other test may run beside: the controller killed, Prometheus gone, the definition loosened. These wait until the
+//! others are done and hold up those that are not; tests run in the order of their names, so that these come last.
+mod restarts;
+
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Resource};
 use serde_json::{Value, json};
 
 use crate::fixtures::{backlog, by, deployment, policy};
-use crate::restarts::{controller, kill_the_controller};
 use crate::world::{GLANCE, World, api, changes_of, condition, resource, restoring, undisturbed};
+use restarts::{controller, kill_the_controller};
 
 /// Runs `test` while the Service `prometheus` leads nowhere. On a cluster that has it elsewhere this says so and does
 /// nothing.

@@ -61,7 +61,7 @@ async fn a_rollout_with_surge_changes_no_replicas() {
         world.has(deployment("shop").replicas(3).surging(3)).await;
         is_busy_with(world, 3).await;
         world
-            .change("Deployment", "shop", deployment("shop").as_a_version("2"))
+            .change("Deployment", "shop", deployment("shop").into_version("2"))
             .await;
         until_all_are_measured(world, 3).await;
         let shop = world.object("Deployment", "shop").await;

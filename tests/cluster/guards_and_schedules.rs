@@ -27,8 +27,8 @@ fn pattern(second: i64) -> String {
 #[ignore = "needs a cluster: make test-cluster"]
 async fn a_window_raises_the_minimum_as_early_as_pods_take_to_start() {
     in_a_namespace(async |world| {
-        world.has(deployment("web")).await;
-        let start = next_minute(12);
+        world.has(deployment("web").ready_after(4)).await;
+        let start = next_minute(20);
         let schedules = json!([
             {"name": "rush", "start": pattern(start), "durationMinutes": 10, "minReplicas": 4},
         ]);
@@ -46,6 +46,7 @@ async fn a_window_raises_the_minimum_as_early_as_pods_take_to_start() {
         let startup = &raised["status"]["startup"];
         let early = startup["p95Seconds"].as_i64().unwrap();
         assert!(startup["p50Seconds"].as_i64() <= Some(early), "{startup:#}");
+        assert!(early >= 4, "{startup:#}");
         assert!(startup["samples"].as_i64() >= Some(1), "{startup:#}");
         let change = &raised["status"]["lastChanges"][0];
         let time: Timestamp = change["time"].as_str().unwrap().parse().unwrap();

@@ -1,5 +1,4 @@
-//! The controller killed and started anew: what it remembers, and what it asks Prometheus for. No other test may run
-//! beside these.
+//! The controller killed and started anew: what it remembers, and what it asks Prometheus for.
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
