@@ -42,9 +42,9 @@ fn forbidden(context: &Context, record: &PolicyRecord, outcome: &Outcome, key: &
         if let Some(autoscaler) = context.cluster.autoscaler_of(key) {
             return Some(Effect::OwnedByAutoscaler(autoscaler));
         }
-        if let Some(owner) = policies.owner_of(key)
-            && owner.key != record.key
-        {
+        let states = context.states();
+        let owner = policies.owner_of(key, |claimant| states.is_broken(claimant));
+        if let Some(owner) = owner.filter(|owner| owner.key != record.key) {
             return Some(Effect::NotOwner(owner.key.to_string()));
         }
     }

@@ -1,15 +1,17 @@
 //! One policy, one decision: look up its target, join its readings, decide, and write the change if the mode allows it.
 use std::sync::Arc;
 
-use concertina_decision::{Decision, Observation, Reason, Replicas, Timestamp, Writer, decide};
+use concertina_decision::{Decision, Observation, Reason, Replicas, Stage, Timestamp, Writer, decide};
 
 use super::Context;
+use super::apply::FIELD_MANAGER;
 use super::compile::CompiledPolicy;
 use super::enforce::{Effect, put_into_effect};
-use super::history::{Asked, recall};
+use super::history::{Asked, recall, status_of};
+use super::quota::look_again;
 use super::state::{Due, Replay};
 use super::target::{Found, find};
-use crate::api::{Mode, ScalingPolicy};
+use crate::api::Mode;
 use crate::cluster::QuotaRefusal;
 use crate::cluster::pods::StartupTimes;
 use crate::cluster::policies::PolicyRecord;
@@ -120,11 +122,15 @@ pub async fn evaluate(
             let again = outcome.is_looking_up();
             (outcome, again)
         }
-        Ok((compiled, found)) => {
+        Ok((compiled, mut found)) => {
             let mut decided = decide_on(context, record, &compiled, &found, answers, now);
             if let Some(first) = &decided
                 && recall(context, due, &found, past, &first.decision, now).await
             {
+                decided = decide_on(context, record, &compiled, &found, answers, now);
+            }
+            if let Some(refusal) = decided.as_ref().and_then(quota_in_the_way) {
+                found.quota = Some(look_again(&context.client, &record.key.namespace, refusal).await);
                 decided = decide_on(context, record, &compiled, &found, answers, now);
             }
             let Some(mut decided) = decided else {
@@ -171,8 +177,8 @@ async fn prepare(
     let compiled = due.compiled.clone().map_err(invalid)?;
     let key = TargetKey::of(&due.record.key.namespace, &policy.spec.scale_target_ref);
     let mut found = find(context, key, now).await?;
-    if let Some(known) = startup_in_status(policy)
-        && is_first(context, &due.record)
+    if let Some(known) = startup_in_status(&due.record)
+        && context.states().is_undecided(&due.record)
     {
         let mut pods = context.cluster.pods();
         pods.restore_startup(&found.uid, known);
@@ -182,16 +188,18 @@ async fn prepare(
     Ok((compiled, found))
 }
 
-/// Whether this process has not decided on the policy yet.
-fn is_first(context: &Context, record: &PolicyRecord) -> bool {
-    context
-        .states()
-        .get_mut(record)
-        .is_some_and(|state| state.newest.is_none())
+/// The refusal that holds growth back.
+fn quota_in_the_way(decided: &Decided) -> Option<QuotaRefusal> {
+    let wall = decided.decision.stage(Stage::Wall)?;
+    decided
+        .quota
+        .clone()
+        .filter(|_| wall.reason == Reason::QuotaExceeded)
 }
 
-fn startup_in_status(policy: &ScalingPolicy) -> Option<StartupTimes> {
-    let startup = policy.status.as_ref()?.startup?;
+/// Start-up times that a former process learned.
+fn startup_in_status(record: &PolicyRecord) -> Option<StartupTimes> {
+    let startup = status_of(record)?.startup?;
     Some(StartupTimes {
         p50_seconds: u32::try_from(startup.p50_seconds).ok()?,
         p95_seconds: u32::try_from(startup.p95_seconds).ok()?,
@@ -243,6 +251,10 @@ fn decide_on(
     };
     let mut states = context.states();
     let state = states.get_mut(record)?;
+    state.is_decided = true;
+    if found.replicas == 0 && found.replicas_manager.as_deref() == Some(FIELD_MANAGER) {
+        state.memory.restore_own_zero();
+    }
     let memory = state.memory.clone();
     let decision = decide(&compiled.decision, &memory, &observation, now);
     state.memory.record(&decision, now);

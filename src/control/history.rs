@@ -38,8 +38,10 @@ impl Histories {
     pub fn prepare(context: &Arc<Context>, due: &[Due], now: Timestamp) -> Self {
         let mut plan: BTreeMap<(QueryKey, Steps), Namespaces> = BTreeMap::new();
         for due in due {
-            let is_first = context.states().newest(&due.record).is_none();
-            let Some((compiled, steps)) = steps_of(due, now).filter(|_| is_first) else {
+            if !context.states().is_undecided(&due.record) {
+                continue;
+            }
+            let Some((compiled, steps)) = steps_of(due, now) else {
                 continue;
             };
             for query in compiled.metric_queries() {
@@ -64,6 +66,9 @@ impl Histories {
     /// The queries of one policy; none when it needs no past.
     #[must_use]
     pub fn of(&self, due: &Due, now: Timestamp) -> Asked {
+        if self.0.is_empty() {
+            return Asked::new();
+        }
         let Some((compiled, steps)) = steps_of(due, now) else {
             return Asked::new();
         };
@@ -146,6 +151,10 @@ pub async fn recall(
     if let Some(since) = first.remember.missing_since {
         memory.restore_missing_since(since);
     }
+    memory.forget_guards();
+    for guard in &first.remember.guards {
+        memory.restore_guard(*guard);
+    }
     let mut states = context.states();
     let Some(state) = states.get_mut(&due.record) else {
         return false;
@@ -162,7 +171,8 @@ fn matters(compiled: &CompiledPolicy, first: &Decision) -> bool {
     }
 }
 
-fn status_of(record: &PolicyRecord) -> Option<&ScalingPolicyStatus> {
+/// The status of the stored policy, unless it speaks of an older spec.
+pub(super) fn status_of(record: &PolicyRecord) -> Option<&ScalingPolicyStatus> {
     let status = record.policy.as_ref().ok()?.status.as_ref()?;
     // A status of an older spec may speak of another target.
     (status.observed_generation == record.generation).then_some(status)

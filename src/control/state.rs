@@ -2,7 +2,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use concertina_decision::{Change, Memory, Observation, Reason, Timestamp, Writer};
+use concertina_decision::{Change, GuardMemory, Memory, Observation, Reason, Timestamp, Writer};
 
 use super::compile::{CompiledGuard, CompiledPolicy};
 use crate::api::{CHANGED_BY_CONCERTINA, ScalingPolicyStatus};
@@ -21,7 +21,9 @@ pub struct PolicyState {
     pub compiled: Result<Arc<CompiledPolicy>, String>,
     /// The decision's memory.
     pub memory: Memory,
-    /// What the newest decision was made from, so that it can be replayed.
+    /// Whether this process has decided on it for its present target.
+    pub is_decided: bool,
+    /// What the newest decision on its present spec was made from, so that it can be replayed.
     pub newest: Option<Box<Replay>>,
     /// Whether an evaluation is under way; it is not started twice.
     in_flight: bool,
@@ -95,7 +97,43 @@ fn memory_of(record: &PolicyRecord) -> Memory {
     if let Some(condition) = nothing_usable {
         memory.restore_missing_since(Timestamp(condition.last_transition_time.0.as_millisecond()));
     }
+    for guard in guards_in(record, status) {
+        memory.restore_guard(guard);
+    }
     memory
+}
+
+/// What the status tells of each guard of the policy, in their order. The status has those that are not clear, and tells
+/// of their states when these were last told, which may be some time ago.
+fn guards_in(record: &PolicyRecord, status: Option<&ScalingPolicyStatus>) -> Vec<GuardMemory> {
+    let (Ok(policy), Some(status)) = (&record.policy, status) else {
+        return Vec::new();
+    };
+    let told = status
+        .last_decision
+        .as_ref()
+        .map(|decision| Timestamp(decision.time.0.as_millisecond()));
+    let long_ago = Some(Timestamp::default());
+    let memory_of = |name: &str| {
+        let state = status.guards.iter().find(|guard| guard.name == name);
+        let (above_since, blocking_since) = match state.map(|guard| guard.state.as_str()) {
+            Some("Pending") => (told, None),
+            Some("Tripped") => (long_ago, told),
+            Some("Missing") => (None, told),
+            Some("Expired") => (long_ago, long_ago),
+            _ => (None, None),
+        };
+        GuardMemory {
+            above_since,
+            blocking_since,
+        }
+    };
+    policy
+        .spec
+        .guards
+        .iter()
+        .map(|guard| memory_of(&guard.name))
+        .collect()
 }
 
 /// Guards are remembered by their place, so they are the same only if all of them are.
@@ -127,13 +165,14 @@ impl PolicyStates {
                         state.memory.forget_guards();
                     }
                     state.compiled = compiled;
+                    state.newest = None;
                     state.generation = record.generation;
                     state.due_now = true;
                     let target = record.target();
                     if state.target != target {
                         // What was learned of another target says nothing of this one.
                         state.memory = Memory::default();
-                        state.newest = None;
+                        state.is_decided = false;
                         state.target = target;
                     }
                 }
@@ -144,6 +183,7 @@ impl PolicyStates {
                         target: record.target(),
                         compiled: compiled_before(record, config),
                         memory: memory_of(record),
+                        is_decided: false,
                         newest: None,
                         in_flight: false,
                         due_now: true,
@@ -207,6 +247,12 @@ impl PolicyStates {
         }
     }
 
+    /// Whether this process has not decided on the policy and its present target yet.
+    #[must_use]
+    pub fn is_undecided(&mut self, record: &PolicyRecord) -> bool {
+        self.get_mut(record).is_some_and(|state| !state.is_decided)
+    }
+
     /// What the newest decision of this policy was made from, unless it has none yet or was replaced or changed since.
     #[must_use]
     pub fn newest(&mut self, record: &PolicyRecord) -> Option<&Replay> {
@@ -219,6 +265,15 @@ impl PolicyStates {
         self.0
             .get_mut(&record.key)
             .filter(|state| state.uid == record.uid && state.generation == record.generation)
+    }
+
+    /// Whether this policy, as it is stored now, cannot be compiled. One that is not known yet may well be sound.
+    #[must_use]
+    pub fn is_broken(&self, record: &PolicyRecord) -> bool {
+        self.0
+            .get(&record.key)
+            .filter(|state| state.uid == record.uid && state.generation == record.generation)
+            .is_some_and(|state| state.compiled.is_err())
     }
 
     /// Whether any evaluation is under way.

@@ -65,6 +65,29 @@ fn a_policy_in_flight_is_not_taken_again_until_it_is_finished() {
 }
 
 #[test]
+fn a_policy_is_broken_when_it_cannot_be_compiled_as_it_is_stored_now() {
+    let schedule = |start: &str, zone: &str| json!([{"name": "day", "start": start, "timeZone": zone, "durationMinutes": 60, "minReplicas": 2}]);
+    let rate =
+        |window: i32| json!([{"name": "rps", "requestRate": {"averageValue": 10}, "windowSeconds": window}]);
+    for (field, value, expected) in [
+        ("schedules", schedule("0 8 * * *", "UTC"), false),
+        ("schedules", schedule("0 25 * * *", "UTC"), true),
+        ("schedules", schedule("0 8 * * *", "Europe/Atlantis"), true),
+        ("metrics", rate(30), false),
+        ("metrics", rate(29), true),
+        ("minReplicas", 999.into(), true),
+    ] {
+        let (mut states, told) = (PolicyStates::default(), format!("{field} {value}"));
+        let stored = record(with(policy("web"), &format!("/spec/{field}"), value));
+        assert!(!states.is_broken(&stored), "not known yet: {told}");
+        sync(&mut states, &[&stored]);
+        assert_eq!(states.is_broken(&stored), expected, "{told}");
+        let mended = record(with(policy("web"), "/metadata/generation", 2.into()));
+        assert!(!states.is_broken(&mended), "not looked at yet: {told}");
+    }
+}
+
+#[test]
 fn a_changed_policy_is_due_at_once_and_compiled_anew() {
     let (mut states, first) = evaluated(policy("web"));
     sync(&mut states, &[&first]);

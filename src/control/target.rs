@@ -5,7 +5,6 @@ use kube::discovery::Scope;
 
 use super::Context;
 use super::apply::ScaleClient;
-use super::quota::look_again;
 use crate::cluster::QuotaRefusal;
 use crate::cluster::pods::{PodRecord, StartupTimes};
 use crate::cluster::targets::{KindState, TargetKey, scale_replicas};
@@ -117,10 +116,7 @@ pub async fn find(context: &Context, key: TargetKey, now: Timestamp) -> Result<F
         }
     };
     let rollout = context.cluster.rollout(&key);
-    let quota = match context.cluster.quota_refusal(&key) {
-        Some(refusal) => Some(look_again(&context.client, &key.namespace, refusal).await),
-        None => None,
-    };
+    let quota = context.cluster.quota_refusal(&key);
     let (pods, startup) = {
         let table = context.cluster.pods();
         (table.of_owner(&record.uid, now), table.startup(&record.uid))

@@ -32,6 +32,7 @@ mod ownership;
 mod pod_metrics;
 mod replay;
 mod restarts;
+mod resuming;
 mod running;
 mod safety;
 mod scaling;

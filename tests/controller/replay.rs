@@ -51,6 +51,23 @@ async fn a_decision_is_replayed_from_what_the_controller_writes() {
 }
 
 #[tokio::test]
+async fn a_spec_that_was_never_decided_on_has_no_case() {
+    let mut world = World::start().await;
+    deployment(&world.api, "web", 4);
+    world.api.has(policy("web"));
+    world.rate(&[("web", 4, 10.0)]);
+    world.tick().await;
+    assert_eq!(case(&world, "web").await.0, StatusCode::OK);
+    let unknown = json!([{"name": "x", "start": "0 25 * * *", "durationMinutes": 5, "minReplicas": 2}]);
+    world
+        .api
+        .set("scalingpolicies", "web", "/spec/schedules", unknown);
+    world.tick_after(15).await;
+    world.expect("web", "Ready", "False InvalidPolicy", "schedule x");
+    assert_eq!(case(&world, "web").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn a_policy_that_is_not_there_or_not_decided_has_no_case() {
     let world = World::start().await;
     let (status, text) = case(&world, "nobody").await;
