@@ -22,7 +22,7 @@ pub struct PolicyRecord {
     pub created: Option<Timestamp>,
     /// The policy, or why the stored object cannot be read.
     pub policy: Result<Arc<ScalingPolicy>, String>,
-    /// What the policy lays claim to, found out once: each status that is written brings the policy here again.
+    /// What the policy lays claim to.
     claim: Option<TargetIdentity>,
 }
 
@@ -68,13 +68,11 @@ impl PolicyRecord {
             .is_ok_and(|policy| policy.spec.mode == Some(Mode::DryRun))
     }
 
-    /// One that contradicts itself can decide nothing, so it must not keep a sound one from it.
     fn find_claim(&self) -> Option<TargetIdentity> {
-        let policy = self.policy.as_ref().ok()?;
-        if self.only_recommends() || policy.spec.decision_policy().is_err() {
-            return None;
-        }
-        self.target().as_ref().map(TargetIdentity::from)
+        self.target()
+            .filter(|_| !self.only_recommends())
+            .as_ref()
+            .map(TargetIdentity::from)
     }
 }
 
@@ -131,13 +129,19 @@ impl PolicyTable {
     }
 
     /// The policy that owns `target`: the oldest, then the one with the lesser uid. A paused one keeps what it owns; one
-    /// that only recommends owns nothing.
+    /// that only recommends owns nothing. Nor does one of which `is_broken` holds: it can decide nothing, so it must not
+    /// keep a sound one from the target.
     #[must_use]
-    pub fn owner_of(&self, target: &TargetKey) -> Option<&Arc<PolicyRecord>> {
+    pub fn owner_of(
+        &self,
+        target: &TargetKey,
+        is_broken: impl Fn(&PolicyRecord) -> bool,
+    ) -> Option<&Arc<PolicyRecord>> {
         self.claims
             .get(&TargetIdentity::from(target))?
             .iter()
             .filter_map(|key| self.policies.get(key))
+            .filter(|record| !is_broken(record))
             .min_by(|a, b| (a.created, &a.uid).cmp(&(b.created, &b.uid)))
     }
 

@@ -1,4 +1,6 @@
 //! Several policies on one target: the oldest owns it, the others only recommend.
+use serde_json::json;
+
 use crate::fixtures::{deployment, policy, rate};
 use crate::world::World;
 
@@ -110,4 +112,29 @@ async fn policies_of_two_namespaces_do_not_contend_for_targets_of_one_name() {
     );
     let writes = world.tick().await;
     assert!(writes.contains(&"scale web 2 → 4".to_owned()), "{writes:?}");
+}
+
+#[tokio::test]
+async fn an_older_policy_that_cannot_be_compiled_keeps_no_sound_one_from_the_target() {
+    let schedule = |start: &str, zone: &str| json!([{"name": "day", "start": start, "timeZone": zone, "durationMinutes": 60, "minReplicas": 2}]);
+    let mut short = rate(10);
+    short["windowSeconds"] = 20.into();
+    for (field, value) in [
+        ("schedules", schedule("0 25 * * *", "UTC")),
+        ("schedules", schedule("0 8 * * *", "Europe/Atlantis")),
+        ("metrics", json!([short])),
+    ] {
+        let mut world = contested().await;
+        world.tick().await;
+        assert_eq!(world.api.replicas("web"), 4, "the old one owns it");
+        world
+            .api
+            .set("scalingpolicies", "old", &format!("/spec/{field}"), value);
+        world.pass(15);
+        world.rate(&[("web", 2, 20.0)]);
+        let writes = world.tick().await;
+        assert!(writes.contains(&"scale web 4 → 8".to_owned()), "{writes:?}");
+        world.expect("old", "Ready", "False InvalidPolicy", "");
+        world.expect("young", "Ready", "True Ready", "");
+    }
 }
