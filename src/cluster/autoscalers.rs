@@ -107,7 +107,7 @@ enum Progress {
     Awaited,
     /// Listed at least once.
     Listed,
-    /// Not served, or may not be listed: what it would tell is not known.
+    /// Not served, may not be listed, or was waited for long enough: what it would tell is not known.
     GoneWithout,
 }
 
@@ -176,11 +176,10 @@ impl AutoscalerTable {
         self.remove(&(source, ObjectKey::of(autoscaler.metadata())));
     }
 
-    /// Notes that a source cannot be read. The first list is not waited for any longer when it is refused or not served;
-    /// that of KEDA, which is somebody else's API and may be broken, after any failure. Returns whether that is news.
+    /// Notes that a source cannot be read. The first list is not waited for any longer when it is refused or not served.
+    /// Returns whether that is news.
     pub fn note_failure(&mut self, source: Source, failure: &Failure) -> bool {
-        let gives_up = source == Source::Keda || failure.is_forbidden || failure.is_unserved;
-        gives_up && self.go_without(source)
+        (failure.is_forbidden || failure.is_unserved) && self.go_without(source)
     }
 
     /// Notes that there is nothing to be read. Returns whether that is news.

@@ -203,9 +203,11 @@ fn lists_are_awaited_unless_they_are_refused() {
     let mut table = AutoscalerTable::default();
     assert!(table.note_failure(Horizontal, &failure(false, true)));
     assert!(
-        table.note_failure(Keda, &failure(false, false)),
-        "somebody else's API may be broken"
+        !table.note_failure(Keda, &failure(false, false)),
+        "it is tried again too"
     );
+    assert!(!table.is_synced());
+    assert!(table.note_failure(Keda, &failure(true, false)));
     assert!(table.is_synced());
 }
 

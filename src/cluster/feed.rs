@@ -24,8 +24,13 @@ const LOOKUP_RETRY_SECONDS: u64 = 15;
 const LOOKUP_GAP: Duration = Duration::from_millis(100);
 /// One look-up of a kind is given up after this.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Whether KEDA is there is looked up again after this.
-const KEDA_RETRY: Duration = Duration::from_secs(300);
+const NO_ANSWER: &str = "no answer within 10 s";
+/// Where KEDA is not installed, whether it is there is looked up again after this.
+const KEDA_ABSENT_RETRY: Duration = Duration::from_secs(300);
+/// A look-up of KEDA that failed is tried again after the first of these, which doubles up to the second.
+const KEDA_FAILED_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+/// So long nothing is decided because KEDA's API is broken.
+const KEDA_PATIENCE: Duration = Duration::from_secs(15);
 /// What was learned of targets that are gone is forgotten so often.
 const FORGET_GAP: Duration = Duration::from_secs(300);
 
@@ -117,18 +122,66 @@ async fn feed_horizontal_autoscalers(cluster: Arc<Cluster>, client: Client) {
     follow_autoscalers(&cluster, client, source, &resource).await;
 }
 
-/// KEDA may be installed at any time.
+/// KEDA may be installed at any time, and it may be broken.
 async fn feed_keda(cluster: Arc<Cluster>, watch_client: Client, call_client: Client) {
+    let follows = async {
+        let resource = find_keda(&cluster, &call_client).await;
+        follow_autoscalers(&cluster, watch_client, Source::Keda, &resource).await;
+    };
+    tokio::join!(follows, lose_patience_with_keda(&cluster));
+}
+
+/// Looks KEDA up until it is found.
+async fn find_keda(cluster: &Cluster, client: &Client) -> ApiResource {
     let kind = GroupVersionKind::gvk("keda.sh", "v1alpha1", Source::Keda.kind());
+    let (first_wait, longest_wait) = KEDA_FAILED_RETRY;
+    let mut wait = first_wait;
     loop {
-        let found =
-            tokio::time::timeout(LOOKUP_TIMEOUT, kube::discovery::pinned_kind(&call_client, &kind)).await;
-        if let Ok(Ok((resource, _))) = found {
-            follow_autoscalers(&cluster, watch_client, Source::Keda, &resource).await;
-            return;
+        let looked_up = kube::discovery::pinned_kind(client, &kind);
+        let failure = match tokio::time::timeout(LOOKUP_TIMEOUT, looked_up).await {
+            Ok(Ok((resource, _))) => return resource,
+            Ok(Err(error)) if is_absent(&error) => {
+                cluster.autoscalers().go_without(Source::Keda);
+                wait = first_wait;
+                tokio::time::sleep(KEDA_ABSENT_RETRY).await;
+                continue;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => NO_ANSWER.to_owned(),
+        };
+        if wait == first_wait {
+            tracing::warn!(
+                failure,
+                "whether KEDA is installed cannot be found out and will be tried again"
+            );
         }
-        cluster.autoscalers().go_without(Source::Keda);
-        tokio::time::sleep(KEDA_RETRY).await;
+        tokio::time::sleep(wait).await;
+        wait = longest_wait.min(wait * 2);
+    }
+}
+
+/// Whether the API server answers that there is no such kind, or none for this controller. Any other failure says
+/// nothing: while an API server begins, and while it is overloaded, it answers so of what is there.
+fn is_absent(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Discovery(_) => true,
+        kube::Error::Api(status) => matches!(status.code, 403 | 404),
+        _ => false,
+    }
+}
+
+/// What KEDA scales must not be touched, but somebody else's broken API must not stop this controller for ever. The time
+/// begins when the API server has answered all else, so that its own outage does not count.
+async fn lose_patience_with_keda(cluster: &Cluster) {
+    while !(cluster.policies().is_synced() && cluster.pods().is_synced()) {
+        tokio::time::sleep(LOOKUP_GAP).await;
+    }
+    tokio::time::sleep(KEDA_PATIENCE).await;
+    if cluster.autoscalers().go_without(Source::Keda) {
+        tracing::warn!(
+            "KEDA's API does not answer: going on without, so a policy whose target KEDA scales too does not stand back; \
+             it is tried again meanwhile"
+        );
     }
 }
 
@@ -191,7 +244,7 @@ async fn follow_kind(
 
 async fn look_up(client: &Client, gvk: &GroupVersionKind) -> KindState {
     match tokio::time::timeout(LOOKUP_TIMEOUT, kube::discovery::pinned_kind(client, gvk)).await {
-        Err(_) => KindState::Unavailable("no answer within 10 s".into()),
+        Err(_) => KindState::Unavailable(NO_ANSWER.into()),
         Ok(Err(kube::Error::Discovery(_))) => KindState::Missing,
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => KindState::Missing,
         Ok(Err(error)) => KindState::Unavailable(error.to_string()),
@@ -211,3 +264,7 @@ fn is_scalable(capabilities: &ApiCapabilities) -> bool {
         .iter()
         .any(|(resource, subresource)| resource.plural == "scale" && subresource.supports_operation("patch"))
 }
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

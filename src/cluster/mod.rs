@@ -67,7 +67,7 @@ impl Cluster {
 
     /// Whether the first lists are complete: of policies and pods, since a pod that is not listed yet would look like a pod
     /// that is gone; and of other autoscalers, since what they own must not be touched. Those that may not be listed are not
-    /// waited for.
+    /// waited for, and KEDA, whose API is somebody else's and may be broken, no longer than 15 s once the rest is there.
     #[must_use]
     pub fn is_synced(&self) -> bool {
         self.policies().is_synced() && self.pods().is_synced() && self.autoscalers().is_synced()

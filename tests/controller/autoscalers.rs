@@ -98,17 +98,35 @@ async fn a_controller_that_may_not_list_them_goes_on_without() {
 }
 
 #[tokio::test]
-async fn a_cluster_without_keda_and_one_whose_keda_is_broken_are_served() {
+async fn a_cluster_without_keda_is_served() {
     for (requests, code) in [
         (finds_keda as fn(&Request) -> bool, 404),
-        (finds_keda, 503),
-        (lists_keda, 500),
+        (finds_keda, 403),
+        (lists_keda, 404),
     ] {
         let mut world = World::start().await;
         world
             .api
-            .always_fails(requests, Fault::Answers(code, "it does not work"));
+            .always_fails(requests, Fault::Answers(code, "it is not there"));
         works_without_them(&mut world).await;
+    }
+}
+
+#[tokio::test]
+async fn what_keda_scales_is_known_before_anything_is_decided_although_its_api_failed_at_first() {
+    for (requests, fault) in [
+        (
+            finds_keda as fn(&Request) -> bool,
+            Fault::Answers(503, "it begins"),
+        ),
+        (finds_keda, Fault::Disconnects),
+        (lists_keda, Fault::Answers(500, "it begins")),
+    ] {
+        let mut world = World::start().await;
+        world.api.has(scaled_object("queue", "worker"));
+        world.api.fails(requests, fault, 1);
+        world.restart_unsettled().await;
+        assert_eq!(owner(&world, "worker").as_deref(), Some("ScaledObject queue"));
     }
 }
 

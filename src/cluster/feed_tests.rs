@@ -1,0 +1,130 @@
+//! How long a broken KEDA is waited for, by a clock that only the test moves.
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::{Request, Response};
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::cluster::targets::TargetIdentity;
+
+/// What the API server does when it is asked whether KEDA is there, until it is mended.
+#[derive(Clone, Copy)]
+enum Outage {
+    Answers(u16),
+    IsSilent,
+}
+
+/// An API server that has nothing but a ScaledObject on the Deployment `web`, once KEDA is mended.
+fn client(outage: Outage, is_mended: &Arc<AtomicBool>) -> Client {
+    let is_mended = Arc::clone(is_mended);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let is_mended = is_mended.load(Ordering::SeqCst);
+        async move {
+            let uri = request.uri();
+            if uri.query().is_some_and(|query| query.contains("watch=")) {
+                return std::future::pending().await;
+            }
+            let (code, body) = match (uri.path(), outage) {
+                ("/apis/keda.sh/v1alpha1", Outage::IsSilent) if !is_mended => std::future::pending().await,
+                ("/apis/keda.sh/v1alpha1", Outage::Answers(code)) if !is_mended => (
+                    code,
+                    json!({"kind": "Status", "status": "Failure", "code": code, "message": "it is broken"}),
+                ),
+                ("/apis/keda.sh/v1alpha1", _) => (200, kinds_of_keda()),
+                ("/apis/keda.sh/v1alpha1/scaledobjects", _) => (200, list(&[scaled_object()])),
+                _ => (200, list(&[])),
+            };
+            let answer = Response::builder()
+                .status(code)
+                .body(Body::from(body.to_string().into_bytes()));
+            Ok::<_, tower::BoxError>(answer.unwrap())
+        }
+    });
+    Client::new(service, "shop")
+}
+
+fn list(items: &[Value]) -> Value {
+    json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items})
+}
+
+fn kinds_of_keda() -> Value {
+    let kind = json!({
+        "name": "scaledobjects", "singularName": "", "namespaced": true, "kind": "ScaledObject", "verbs": ["list", "watch"],
+    });
+    json!({"kind": "APIResourceList", "groupVersion": "keda.sh/v1alpha1", "resources": [kind]})
+}
+
+fn scaled_object() -> Value {
+    json!({
+        "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+        "metadata": {"name": "queue", "namespace": "shop", "uid": "so", "resourceVersion": "1"},
+        "spec": {"scaleTargetRef": {"name": "web"}, "triggers": []},
+    })
+}
+
+fn owner_of_web(cluster: &Cluster) -> Option<String> {
+    cluster.autoscalers().of(&TargetIdentity {
+        group: "apps".into(),
+        kind: "Deployment".into(),
+        namespace: "shop".into(),
+        name: "web".into(),
+    })
+}
+
+/// Runs the feed against such a server. Returns the tables, and what mends KEDA.
+fn fed(outage: Outage) -> (Arc<Cluster>, Arc<AtomicBool>) {
+    let (cluster, is_mended) = (Arc::new(Cluster::default()), Arc::new(AtomicBool::new(false)));
+    let client = client(outage, &is_mended);
+    tokio::spawn(run(Arc::clone(&cluster), client.clone(), client));
+    (cluster, is_mended)
+}
+
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keda_is_waited_for_while_its_api_fails_but_not_for_ever() {
+    for outage in [Outage::Answers(503), Outage::Answers(429), Outage::IsSilent] {
+        let (cluster, is_mended) = fed(outage);
+        pass(14).await;
+        assert!(!cluster.is_synced(), "what it scales is not known");
+        pass(2).await;
+        assert!(cluster.is_synced(), "a broken API stops nothing for ever");
+        assert_eq!(owner_of_web(&cluster), None);
+        is_mended.store(true, Ordering::SeqCst);
+        pass(26).await;
+        assert_eq!(
+            owner_of_web(&cluster).as_deref(),
+            Some("ScaledObject queue"),
+            "it was tried again meanwhile"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_outage_of_keda_delays_and_hides_nothing() {
+    let (cluster, is_mended) = fed(Outage::Answers(503));
+    pass(5).await;
+    is_mended.store(true, Ordering::SeqCst);
+    pass(4).await;
+    assert!(cluster.is_synced());
+    assert_eq!(owner_of_web(&cluster).as_deref(), Some("ScaledObject queue"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_keda_is_absent_or_refused_nothing_waits_for_it_until_it_is_there() {
+    for code in [403, 404] {
+        let (cluster, is_mended) = fed(Outage::Answers(code));
+        pass(1).await;
+        assert!(cluster.is_synced(), "{code}");
+        is_mended.store(true, Ordering::SeqCst);
+        pass(301).await;
+        assert_eq!(
+            owner_of_web(&cluster).as_deref(),
+            Some("ScaledObject queue"),
+            "{code}"
+        );
+    }
+}
