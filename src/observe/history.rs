@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::join::carries;
 use super::query::FAMILY_LABEL;
-use super::table::{Answer, Entry, FetchError, Labels, Pods, Table, entry_of, envelope, number};
+use super::table::{Answer, Entry, FetchError, Labels, Pods, Remarks, Table, entry_of, envelope, number};
 use crate::api::MatchLabels;
 
 /// The longest past that is asked for, in seconds.
@@ -85,7 +85,7 @@ pub struct History {
     /// Its instants.
     pub steps: Steps,
     tables: Tables,
-    warnings: Vec<String>,
+    remarks: Remarks,
 }
 
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl History {
         namespace_label: &str,
         pod_label: &str,
     ) -> Result<Self, FetchError> {
-        let (rows, warnings) = matrix::<Labels<'_>>(text)?;
+        let (rows, remarks) = matrix::<Labels<'_>>(text)?;
         let mut pods: HashMap<Box<str>, HashMap<Box<str>, Containers>> = HashMap::new();
         for row in &rows {
             let label = |name: &str| row.metric.get(name).map_or("", |text| text.as_ref());
@@ -137,7 +137,7 @@ impl History {
         Ok(Self {
             steps,
             tables: Tables::Pods(pods),
-            warnings,
+            remarks,
         })
     }
 
@@ -146,7 +146,7 @@ impl History {
     /// # Errors
     /// When the text is not a Prometheus answer with a matrix of these steps.
     pub fn of_series(text: &[u8], steps: Steps) -> Result<Self, FetchError> {
-        let (rows, warnings) = matrix::<BTreeMap<String, String>>(text)?;
+        let (rows, remarks) = matrix::<BTreeMap<String, String>>(text)?;
         let series = rows.into_iter().map(|row| {
             let mut at_steps = vec![None; steps.count()];
             for (index, value) in values(&row.values, steps)? {
@@ -159,7 +159,7 @@ impl History {
         Ok(Self {
             steps,
             tables: Tables::Series(series.collect::<Result<_, FetchError>>()?),
-            warnings,
+            remarks,
         })
     }
 
@@ -184,7 +184,7 @@ impl History {
         };
         Part {
             rows,
-            warnings: &self.warnings,
+            remarks: &self.remarks,
         }
     }
 }
@@ -192,7 +192,7 @@ impl History {
 /// The part of a history that one metric of one policy needs.
 pub struct Part<'h> {
     rows: Rows<'h>,
-    warnings: &'h [String],
+    remarks: &'h Remarks,
 }
 
 enum Rows<'h> {
@@ -223,15 +223,15 @@ impl Part<'_> {
         };
         Answer {
             table,
-            warnings: self.warnings.to_vec(),
+            remarks: self.remarks.clone(),
         }
     }
 }
 
-fn matrix<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(Vec<Row<'a, L>>, Vec<String>), FetchError> {
-    let (rows, warnings, kind) = envelope::<Vec<Row<'a, L>>>(text)?;
+fn matrix<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(Vec<Row<'a, L>>, Remarks), FetchError> {
+    let (rows, remarks, kind) = envelope::<Vec<Row<'a, L>>>(text)?;
     if kind == "matrix" {
-        Ok((rows, warnings))
+        Ok((rows, remarks))
     } else {
         Err(FetchError::Undecodable(format!(
             "the result is a {kind} where a matrix was asked for"

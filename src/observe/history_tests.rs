@@ -1,6 +1,8 @@
+use concertina_decision::{Missing, Reading};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::observe::join::total_reading;
 
 const NOW: Timestamp = Timestamp(1_700_000_040_000);
 
@@ -109,7 +111,19 @@ fn each_step_is_what_an_instant_query_would_have_answered() {
     assert_eq!(at(1), (vec![], entry(2.0, None)));
     assert_eq!(at(2), (entry(3.0, Some(1_700_000_038_500)), vec![]));
     assert_eq!(at(3), (vec![], vec![]), "beyond the end");
-    assert_eq!(part.at(0).warnings, ["partial"]);
+    assert_eq!(part.at(0).remarks.warnings, ["partial"]);
+}
+
+#[test]
+fn each_step_of_an_answer_in_part_is_a_part() {
+    let text = r#"{"status":"success","isPartial":true,"data":{"resultType":"matrix","result":[
+        {"metric":{},"values":[[1700000010,"1"]]}]},"stats":{"seriesFetched":"1","executionTimeMsec":3}}"#;
+    let history = History::of_series(text.as_bytes(), STEPS).unwrap();
+    let part = history.part("shop", std::iter::empty(), None);
+    for step in 0..3 {
+        let (reading, _) = total_reading(&MatchLabels::new(), &Ok(part.at(step)));
+        assert_eq!(reading, Reading::Missing(Missing::ServerError), "{step}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use concertina_decision::{Missing, PodReading, Reading, Reason, Timestamp};
 
-use super::table::{Answer, Entry, FetchError, Table};
+use super::table::{Answer, Entry, FetchError, Table, shortened};
 use crate::api::MatchLabels;
 use crate::api::UtilizationOf;
 use crate::cluster::pods::{ContainerResources, PodRecord};
@@ -70,7 +70,7 @@ pub fn reading(
 }
 
 /// That no pod has a value means that there is nothing, which a policy may take for 0: but not where the counters are
-/// there and only their rates are not, nor when the server warns that the answer may be a part only.
+/// there and only their rates are not, nor when the server says that the answer may be a part only.
 fn not_empty<'e>(
     metric: &CompiledMetric,
     answer: &Answer,
@@ -90,7 +90,7 @@ fn not_empty<'e>(
         let message = "the pods have samples, but a rate needs two within its window: a longer windowSeconds holds more";
         return Some(missing(Missing::NotReadYet, message.to_owned()));
     }
-    answer.warnings.first().map(|warning| partial(warning))
+    answer.remarks.doubtful().map(empty_with_remark)
 }
 
 /// The one number of a query of a user's own, whose series must carry these labels: a metric of totals, or a guard.
@@ -103,6 +103,14 @@ pub fn total_reading(matching: &MatchLabels, answer: &Result<Answer, FetchError>
     let Table::Series(series) = &answer.table else {
         return missing(Missing::BadAnswer, "the answer has no series".to_owned());
     };
+    if let Some(lacking) = answer.remarks.lacking() {
+        // A part of a total looks like less load.
+        let message = format!(
+            "the server answers in part only, and says: {}",
+            shortened(lacking)
+        );
+        return missing(Missing::ServerError, message);
+    }
     let mut fitting = series.iter().filter(|(labels, _)| carries(labels, matching));
     match (fitting.next(), fitting.count()) {
         (None, _) => nothing(answer, no_series(series.len(), matching.is_empty())),
@@ -131,17 +139,17 @@ pub fn carries(labels: &BTreeMap<String, String>, matching: &MatchLabels) -> boo
         .all(|(name, value)| labels.get(name) == Some(value))
 }
 
-/// There is nothing for the target, which a policy may take for 0: but not when the server warns that the answer may
-/// be a part only.
+/// There is nothing for the target, which a policy may take for 0: but not when the server says that something was
+/// left out.
 fn nothing(answer: &Answer, message: String) -> (Reading, Option<Note>) {
-    match answer.warnings.first() {
+    match answer.remarks.doubtful() {
         None => missing(Missing::NoSamples, message),
-        Some(warning) => partial(warning),
+        Some(remark) => empty_with_remark(remark),
     }
 }
 
-fn partial(warning: &str) -> (Reading, Option<Note>) {
-    let message = format!("the answer is empty, and the server warns: {warning}");
+fn empty_with_remark(remark: &str) -> (Reading, Option<Note>) {
+    let message = format!("the answer is empty, and the server says: {}", shortened(remark));
     missing(Missing::ServerError, message)
 }
 
@@ -167,6 +175,7 @@ fn missing_answer(error: &FetchError) -> (Reading, Option<Note>) {
     let cause = match error {
         FetchError::Unreachable(_) => Missing::Unreachable,
         FetchError::TimedOut(_) => Missing::TimedOut,
+        FetchError::Rejected { message, .. } if a_store_failed(message) => Missing::ServerError,
         // 429: the query may be sound, the server has too much to do.
         FetchError::Rejected { status, .. } if *status < 500 && *status != 429 => Missing::Refused,
         FetchError::Rejected { .. } => Missing::ServerError,
@@ -175,6 +184,20 @@ fn missing_answer(error: &FetchError) -> (Reading, Option<Note>) {
         FetchError::UnknownSource(_) => Missing::UnknownSource,
     };
     missing(cause, error.to_string())
+}
+
+/// Whether it is not the query that failed but one of the stores behind the server: Thanos, which was asked not to
+/// answer in part, then answers 422 with the store's own error, as if the query could not be executed.
+fn a_store_failed(message: &str) -> bool {
+    [
+        "Aborted",
+        "Unavailable",
+        "DeadlineExceeded",
+        "Internal",
+        "Unknown",
+    ]
+    .iter()
+    .any(|code| message.contains(&format!("rpc error: code = {code} ")))
 }
 
 /// Whether the window of a rate began before the pod was Ready, and so before it was asked for anything. As

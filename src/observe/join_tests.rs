@@ -4,7 +4,7 @@ use concertina_decision::Pod;
 
 use super::*;
 use crate::observe::query::Template;
-use crate::observe::table::Pods;
+use crate::observe::table::{Pods, Remarks};
 
 fn container(name: &str, request: Option<f64>) -> ContainerResources {
     ContainerResources {
@@ -64,7 +64,7 @@ fn answer(entries: &[(&str, &str, &str, Entry)]) -> Result<Answer, FetchError> {
     }
     Ok(Answer {
         table: Table::Pods(pods),
-        warnings: Vec::new(),
+        remarks: Remarks::default(),
     })
 }
 
@@ -263,13 +263,19 @@ fn counters_without_a_rate_yet_are_no_empty_answer() {
 }
 
 #[test]
-fn an_empty_answer_with_a_warning_is_no_empty_answer() {
-    let warned = |answer: Result<Answer, FetchError>| {
-        answer.map(|answer| Answer {
-            warnings: vec!["a store is down".into()],
-            ..answer
-        })
-    };
+fn an_empty_answer_with_a_remark_is_no_empty_answer() {
+    for (remarks, telling) in [
+        (warning("a store is down"), "a store is down"),
+        // The engine leaves out what it cannot calculate with.
+        (warning("PromQL warning: a mix"), "PromQL warning: a mix"),
+        (IS_PARTIAL, "isPartial"),
+    ] {
+        empty_is_missing(&remarks, telling);
+    }
+}
+
+fn empty_is_missing(remarks: &Remarks, telling: &str) {
+    let warned = |answer| with(answer, remarks);
     let of_pods = reading(
         &metric(Measure::RequestRate),
         &warned(answer(&[])),
@@ -278,7 +284,7 @@ fn an_empty_answer_with_a_warning_is_no_empty_answer() {
     );
     for (reading, note) in [of_pods, total(&[], &warned(series(&[])))] {
         assert_eq!(reading, Reading::Missing(Missing::ServerError));
-        assert!(note.unwrap().message.contains("a store is down"));
+        assert!(note.unwrap().message.contains(telling), "{telling}");
     }
     let no_pods = reading(&metric(Measure::RequestRate), &warned(answer(&[])), "shop", &[]);
     assert_eq!(
@@ -293,6 +299,63 @@ fn an_empty_answer_with_a_warning_is_no_empty_answer() {
     );
 }
 
+const IS_PARTIAL: Remarks = Remarks {
+    warnings: Vec::new(),
+    is_partial: true,
+};
+
+fn warning(text: &str) -> Remarks {
+    Remarks {
+        warnings: vec![text.into()],
+        is_partial: false,
+    }
+}
+
+fn with(answer: Result<Answer, FetchError>, remarks: &Remarks) -> Result<Answer, FetchError> {
+    answer.map(|answer| Answer {
+        remarks: remarks.clone(),
+        ..answer
+    })
+}
+
+#[test]
+fn a_part_of_a_total_is_no_total() {
+    let queues = || series(&[&[("queue", "a")], &[("queue", "b")]]);
+    let long = format!("receive series from Addr: {}: rpc error", "x".repeat(3000));
+    for (remarks, telling) in [
+        (IS_PARTIAL, "isPartial is true"),
+        (warning("a store is down"), "a store is down"),
+        (warning(&long), "receive series from Addr"),
+    ] {
+        for matching in [&[("queue", "a")][..], &[]] {
+            let (reading, note) = total(matching, &with(queues(), &remarks));
+            assert_eq!(reading, Reading::Missing(Missing::ServerError), "{telling}");
+            let message = note.unwrap().message;
+            assert!(
+                message.contains("in part") && message.contains(telling),
+                "{message}"
+            );
+            assert!(message.len() < 300, "{message}");
+        }
+    }
+    for annotation in ["PromQL warning: a mix", "PromQL info: no counter"] {
+        let (reading, note) = total(&[("queue", "a")], &with(queues(), &warning(annotation)));
+        let value = Reading::Total {
+            value: 7.0,
+            time: None,
+        };
+        assert_eq!((reading, note), (value, None), "{annotation}");
+    }
+}
+
+#[test]
+fn a_part_of_the_pods_is_a_part_of_the_readings() {
+    let pods = [pod("a", &[]), pod("b", &[])];
+    let one = answer(&[("shop", "a", "", sample(1.0, 1))]);
+    let readings = per_pod(&metric(Measure::RequestRate), &with(one, &IS_PARTIAL), &pods);
+    assert_eq!((readings[0].value, readings[1].value), (Some(1.0), None));
+}
+
 fn series(labels: &[&[(&str, &str)]]) -> Result<Answer, FetchError> {
     let one = |labels: &&[(&str, &str)]| {
         let labels: BTreeMap<String, String> = labels
@@ -303,7 +366,7 @@ fn series(labels: &[&[(&str, &str)]]) -> Result<Answer, FetchError> {
     };
     Ok(Answer {
         table: Table::Series(labels.iter().map(one).collect()),
-        warnings: Vec::new(),
+        remarks: Remarks::default(),
     })
 }
 
@@ -351,6 +414,10 @@ fn every_failure_has_its_own_reason_and_keeps_its_words() {
         status,
         message: "words".into(),
     };
+    let store_failed = |words: &str| FetchError::Rejected {
+        status: 422,
+        message: format!("expanding series: proxy Series(): rpc error: code = {words}"),
+    };
     for (error, expected) in [
         (FetchError::Unreachable("refused".into()), Missing::Unreachable),
         (FetchError::TimedOut(5), Missing::TimedOut),
@@ -361,6 +428,20 @@ fn every_failure_has_its_own_reason_and_keeps_its_words() {
         (rejected(429), Missing::ServerError),
         (rejected(500), Missing::ServerError),
         (rejected(503), Missing::ServerError),
+        // Thanos without one of its stores, asked not to answer in part.
+        (
+            store_failed("Unavailable desc = connection refused"),
+            Missing::ServerError,
+        ),
+        (
+            store_failed("Aborted desc = receive series from Addr"),
+            Missing::ServerError,
+        ),
+        // Mimir: the query is too wide.
+        (
+            store_failed("Code(422) desc = the query hit the maximum number of series"),
+            Missing::Refused,
+        ),
         (FetchError::Undecodable("x".into()), Missing::BadAnswer),
         (FetchError::TooLarge(5), Missing::BadAnswer),
         (FetchError::UnknownServer("s".into()), Missing::UnknownServer),

@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use super::query::{FAMILY_DUPLICATES, FAMILY_PARTIAL, FAMILY_TIME, FAMILY_VALUE};
 
+/// So much of a server's own words is kept.
+const SERVER_TEXT_BYTES: usize = 200;
+
 /// Why an answer could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
@@ -82,9 +85,46 @@ pub enum Table {
 pub struct Answer {
     /// The decoded series.
     pub table: Table,
-    /// `warnings` of the answer.
-    pub warnings: Vec<String>,
+    /// What the server said beside them.
+    pub remarks: Remarks,
 }
+
+/// What a server says of its own answer, beside the series.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remarks {
+    /// `warnings`: of Thanos, Cortex and a Prometheus with remote storage the errors of what did not answer, each with
+    /// status 200; of the query engine its annotations. `infos` are never about missing data and are not read.
+    pub warnings: Vec<String>,
+    /// `isPartial` of `VictoriaMetrics`: a part of its storage did not answer.
+    pub is_partial: bool,
+}
+
+impl Remarks {
+    /// The words that tell of data which the answer lacks. None: the answer is whole, as far as the server knows.
+    #[must_use]
+    pub fn lacking(&self) -> Option<&str> {
+        let lacking = self.warnings.iter().find(|warning| !is_annotation(warning));
+        lacking
+            .map(String::as_str)
+            .or_else(|| self.is_partial.then_some("isPartial is true"))
+    }
+
+    /// The first words that may explain why there is nothing. The engine's annotations are among them: it leaves out
+    /// what it cannot calculate with, such as floats beside histograms.
+    #[must_use]
+    pub fn doubtful(&self) -> Option<&str> {
+        self.lacking()
+            .or_else(|| self.warnings.first().map(String::as_str))
+    }
+}
+
+/// Whether a warning is one of the query engine's, which speak of the query (Prometheus, `util/annotations`, since
+/// 2.48). What it omits after the tenth is taken for the same.
+fn is_annotation(warning: &str) -> bool {
+    warning.starts_with("PromQL warning") || warning.starts_with("PromQL info") || warning.ends_with(OMITTED)
+}
+
+const OMITTED: &str = "more warning annotations omitted";
 
 #[derive(Deserialize)]
 struct Envelope<'a, L> {
@@ -96,6 +136,8 @@ struct Envelope<'a, L> {
     error: Option<Cow<'a, str>>,
     #[serde(default)]
     warnings: Option<Vec<String>>,
+    #[serde(default, rename = "isPartial")]
+    is_partial: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -121,7 +163,7 @@ pub(super) type Labels<'a> = HashMap<Cow<'a, str>, Cow<'a, str>>;
 /// # Errors
 /// When the text is not a Prometheus answer with an instant vector.
 pub fn decode_pods(text: &[u8], namespace_label: &str, pod_label: &str) -> Result<Answer, FetchError> {
-    let (series, warnings) = vector::<Vec<Series<'_, Labels<'_>>>>(text)?;
+    let (series, remarks) = vector::<Vec<Series<'_, Labels<'_>>>>(text)?;
     let mut pods = Pods::new();
     for Series {
         metric,
@@ -145,7 +187,7 @@ pub fn decode_pods(text: &[u8], namespace_label: &str, pod_label: &str) -> Resul
     }
     Ok(Answer {
         table: Table::Pods(pods),
-        warnings,
+        remarks,
     })
 }
 
@@ -154,7 +196,7 @@ pub fn decode_pods(text: &[u8], namespace_label: &str, pod_label: &str) -> Resul
 /// # Errors
 /// When the text is not a Prometheus answer of these types.
 pub fn decode_series(text: &[u8]) -> Result<Answer, FetchError> {
-    let (result, warnings, kind) = envelope::<&serde_json::value::RawValue>(text)?;
+    let (result, remarks, kind) = envelope::<&serde_json::value::RawValue>(text)?;
     let unreadable = |error: serde_json::Error| FetchError::Undecodable(error.to_string());
     let series = match kind.as_str() {
         "scalar" => {
@@ -174,7 +216,7 @@ pub fn decode_series(text: &[u8]) -> Result<Answer, FetchError> {
     };
     Ok(Answer {
         table: Table::Series(series),
-        warnings,
+        remarks,
     })
 }
 
@@ -190,25 +232,26 @@ pub fn error_text(text: &[u8]) -> Option<String> {
         .map(|failure| failure.error)
 }
 
-fn vector<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(L, Vec<String>), FetchError> {
-    let (result, warnings, kind) = envelope::<L>(text)?;
+fn vector<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(L, Remarks), FetchError> {
+    let (result, remarks, kind) = envelope::<L>(text)?;
     if kind == "vector" {
-        Ok((result, warnings))
+        Ok((result, remarks))
     } else {
         Err(not_a_vector(&kind))
     }
 }
 
-/// The result, the warnings and the type of the result.
-pub(super) fn envelope<'a, L: Deserialize<'a>>(
-    text: &'a [u8],
-) -> Result<(L, Vec<String>, String), FetchError> {
+/// The result, the server's remarks and the type of the result.
+pub(super) fn envelope<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(L, Remarks, String), FetchError> {
     let envelope: Envelope<'a, L> =
         serde_json::from_slice(text).map_err(|error| FetchError::Undecodable(error.to_string()))?;
     match envelope.data {
         Some(data) if envelope.status == "success" => Ok((
             data.result,
-            envelope.warnings.unwrap_or_default(),
+            Remarks {
+                warnings: envelope.warnings.unwrap_or_default(),
+                is_partial: envelope.is_partial == Some(true),
+            },
             data.result_type.into_owned(),
         )),
         _ => Err(FetchError::Undecodable(
@@ -238,6 +281,17 @@ pub(super) fn entry_of<'m, V: Default>(map: &'m mut HashMap<Box<str>, V>, key: &
 pub(super) fn number(text: &str) -> Result<f64, FetchError> {
     text.parse()
         .map_err(|_| FetchError::Undecodable(format!("{text:?} is no number")))
+}
+
+/// The beginning of a server's own words.
+pub(super) fn shortened(text: &str) -> String {
+    let end = text.floor_char_boundary(SERVER_TEXT_BYTES);
+    let cut = text.get(..end).unwrap_or_default();
+    if end < text.len() {
+        format!("{cut}…")
+    } else {
+        cut.to_owned()
+    }
 }
 
 fn milliseconds(seconds: f64) -> Option<i64> {

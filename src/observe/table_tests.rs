@@ -131,18 +131,87 @@ fn escaped_labels_are_read() {
 }
 
 #[test]
-fn warnings_are_kept_whatever_else_the_answer_says() {
+fn what_a_server_says_of_its_answer_is_kept_whatever_else_it_says() {
     let mut text = json!({"status": "success", "warnings": ["partial"], "infos": ["x"], "isPartial": false,
         "data": {"resultType": "vector", "result": [], "stats": {"seriesFetched": "0"}, "explanation": null}});
-    assert_eq!(
-        decode_series(text.to_string().as_bytes()).unwrap().warnings,
-        ["partial"]
-    );
+    let remarks = |text: &Value| {
+        let text = text.to_string();
+        let by_pod = decode_pods(text.as_bytes(), "namespace", "pod").unwrap().remarks;
+        assert_eq!(by_pod, decode_series(text.as_bytes()).unwrap().remarks);
+        by_pod
+    };
+    let said = |warnings: &[&str], is_partial: bool| Remarks {
+        warnings: warnings.iter().map(ToString::to_string).collect(),
+        is_partial,
+    };
+    assert_eq!(remarks(&text), said(&["partial"], false));
     text["warnings"] = Value::Null;
-    assert_eq!(
-        decode_series(text.to_string().as_bytes()).unwrap().warnings,
-        [""; 0]
-    );
+    text["isPartial"] = true.into();
+    assert_eq!(remarks(&text), said(&[], true));
+    text["isPartial"] = Value::Null;
+    assert_eq!(remarks(&text), said(&[], false));
+}
+
+/// Answers as servers give them, and the words that tell of missing data.
+const ANSWERS: [(&str, &str, Option<&str>); 7] = [
+    (
+        "Thanos, one of two stores down",
+        r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1732184400.123,"40"]}],
+            "analysis":{}},"warnings":["receive series from Addr: 10.96.192.138:10901 LabelSets: {replica=\"a\"} MinTime: 1730222825216 MaxTime: 1731412800000: rpc error: code = Unknown desc = no space left"]}"#,
+        Some("receive series from Addr: 10.96.192.138:10901"),
+    ),
+    (
+        "Thanos, no store",
+        r#"{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["No StoreAPIs matched for this query"]}"#,
+        Some("No StoreAPIs matched for this query"),
+    ),
+    (
+        "VictoriaMetrics, one of two vmstorage down",
+        r#"{"status":"success","isPartial":true,"data":{"resultType":"vector","result":[{"metric":{},"value":[1732184400,"40"]}]},
+            "stats":{"seriesFetched":"1","executionTimeMsec":3}}"#,
+        Some("isPartial is true"),
+    ),
+    (
+        "VictoriaMetrics, whole",
+        r#"{"status":"success","isPartial":false,"data":{"resultType":"vector","result":[{"metric":{},"value":[1732184400,"40"]}]},
+            "stats":{"seriesFetched":"1","executionTimeMsec":3}}"#,
+        None,
+    ),
+    (
+        "Prometheus 3, an annotation of each sort",
+        r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1732184400.123,"40"]}]},
+            "warnings":["PromQL warning: quantile value should be between 0 and 1, got 2 (1:10)","3 more warning annotations omitted"],
+            "infos":["PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"queue\" (1:6)"]}"#,
+        None,
+    ),
+    (
+        "Prometheus 2.48, which had no infos",
+        r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1732184400.123,"40"]}]},
+            "warnings":["PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"queue\" (1:6)"]}"#,
+        None,
+    ),
+    (
+        "Prometheus with remote storage that fails, behind an annotation",
+        r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1732184400.123,"40"]}]},
+            "warnings":["PromQL warning: bucket label \"le\" is missing or has a malformed value of \"\"","remote_read: remote server http://b/read returned http status 503"]}"#,
+        Some("remote_read: remote server"),
+    ),
+];
+
+#[test]
+fn an_answer_in_part_is_told_from_a_remark_on_the_query() {
+    for (server, text, expected) in ANSWERS {
+        let remarks = decode_series(text.as_bytes()).unwrap().remarks;
+        match expected {
+            Some(words) => assert!(remarks.lacking().unwrap().starts_with(words), "{server}"),
+            None => assert_eq!(remarks.lacking(), None, "{server}"),
+        }
+        assert_eq!(
+            remarks.doubtful().is_some(),
+            expected.is_some() || !remarks.warnings.is_empty(),
+            "{server}"
+        );
+    }
 }
 
 #[test]

@@ -266,6 +266,67 @@ async fn a_range_is_no_number() {
     .await;
 }
 
+/// A queue of 40 whose server then answers 20 in part: four replicas stay until the answer is whole again.
+async fn a_part_shrinks_nothing(part: serde_json::Value, telling: &str) {
+    let mut world = World::start().await;
+    deployment(&world.api, "web", 4);
+    world.api.has(policy("web").by(&[query("sum(queue)", 10)]));
+    world.prometheus.answers("sum(queue)", number("40"));
+    world.tick().await;
+    let mut body = json!({"status": "success",
+        "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1_732_184_400, "20"]}]}});
+    for (field, value) in part.as_object().unwrap() {
+        body[field] = value.clone();
+    }
+    world.prometheus.answers(
+        "sum(queue)",
+        Reply::Body(200, "application/json", body.to_string()),
+    );
+    assert_eq!(
+        world.tick_after(15).await,
+        ["Warning PrometheusError on ScalingPolicy web", "status web"]
+    );
+    world.expect("web", "Ready", "False PrometheusError", telling);
+    world.prometheus.answers("sum(queue)", number("20"));
+    assert_eq!(world.tick_after(15).await[0], "scale web 4 → 2");
+}
+
+#[tokio::test]
+async fn a_total_of_thanos_without_one_of_its_stores_shrinks_nothing() {
+    let warning = "receive series from Addr: 10.96.192.138:10901 LabelSets: {replica=\"a\"} MinTime: 1730222825216 \
+                   MaxTime: 1731412800000: rpc error: code = Unavailable desc = connection refused";
+    a_part_shrinks_nothing(
+        json!({"warnings": [warning]}),
+        "in part only, and says: receive series from Addr: 10.96.192.138:10901",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_total_of_victoriametrics_without_one_of_its_storages_shrinks_nothing() {
+    let stats = json!({"seriesFetched": "1", "executionTimeMsec": 3});
+    a_part_shrinks_nothing(
+        json!({"isPartial": true, "stats": stats}),
+        "in part only, and says: isPartial is true",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_annotation_of_the_query_engine_is_no_missing_data() {
+    let world = World::start().await;
+    deployment(&world.api, "web", 2);
+    world.api.has(policy("web").by(&[query("queue", 10)]));
+    let body = json!({"status": "success",
+        "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1_732_184_400, "40"]}]},
+        "warnings": ["PromQL warning: encountered a mix of histograms and floats for aggregation (1:5)"],
+        "infos": ["PromQL info: ignored histogram in sum aggregation (1:5)"]});
+    let reply = Reply::Body(200, "application/json", body.to_string());
+    world.prometheus.answers("queue", reply);
+    assert_eq!(world.tick().await[0], "scale web 2 → 4");
+    world.expect("web", "Ready", "True Ready", "");
+}
+
 #[tokio::test]
 async fn several_series_without_match_are_ambiguous() {
     let reply = series(&[(json!({"queue": "a"}), "100"), (json!({"queue": "b"}), "200")]);
