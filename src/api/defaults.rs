@@ -62,8 +62,8 @@ impl ScalingPolicySpec {
             max_replicas: policy.max_replicas,
             period_seconds: self.period_seconds.unwrap_or(default_period),
             prometheus: server.to_owned(),
-            scale_up: rules_status(&policy.scale_up),
-            scale_down: rules_status(&policy.scale_down),
+            scale_up: Some(rules_status(&policy.scale_up)),
+            scale_down: Some(rules_status(&policy.scale_down)),
             rollout_freeze_seconds: i32::try_from(policy.rollout_freeze_seconds).unwrap_or(i32::MAX),
             fallback: self.fallback,
         }
@@ -130,6 +130,12 @@ fn rate_policy(path: &str, limit: &RateLimit) -> Result<RatePolicy, SettingsErro
             "1 to 1800 seconds",
         )?,
     })
+}
+
+/// The rules of a direction of which a policy says nothing.
+pub(super) fn default_rules(direction: &Direction) -> Option<RulesStatus> {
+    let rules = rules(direction, &ScalingRules::default()).ok()?;
+    Some(rules_status(&rules))
 }
 
 fn rules_status(rules: &Rules) -> RulesStatus {

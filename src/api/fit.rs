@@ -1,5 +1,6 @@
 //! Keeps a status small enough to be stored for very many policies. Pure.
 
+use super::defaults::{DOWN, UP, default_rules};
 use super::status::ScalingPolicyStatus;
 
 /// The greatest size of a status as JSON: with many policies it is what fills the API server's memory.
@@ -7,24 +8,29 @@ pub const MAX_STATUS_BYTES: usize = 2048;
 
 impl ScalingPolicyStatus {
     /// Brings the status under [`MAX_STATUS_BYTES`] and every text under the schema's bound, so that the API server
-    /// never refuses it. What explains least goes first.
+    /// never refuses it.
+    ///
+    /// What can be read elsewhere goes first, then what every decision computes anew. The last changes and the learned
+    /// start-up time go last: the controller reads them back after a restart, so what is cut of them is lost for good.
     #[must_use]
     pub fn fitted(mut self) -> Self {
         self.bound_texts(256);
         self.last_changes.truncate(5);
-        let reductions: [fn(&mut Self); 12] = [
+        let reductions: [fn(&mut Self); 14] = [
             Self::number_the_generation_once,
             Self::say_it_once,
-            |status| status.metrics.iter_mut().for_each(|metric| metric.message = None),
-            |status| status.last_changes.truncate(3),
-            |status| status.last_changes.truncate(1),
+            Self::leave_out_default_rules,
             |status| status.bound_texts(100),
             |status| status.stages.clear(),
+            Self::leave_out_rules,
+            |status| status.metrics.iter_mut().for_each(|metric| metric.message = None),
             |status| status.guards.truncate(2),
             Self::omit_metrics,
-            |status| status.effective = None,
             |status| status.guards.truncate(1),
+            |status| status.effective = None,
             |status| status.bound_texts(40),
+            Self::forget_oldest_changes,
+            |status| status.startup = None,
         ];
         for reduce in reductions {
             if !self.is_too_big() {
@@ -44,16 +50,62 @@ impl ScalingPolicyStatus {
         }
     }
 
-    /// One trouble is often told by several conditions in the same words; the first of them keeps them.
+    /// One trouble is often told by several conditions, metrics and the decision in the same words; the first of them
+    /// keeps them.
     fn say_it_once(&mut self) {
         let Some((first, others)) = self.conditions.split_first_mut() else {
             return;
         };
-        for condition in others {
-            if condition.message == first.message {
-                condition.message = format!("see {}", first.type_);
+        let decision = self
+            .last_decision
+            .iter_mut()
+            .map(|decision| &mut decision.message);
+        for message in others
+            .iter_mut()
+            .map(|condition| &mut condition.message)
+            .chain(decision)
+        {
+            if *message == first.message {
+                *message = format!("see {}", first.type_);
             }
         }
+        let mut said = Vec::new();
+        for metric in &mut self.metrics {
+            let Some(message) = metric.message.take() else {
+                continue;
+            };
+            let told = first.message.strip_prefix(&format!("metric {}: ", metric.name));
+            // The condition's may be cut where the metric's is not.
+            let is_told = told.is_some_and(|told| !told.is_empty() && message.starts_with(told));
+            if !is_told && !said.contains(&message) {
+                metric.message = Some(message.clone());
+            }
+            said.push(message);
+        }
+    }
+
+    /// Rules that are all defaults are in the documentation.
+    fn leave_out_default_rules(&mut self) {
+        let Some(effective) = &mut self.effective else {
+            return;
+        };
+        for (rules, direction) in [(&mut effective.scale_up, &UP), (&mut effective.scale_down, &DOWN)] {
+            if *rules == default_rules(direction) {
+                *rules = None;
+            }
+        }
+    }
+
+    /// What is left of the settings fills the columns of `kubectl get`.
+    fn leave_out_rules(&mut self) {
+        if let Some(effective) = &mut self.effective {
+            effective.scale_up = None;
+            effective.scale_down = None;
+        }
+    }
+
+    fn forget_oldest_changes(&mut self) {
+        while self.is_too_big() && self.last_changes.pop().is_some() {}
     }
 
     fn omit_metrics(&mut self) {
@@ -158,8 +210,8 @@ mod tests {
                 max_replicas: 100_000,
                 period_seconds: 60,
                 prometheus: "default".to_owned(),
-                scale_up: rules.clone(),
-                scale_down: rules,
+                scale_up: Some(rules.clone()),
+                scale_down: Some(rules),
                 rollout_freeze_seconds: 86_400,
                 fallback: Some(FallbackSpec {
                     after_seconds: 86_400,
@@ -223,8 +275,8 @@ mod tests {
                     time: time(),
                     from: 1,
                     to: 100_000,
-                    reason: "R".to_owned(),
-                    by: "Other".to_owned()
+                    reason: "ReplicasChangedByOther".to_owned(),
+                    by: "Concertina".to_owned()
                 };
                 changes
             ],
@@ -319,6 +371,8 @@ mod tests {
             let fitted = status(4, metrics, changes, limits, &text).fitted();
             let size = serde_json::to_vec(&fitted).unwrap().len();
             prop_assert!(size <= MAX_STATUS_BYTES, "{} bytes", size);
+            prop_assert_eq!(fitted.last_changes.len(), changes.min(5), "they outlive everything else");
+            prop_assert!(fitted.startup.is_some());
             let again: ScalingPolicyStatus = serde_json::from_value(serde_json::to_value(&fitted).unwrap()).unwrap();
             prop_assert_eq!(again, fitted, "reading gives back what was written");
         }

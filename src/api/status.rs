@@ -25,7 +25,8 @@ pub struct ScalingPolicyStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
 
-    /// The settings in force, with every default filled in.
+    /// The settings in force, with every default filled in. When the status has no room for the rules of a direction,
+    /// they are those of spec.behavior, or its defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<EffectiveSettings>,
 
@@ -69,7 +70,8 @@ pub struct ScalingPolicyStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub startup: Option<StartupStatus>,
 
-    /// The last changes of the target's replicas, the newest first; at most 5.
+    /// The last changes of the target's replicas, the newest first; at most 5. From them cooldowns and limits per
+    /// period go on after a restart of the controller.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "atomic"))]
     pub last_changes: Vec<ChangeStatus>,
@@ -92,10 +94,12 @@ pub struct EffectiveSettings {
     /// Name of the Prometheus server.
     #[schemars(length(max = 63))]
     pub prometheus: String,
-    /// Rules for growing.
-    pub scale_up: RulesStatus,
-    /// Rules for shrinking.
-    pub scale_down: RulesStatus,
+    /// Rules for growing; absent when the status has no room for them, those that are all defaults first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_up: Option<RulesStatus>,
+    /// Rules for shrinking; absent when the status has no room for them, those that are all defaults first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_down: Option<RulesStatus>,
     /// Longest time in seconds for which one rollout forbids shrinking.
     #[serde(default)]
     pub rollout_freeze_seconds: i32,

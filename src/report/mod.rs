@@ -1,5 +1,6 @@
 //! From one outcome to status, event and log line, in one place. Writing happens in [`Reporter::flush`], off the path of scaling.
 pub mod conditions;
+pub mod difference;
 pub mod events;
 pub mod metrics;
 pub mod reference;
@@ -24,14 +25,15 @@ use crate::cluster::targets::TargetKey;
 use crate::control::apply::FIELD_MANAGER;
 use crate::control::evaluate::Outcome;
 use crate::observe::join::Note as Trouble;
+use difference::{Difference, difference};
 use metrics::Metrics;
 
 /// A status is written at most this often when something happened.
 const EVENTFUL_GAP_MS: u64 = 2_000;
-/// A status is written at most this often when only what metrics ask for moved.
+/// A status is written at most this often when only the reason why nothing changes moved.
 const UNEVENTFUL_GAP_MS: u64 = 15_000;
-/// A status is written at most this often when only the words of a condition changed.
-const WORDING_GAP_MS: u64 = 60_000;
+/// A status is written at most this often when only the words of a condition changed, or what metrics ask for.
+const SLIGHT_GAP_MS: u64 = 60_000;
 /// A status that the API server refuses as invalid is tried again after this: a malformed object may keep any status
 /// from being valid, until it is mended.
 const REFUSED_GAP_MS: u64 = 300_000;
@@ -273,11 +275,11 @@ impl Reporter {
                 let gap = match &report.written {
                     _ if is_refused => REFUSED_GAP_MS,
                     None => EVENTFUL_GAP_MS,
-                    Some(written) => match status::difference(written, pending) {
-                        status::Difference::None => return None,
-                        status::Difference::Wording => WORDING_GAP_MS,
-                        status::Difference::Eventful => EVENTFUL_GAP_MS,
-                        status::Difference::Uneventful => UNEVENTFUL_GAP_MS,
+                    Some(written) => match difference(written, pending) {
+                        Difference::None => return None,
+                        Difference::Slight => SLIGHT_GAP_MS,
+                        Difference::Eventful => EVENTFUL_GAP_MS,
+                        Difference::Uneventful => UNEVENTFUL_GAP_MS,
                     },
                 };
                 let gap_passed = pace == Pace::AtOnce

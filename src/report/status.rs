@@ -20,19 +20,6 @@ const LAST_CHANGES: usize = 5;
 /// Longest message in the status, as the schema bounds it.
 const MAX_MESSAGE_BYTES: usize = 256;
 
-/// How a new status differs from the one that is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Difference {
-    /// A reader would notice nothing.
-    None,
-    /// Only the words of a condition: a server's error may carry a number that is never the same.
-    Wording,
-    /// Only what the metrics ask for moved.
-    Uneventful,
-    /// A condition, a count, a mode, a change.
-    Eventful,
-}
-
 /// The status that `outcome` leads to, given the last one and the troubles that last.
 #[must_use]
 pub fn status_of(
@@ -154,60 +141,6 @@ pub fn summary(outcome: &Outcome) -> String {
         (Ok(decided), None) => decided.decision.reason.message().to_owned(),
         (Err(note), _) => note.message.clone(),
     }
-}
-
-/// How `new` differs from `stored` in the eyes of a reader. Ages, values and times of decisions move all the time
-/// and are no difference.
-#[must_use]
-pub fn difference(stored: &ScalingPolicyStatus, new: &ScalingPolicyStatus) -> Difference {
-    let eventful = |status: &ScalingPolicyStatus| ScalingPolicyStatus {
-        metrics: Vec::new(),
-        stages: Vec::new(),
-        // Learned times move with each pod that starts, values of guards all the time.
-        startup: None,
-        guards: status
-            .guards
-            .iter()
-            .map(|guard| GuardStatus {
-                value: None,
-                ..guard.clone()
-            })
-            .collect(),
-        last_decision: None,
-        conditions: status
-            .conditions
-            .iter()
-            .map(|condition| Condition {
-                message: String::new(),
-                ..condition.clone()
-            })
-            .collect(),
-        ..status.clone()
-    };
-    if eventful(stored) != eventful(new) {
-        return Difference::Eventful;
-    }
-    let metrics = |status: &ScalingPolicyStatus| {
-        let telling = |metric: &MetricStatus| (metric.name.clone(), metric.proposal, metric.reason.clone());
-        status.metrics.iter().map(telling).collect::<Vec<_>>()
-    };
-    let reason = |status: &ScalingPolicyStatus| {
-        status
-            .last_decision
-            .as_ref()
-            .map(|decision| decision.reason.clone())
-    };
-    if stored.startup != new.startup
-        || metrics(stored) != metrics(new)
-        || stored.stages != new.stages
-        || reason(stored) != reason(new)
-    {
-        return Difference::Uneventful;
-    }
-    if stored.conditions != new.conditions {
-        return Difference::Wording;
-    }
-    Difference::None
 }
 
 fn with_last_decision(mut status: ScalingPolicyStatus, outcome: &Outcome, time: Time) -> ScalingPolicyStatus {
@@ -343,3 +276,7 @@ fn three_digits(value: f64) -> String {
 #[cfg(test)]
 #[path = "status_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "status_size_tests.rs"]
+mod size_tests;

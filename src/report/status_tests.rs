@@ -6,6 +6,7 @@ use crate::api::UtilizationOf;
 use crate::cluster::pods::StartupTimes;
 use crate::control::evaluate::ChangeByOther;
 use crate::fixtures::{NOW, outcome, outcome_of, policy, total, with};
+use crate::report::difference::{Difference, difference};
 use crate::report::events::troubles;
 
 fn status(outcome: &Outcome, known: Option<&ScalingPolicyStatus>) -> ScalingPolicyStatus {
@@ -163,19 +164,57 @@ fn what_moves_all_the_time_is_no_difference() {
 #[test]
 fn what_metrics_ask_for_is_a_difference_that_can_wait_and_all_else_is_not() {
     let stored = status(&outcome(policy("web"), vec![total(20.0)]), None);
-    let mut asks = stored.clone();
-    asks.metrics[0].proposal = Some(7);
-    assert_eq!(difference(&stored, &asks), Difference::Uneventful);
-    let mut words = stored.clone();
-    words.conditions[0].message = "other words".into();
-    assert_eq!(difference(&stored, &words), Difference::Wording);
+    let changes: [(Difference, fn(&mut ScalingPolicyStatus)); 13] = [
+        (Difference::None, |status| status.effective = None),
+        (Difference::None, |status| {
+            status.effective.as_mut().unwrap().scale_up = None;
+        }),
+        (Difference::None, |status| {
+            status.conditions[0].observed_generation = None;
+        }),
+        (Difference::Slight, |status| status.metrics[0].proposal = Some(7)),
+        (Difference::Slight, |status| {
+            status.metrics[0].reason = "MetricAboveTarget".into();
+        }),
+        (Difference::Slight, |status| {
+            status.conditions[0].message = "other words".into();
+        }),
+        (Difference::Uneventful, |status| status.metrics[0].proposal = None),
+        (Difference::Uneventful, |status| {
+            status.conditions[1].reason = "ScaleDownStabilized".into();
+        }),
+        (Difference::Uneventful, |status| {
+            status.last_decision.as_mut().unwrap().reason = "ScaleDownStabilized".into();
+        }),
+        (Difference::Eventful, |status| {
+            status.conditions[1].reason = "GuardTripped".into();
+        }),
+        (Difference::Eventful, |status| {
+            status.conditions[1].reason = "AWordOfAnotherVersion".into();
+        }),
+        (Difference::Eventful, |status| {
+            status.conditions[3].status = "True".into();
+        }),
+        (Difference::Eventful, |status| {
+            status.effective.as_mut().unwrap().max_replicas = 9;
+        }),
+    ];
+    for (number, (expected, change)) in changes.into_iter().enumerate() {
+        let mut new = stored.clone();
+        change(&mut new);
+        assert_eq!(difference(&stored, &new), expected, "change {number}");
+        assert_eq!(difference(&new, &stored), expected, "change {number} back");
+    }
     let changes: [fn(&mut ScalingPolicyStatus); 6] = [
         |status| status.desired_replicas = Some(9),
+        |status| status.current_replicas = Some(9),
         |status| status.mode = Some(Mode::Paused),
         |status| status.observed_generation = Some(9),
-        |status| status.conditions[0].reason = "Other".into(),
         |status| status.last_changes = vec![],
-        |status| status.effective = None,
+        |status| {
+            let rules = &mut status.effective.as_mut().unwrap().scale_down;
+            rules.as_mut().unwrap().cooldown_seconds = 9;
+        },
     ];
     let stored = status(&written(40.0), None);
     for change in changes {
@@ -183,6 +222,18 @@ fn what_metrics_ask_for_is_a_difference_that_can_wait_and_all_else_is_not() {
         change(&mut new);
         assert_eq!(difference(&stored, &new), Difference::Eventful);
     }
+}
+
+#[test]
+fn a_load_at_the_edge_of_what_one_replica_fewer_could_bear_is_not_told_at_every_decision() {
+    // Ten per replica, two replicas: for 9 one would do, if it had been so for long.
+    let of = |load: f64| status(&outcome(policy("web"), vec![total(load)]), None);
+    let (enough, too_many) = (of(19.0), of(9.0));
+    let reasons = [&enough, &too_many].map(|status| status.conditions[1].reason.as_str());
+    assert_eq!(reasons, ["Ready", "ScaleDownStabilized"]);
+    assert_eq!(enough.desired_replicas, too_many.desired_replicas);
+    assert_eq!(difference(&enough, &too_many), Difference::Uneventful);
+    assert_eq!(difference(&too_many, &enough), Difference::Uneventful);
 }
 
 #[test]

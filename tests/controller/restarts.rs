@@ -2,7 +2,8 @@
 use serde_json::json;
 
 use crate::faults::{Fault, Held};
-use crate::fixtures::{deployment, pods, policy};
+use crate::fixtures::{cpu, deployment, pods, policy, query, rate};
+use crate::prometheus::{Reply, number};
 use crate::requests::Request;
 use crate::world::World;
 
@@ -90,7 +91,7 @@ async fn a_trouble_that_lasts_is_not_told_in_the_status_again() {
     let mut world = grown().await;
     world.prometheus.answers(
         "http_requests_total",
-        crate::prometheus::Reply::Body(503, "text/plain", "down".into()),
+        Reply::Body(503, "text/plain", "down".into()),
     );
     world.tick_after(15).await;
     world.restart().await;
@@ -171,4 +172,71 @@ async fn a_limit_per_period_goes_on() {
     world.pass(45);
     world.rate(&[("web", 4, 20.0)]);
     assert_eq!(world.tick().await[0], "scale web 4 → 6");
+}
+
+/// Four steps by one each, all of which fit into the limit of four per ten minutes, of a policy that has much to tell:
+/// three metrics, one of which fails at length, and a guard that is tripped.
+async fn grown_in_four_steps() -> World {
+    let mut world = World::start().await;
+    deployment(&world.api, "web", 10);
+    let limit = json!({"type": "Pods", "value": 4, "periodSeconds": 600});
+    let guard = json!({"name": "errors", "query": "error_ratio", "above": "0.01", "forSeconds": 0});
+    let policy = policy("web")
+        .by(&[cpu(70), rate(50), query("rabbitmq_queue_messages_ready", 30)])
+        .between(2, 40)
+        .with(
+            "/spec/behavior",
+            json!({
+                "scaleUp": {"policies": [limit], "tolerance": "0.02"},
+                "scaleDown": {"cooldownSeconds": 60, "stabilizationWindowSeconds": 300},
+            }),
+        )
+        .with("/spec/guards", json!([guard]));
+    world.api.has(policy);
+    let error = json!({"status": "error", "errorType": "unavailable", "error": format!(
+        "the store gateway eu-west-1-b is not to be reached: {}", "dial tcp 10.96.12.7:10901: connection refused; ".repeat(4),
+    )});
+    let failing = Reply::Body(503, "application/json", error.to_string());
+    world.prometheus.answers("rabbitmq_queue_messages_ready", failing);
+    world.prometheus.answers("error_ratio", number("0.0234"));
+    for replicas in 10..14_u8 {
+        wants_one_more(&world, replicas);
+        let step = format!("scale web {replicas} → {}", replicas + 1);
+        assert_eq!(world.tick().await[0], step);
+        pods(&world.api, "web", replicas.into(), usize::from(replicas) + 1);
+        world.pass(15);
+    }
+    world
+}
+
+/// A load that needs one replica more than the target has.
+fn wants_one_more(world: &World, replicas: u8) {
+    let each = 50.0 * (f64::from(replicas) + 0.9) / f64::from(replicas);
+    world.rate(&[("web", replicas.into(), each)]);
+    world.cpu(&[("web", replicas.into(), 0.61)]);
+}
+
+#[tokio::test]
+async fn a_limit_per_period_goes_on_from_all_the_changes_of_a_policy_that_has_much_to_tell() {
+    let mut world = grown_in_four_steps().await;
+    let status = world.status("web");
+    assert_eq!(status["lastChanges"].as_array().unwrap().len(), 4);
+    assert!(status["metrics"][2]["reason"] == "PrometheusError", "{status}");
+    world.restart().await;
+    let mut passed = 60;
+    while passed < 600 {
+        wants_one_more(&world, 14);
+        let writes = world.tick().await;
+        assert!(
+            !writes.iter().any(|write| write.starts_with("scale")),
+            "after {passed} s: {writes:?}"
+        );
+        world.expect("web", "ScalingLimited", "True ScaleUpLimit", "");
+        let step = if passed < 585 { 75 } else { 15 };
+        passed += step;
+        world.pass(step);
+    }
+    assert_eq!(passed, 600, "since the first of the four");
+    wants_one_more(&world, 14);
+    assert_eq!(world.tick().await[0], "scale web 14 → 15");
 }

@@ -2,7 +2,7 @@
 use concertina::api::MAX_STATUS_BYTES;
 use serde_json::{Value, json};
 
-use crate::fixtures::{deployment, policy};
+use crate::fixtures::{deployment, policy, query, rate};
 use crate::prometheus::{Reply, number};
 use crate::requests::Request;
 use crate::world::World;
@@ -76,10 +76,9 @@ async fn a_status_full_of_numbers_and_changes_fits() {
     }
     all_fit(&world);
     let status = world.status("fat");
-    assert!(
-        status["lastChanges"]
-            .as_array()
-            .is_some_and(|changes| !changes.is_empty()),
+    assert_eq!(
+        status["lastChanges"].as_array().map(Vec::len),
+        Some(5),
         "{status}"
     );
     let shown = status["metrics"].as_array().unwrap().len();
@@ -96,4 +95,52 @@ async fn a_status_full_of_numbers_and_changes_fits() {
     );
     assert_eq!(world.tick_after(15).await, [""; 0]);
     println!("{:?}", sizes(&world));
+}
+
+/// The times of status writes, in seconds, while each pair of requests per second per pod and of a queue's length comes
+/// in turn for two minutes, every five seconds.
+async fn written_at(loads: [(f64, &str); 2]) -> Vec<u32> {
+    let mut world = World::start().await;
+    deployment(&world.api, "web", 4);
+    let policy = policy("web")
+        .by(&[rate(10), query("queue", 10)])
+        .with("/spec/behavior", json!({}))
+        .with("/spec/periodSeconds", 5);
+    world.api.has(policy);
+    let mut written = Vec::new();
+    for (round, (each, queue)) in (0..=24).zip(loads.into_iter().cycle()) {
+        world.rate(&[("web", 4, each)]);
+        world.prometheus.answers("queue", number(queue));
+        let writes = world.tick().await;
+        assert!(
+            !writes.iter().any(|write| write.starts_with("scale")),
+            "{writes:?}"
+        );
+        if writes.contains(&"status web".to_owned()) {
+            written.push(round * 5);
+        }
+        world.pass(5);
+    }
+    let status = world.status("web");
+    assert_eq!(
+        (&status["currentReplicas"], &status["desiredReplicas"]),
+        (&json!(4), &json!(4))
+    );
+    written
+}
+
+#[tokio::test]
+async fn why_nothing_shrinks_is_not_written_at_every_tick_while_the_load_is_at_an_edge() {
+    let written = written_at([(9.5, "1"), (5.0, "1")]).await;
+    assert_eq!(written, [0, 15, 30, 45, 60, 75, 90, 105, 120]);
+}
+
+#[tokio::test]
+async fn what_a_metric_asks_for_beside_a_greater_one_is_written_once_a_minute() {
+    let written = written_at([(9.5, "5"), (9.5, "25")]).await;
+    assert!(written.len() <= 3, "{written:?}");
+    assert!(
+        written.windows(2).all(|pair| pair[1] - pair[0] >= 60),
+        "{written:?}"
+    );
 }

@@ -130,7 +130,7 @@ fn what_a_spec_says_replaces_the_defaults() {
         (effective.period_seconds, effective.prometheus.as_str()),
         (5, "thanos")
     );
-    assert_eq!(effective.scale_down.tolerance, "0.2");
+    assert_eq!(effective.scale_down.unwrap().tolerance, "0.2");
 }
 
 #[test]
