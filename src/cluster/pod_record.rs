@@ -3,17 +3,15 @@ use std::collections::BTreeMap;
 
 use concertina_decision::{Pod as PodState, Timestamp as Time};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::core::v1::{Container, Pod, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as RawQuantity;
 
 use super::pod_state::{Seen, is_unschedulable, ready_since};
 use crate::api::Quantity;
 
-/// Requests and limits of one container, in cores and bytes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ContainerResources {
-    /// The container's name.
-    pub name: String,
+/// Requests and limits of a container or a pod, in cores and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Resources {
     /// CPU request in cores.
     pub cpu_request: Option<f64>,
     /// CPU limit in cores.
@@ -22,6 +20,15 @@ pub struct ContainerResources {
     pub memory_request: Option<f64>,
     /// Memory limit in bytes.
     pub memory_limit: Option<f64>,
+}
+
+/// Requests and limits of one container.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContainerResources {
+    /// The container's name.
+    pub name: String,
+    /// What it asks for.
+    pub resources: Resources,
 }
 
 /// A living pod.
@@ -37,6 +44,9 @@ pub struct PodRecord {
     pub ready_since: Option<Time>,
     /// Whether the scheduler found no node for it.
     pub unschedulable: bool,
+    /// What the pod asks for as a whole (`spec.resources`, KEP-2837). Where this says something it goes before the sum of
+    /// the containers.
+    pub resources: Resources,
     /// Containers that run as long as the pod does, sidecars included.
     pub containers: Vec<ContainerResources>,
 }
@@ -55,6 +65,7 @@ pub(super) fn record_of(pod: &Pod, was_ready: bool) -> Option<(PodRecord, Option
         state: seen.state,
         ready_since: ready_since(pod).map(|since| Time(since.as_millisecond())),
         unschedulable: is_unschedulable(pod),
+        resources: resources_of(pod.spec.as_ref().and_then(|spec| spec.resources.as_ref())),
         containers: containers_of(pod),
     };
     Some((record, seen.trusted_from))
@@ -67,10 +78,14 @@ fn containers_of(pod: &Pod) -> Vec<ContainerResources> {
         .iter()
         .flatten()
         .filter(|container| container.restart_policy.as_deref() == Some("Always"));
-    spec.containers.iter().chain(sidecars).map(resources_of).collect()
+    let asked = |container: &Container| ContainerResources {
+        name: container.name.clone(),
+        resources: resources_of(container.resources.as_ref()),
+    };
+    spec.containers.iter().chain(sidecars).map(asked).collect()
 }
 
-fn resources_of(container: &Container) -> ContainerResources {
+fn resources_of(stated: Option<&ResourceRequirements>) -> Resources {
     let amount = |list: Option<&BTreeMap<String, RawQuantity>>, name: &str| {
         list?
             .get(name)?
@@ -79,11 +94,9 @@ fn resources_of(container: &Container) -> ContainerResources {
             .ok()
             .map(|quantity| quantity.as_f64())
     };
-    let resources = container.resources.as_ref();
-    let requests = resources.and_then(|resources| resources.requests.as_ref());
-    let limits = resources.and_then(|resources| resources.limits.as_ref());
-    ContainerResources {
-        name: container.name.clone(),
+    let requests = stated.and_then(|stated| stated.requests.as_ref());
+    let limits = stated.and_then(|stated| stated.limits.as_ref());
+    Resources {
         cpu_request: amount(requests, "cpu"),
         cpu_limit: amount(limits, "cpu"),
         memory_request: amount(requests, "memory"),

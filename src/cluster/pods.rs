@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::pod_record::record_of;
-pub use super::pod_record::{ContainerResources, PodRecord};
+pub use super::pod_record::{ContainerResources, PodRecord, Resources};
 use super::pod_state::{has_restarted, ready_since};
 use super::replica_sets::{ReplicaSetTable, SlimReplicaSet};
 use super::rollout::{Newest, Versions, hash_of};

@@ -196,16 +196,36 @@ fn sidecars_count_and_init_containers_do_not() {
     let containers = table(&[web]).of_owner("web", LATER).remove(0).containers;
     let app = ContainerResources {
         name: "app".into(),
-        cpu_request: Some(0.25),
-        cpu_limit: Some(1.5),
-        memory_request: Some(67_108_864.0),
-        memory_limit: Some(1_073_741_824.0),
+        resources: Resources {
+            cpu_request: Some(0.25),
+            cpu_limit: Some(1.5),
+            memory_request: Some(67_108_864.0),
+            memory_limit: Some(1_073_741_824.0),
+        },
     };
     let proxy = ContainerResources {
         name: "proxy".into(),
         ..ContainerResources::default()
     };
     assert_eq!(containers, [app, proxy]);
+}
+
+#[test]
+fn what_a_pod_asks_for_as_a_whole_is_read_beside_its_containers() {
+    let mut web = pod("a", "web");
+    web["spec"] = json!({
+        "containers": [{"name": "app"}],
+        "resources": {"requests": {"cpu": "500m"}, "limits": {"cpu": "2", "memory": "1Gi"}},
+    });
+    let record = table(&[web]).of_owner("web", LATER).remove(0);
+    let expected = Resources {
+        cpu_request: Some(0.5),
+        cpu_limit: Some(2.0),
+        memory_request: None,
+        memory_limit: Some(1_073_741_824.0),
+    };
+    assert_eq!(record.resources, expected);
+    assert_eq!(record.containers[0].resources, Resources::default());
 }
 
 /// Its one container ended after two seconds each time, and runs again since noon.

@@ -4,6 +4,7 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use super::super::*;
+use crate::cluster::pods::Resources;
 use crate::fixtures::{compiled, policy, record, with};
 
 /// At a full minute.
@@ -184,6 +185,7 @@ pub(super) fn pod(name: &str) -> PodRecord {
         state: Pod::Ready,
         ready_since: None,
         unschedulable: false,
+        resources: Resources::default(),
         containers: vec![],
     }
 }

@@ -6,7 +6,7 @@ use concertina_decision::{Missing, PodReading, Reading, Reason, Timestamp};
 use super::table::{Answer, Entry, FetchError, Table, shortened};
 use crate::api::MatchLabels;
 use crate::api::UtilizationOf;
-use crate::cluster::pods::{ContainerResources, PodRecord};
+use crate::cluster::pods::{PodRecord, Resources};
 use crate::control::compile::{CompiledMetric, Measure};
 
 /// Something to tell the user about a metric.
@@ -248,12 +248,12 @@ const fn whole(of: UtilizationOf, request: Option<f64>, limit: Option<f64>) -> O
 }
 
 /// A pod's usage is the sum over its containers. One container without a sample leaves the pod without one:
-/// a part would look like less load.
+/// a part would look like less load. What the pod asks for as a whole goes before what its containers do.
 fn sum_containers<'e>(
     pod: &PodRecord,
     only: Option<&str>,
     entry_of: impl Fn(&str) -> Option<&'e Entry>,
-    resources_of: impl Fn(&ContainerResources) -> (Option<f64>, Option<f64>),
+    resources_of: impl Fn(&Resources) -> (Option<f64>, Option<f64>),
 ) -> PodReading {
     let mut counted = pod
         .containers
@@ -269,9 +269,9 @@ fn sum_containers<'e>(
         limit: Some(0.0),
         ..PodReading::default()
     };
-    counted.fold(start, |sum, container| {
+    let sum = counted.fold(start, |sum, container| {
         let entry = entry_of(&container.name).copied().unwrap_or_default();
-        let (request, limit) = resources_of(container);
+        let (request, limit) = resources_of(&container.resources);
         PodReading {
             value: sum.value.zip(entry.value).map(|(a, b)| a + b),
             // The oldest of the containers' newest samples: the sum is no fresher.
@@ -283,7 +283,13 @@ fn sum_containers<'e>(
             limit: sum.limit.zip(limit).map(|(a, b)| a + b),
             at_least: sum.at_least || entry.partial,
         }
-    })
+    });
+    let (request, limit) = only.map_or_else(|| resources_of(&pod.resources), |_| (None, None));
+    PodReading {
+        request: request.or(sum.request),
+        limit: limit.or(sum.limit),
+        ..sum
+    }
 }
 
 #[cfg(test)]

@@ -3,16 +3,19 @@ use std::collections::BTreeMap;
 use concertina_decision::Pod;
 
 use super::*;
+use crate::cluster::pods::ContainerResources;
 use crate::observe::query::Template;
 use crate::observe::table::{Pods, Remarks};
 
 fn container(name: &str, request: Option<f64>) -> ContainerResources {
     ContainerResources {
         name: name.into(),
-        cpu_request: request,
-        cpu_limit: request.map(|request| request * 2.0),
-        memory_request: request,
-        memory_limit: request.map(|request| request * 4.0),
+        resources: Resources {
+            cpu_request: request,
+            cpu_limit: request.map(|request| request * 2.0),
+            memory_request: request,
+            memory_limit: request.map(|request| request * 4.0),
+        },
     }
 }
 
@@ -23,6 +26,7 @@ fn pod(name: &str, containers: &[ContainerResources]) -> PodRecord {
         state: Pod::Ready,
         ready_since: None,
         unschedulable: false,
+        resources: Resources::default(),
         containers: containers.to_vec(),
     }
 }
@@ -97,6 +101,40 @@ fn a_pod_uses_what_its_containers_use_together_and_is_as_old_as_the_oldest() {
         at_least: false,
     };
     assert_eq!(per_pod(&cpu(None), &answer, &[web]), [expected]);
+}
+
+#[test]
+fn what_a_pod_asks_for_as_a_whole_goes_before_its_containers_unless_one_of_them_counts_alone() {
+    let asks = |resources, containers: &[ContainerResources]| PodRecord {
+        resources,
+        ..pod("web", containers)
+    };
+    let all = Resources {
+        cpu_request: Some(3.0),
+        cpu_limit: Some(8.0),
+        ..Resources::default()
+    };
+    let request_only = Resources {
+        cpu_limit: None,
+        ..all
+    };
+    let silent = [container("app", None), container("proxy", Some(0.5))];
+    let stated = [container("app", Some(1.0)), container("proxy", Some(0.5))];
+    let answer = answer(&[
+        ("shop", "web", "app", sample(0.25, 9_000)),
+        ("shop", "web", "proxy", sample(0.5, 9_000)),
+    ]);
+    for (web, only, expected) in [
+        (asks(all, &silent), None, (Some(3.0), Some(8.0))),
+        (asks(all, &stated), None, (Some(3.0), Some(8.0))),
+        (asks(request_only, &stated), None, (Some(3.0), Some(3.0))),
+        (asks(request_only, &silent), None, (Some(3.0), None)),
+        (asks(all, &stated), Some("proxy"), (Some(0.5), Some(1.0))),
+        (asks(all, &silent), Some("app"), (None, None)),
+    ] {
+        let found = &per_pod(&cpu(only), &answer, std::slice::from_ref(&web))[0];
+        assert_eq!((found.request, found.limit), expected, "{only:?} of {web:?}");
+    }
 }
 
 #[test]
