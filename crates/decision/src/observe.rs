@@ -219,7 +219,8 @@ impl PodSums {
     /// What a start burns is no load: together, the pods that were not Ready for the whole window count at most like the
     /// others, or like pods at their target where there are no others.
     fn forget_starts(&mut self, metric: &Metric) {
-        let settled_value = self.value - self.young_value;
+        // Noise of floating point must not make less than nothing of it.
+        let settled_value = (self.value - self.young_value).max(0.0);
         let (settled_pods, young_pods) = (
             f64::from(self.counted.saturating_sub(self.at_least)),
             f64::from(self.at_least),

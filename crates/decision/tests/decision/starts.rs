@@ -78,6 +78,86 @@ fn an_average_of_cpu_or_bytes_is_not_lifted_by_starts_and_one_of_requests_is() {
 }
 
 #[test]
+fn together_starts_count_at_most_like_the_others_or_as_at_the_target() {
+    let hot = Metric {
+        starts_hot: true,
+        ..rate()
+    };
+    let young = |value| PodReading {
+        at_least: true,
+        ..core(Some(value), None)
+    };
+    let settled = |value| core(Some(value), None);
+    for (metric, readings, measured) in [
+        // The others have 14 each on average; one that starts may have less, and the next one more for it.
+        (
+            hot,
+            vec![
+                settled(12.0),
+                settled(12.0),
+                settled(18.0),
+                young(90.0),
+                young(90.0),
+            ],
+            14.0,
+        ),
+        (
+            hot,
+            vec![
+                settled(12.0),
+                settled(12.0),
+                settled(18.0),
+                young(4.0),
+                young(90.0),
+            ],
+            14.0,
+        ),
+        (
+            hot,
+            vec![
+                settled(12.0),
+                settled(12.0),
+                settled(18.0),
+                young(4.0),
+                young(9.0),
+            ],
+            11.0,
+        ),
+        (hot, vec![young(90.0), young(90.0), young(90.0)], 10.0),
+        (hot, vec![young(3.0), young(3.0), young(6.0)], 4.0),
+        (hot, vec![settled(0.0), young(90.0)], 0.0),
+    ] {
+        let pods = i32::try_from(readings.len()).unwrap();
+        let decision = once(
+            &policy(&[metric]),
+            &observation(pods, vec![Reading::PerPod(readings)]),
+        );
+        assert_eq!(
+            decision.proposals[0].measured,
+            Some(Measured::PerReplica(measured))
+        );
+    }
+    // Per cent are weighed by the requests: 60 % of three cores, and a burst on one core.
+    let sized = |value, request, at_least| PodReading {
+        value: Some(value),
+        request: Some(request),
+        at_least,
+        ..PodReading::default()
+    };
+    for (readings, percent) in [
+        (vec![sized(1.8, 3.0, false), sized(5.0, 1.0, true)], 60.0),
+        (vec![sized(1.8, 3.0, true), sized(5.0, 1.0, true)], 50.0),
+        (vec![sized(1.8, 3.0, false), sized(0.2, 1.0, true)], 50.0),
+    ] {
+        let decision = once(
+            &policy(&[cpu()]),
+            &observation(2, vec![Reading::PerPod(readings)]),
+        );
+        assert_eq!(decision.proposals[0].measured, Some(Measured::Percent(percent)));
+    }
+}
+
+#[test]
 fn the_last_replica_waits_after_a_restart_as_if_it_had_just_been_needed() {
     let mut policy = Policy {
         min_replicas: 0,
