@@ -3,24 +3,31 @@
 //!
 //! | what                                        | means                                                                |
 //! |---------------------------------------------|----------------------------------------------------------------------|
-//! | a start that the clock leaps over           | opens when the clock has leapt                                       |
-//! | a start that the clock shows twice          | opens at the first of the two, and not again                         |
+//! | an hour such as `2` or `2,14` that the clock leaps over | opens when the clock has leapt                           |
+//! | such an hour that the clock shows twice     | opens at the first of the two, and not again                         |
+//! | an hour by `*`, a range or a step that the clock leaps over | opens when as much time has passed: 2:30 is then 3:30 |
+//! | such an hour that the clock shows twice     | opens both times, so that windows hour by hour have no hole          |
+//! | hours by `*` or a step, after those         | open also when they would have, had the clock not been set back      |
 //! | `durationMinutes`                           | time that passes, whatever the clock does meanwhile                  |
 //! | `exceptDates`, `onDates`                    | the local date on which a window starts; one from the day before goes on |
 //! | day of month and day of week, both given    | either is enough, as in cron; both are needed where one begins with `*` |
 //! | starts while a window of the schedule is open | prolong it                                                         |
+//!
+//! Windows that follow each other hour by hour have no hole where the clock is changed. With steps of several hours,
+//! the hours of the clock themselves may be further apart on one day in autumn.
 
 mod error;
 mod pattern;
 mod zone;
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use concertina_decision::{MAX_LEAD_SECONDS, Timestamp, Window};
 use jiff::civil::{Date, DateTime};
 
 pub use self::error::ScheduleError;
-use self::pattern::Pattern;
+use self::pattern::{Hours, Pattern};
 use self::zone::Zone;
 use crate::api::ScheduleSpec;
 
@@ -183,9 +190,11 @@ impl Schedule {
     fn starts_after(&self, instant: i64) -> impl Iterator<Item = i64> + '_ {
         let starts = Starts {
             schedule: self,
-            after: self.zone.civil(instant),
+            after: self.zone.settled(instant),
+            reached: i64::MIN,
+            found: BTreeSet::new(),
         };
-        // Where the clock shows an hour twice, the civil time of its second pass leads back into the first.
+        // Near a change of the clock, civil times not yet settled may belong to instants before this.
         starts.skip_while(move |start| *start <= instant)
     }
 
@@ -221,6 +230,35 @@ enum On {
 struct Starts<'a> {
     schedule: &'a Schedule,
     after: Option<DateTime>,
+    /// No civil time that comes after has a start before this.
+    reached: i64,
+    /// Found and not given yet: where the clock shows 2:30 twice, the first 2:45 is before the second 2:30.
+    found: BTreeSet<i64>,
+}
+
+impl Starts<'_> {
+    /// Takes up the starts of a civil time.
+    fn take_up(&mut self, civil: DateTime) {
+        let zone = &self.schedule.zone;
+        let Some(first) = zone.instant(civil) else {
+            self.after = None;
+            return;
+        };
+        self.reached = first;
+        match self.schedule.pattern.hours() {
+            Hours::OfClock => {
+                self.found.insert(first);
+            }
+            Hours::Stretch => self.found.extend(zone.instants(civil).into_iter().flatten()),
+            Hours::Passing => {
+                self.found.extend(zone.instants(civil).into_iter().flatten());
+                if let Some(earlier) = zone.instant_if_not_set_back(civil) {
+                    self.found.insert(earlier);
+                    self.reached = earlier;
+                }
+            }
+        }
+    }
 }
 
 impl Iterator for Starts<'_> {
@@ -228,11 +266,16 @@ impl Iterator for Starts<'_> {
 
     fn next(&mut self) -> Option<i64> {
         loop {
-            let civil = self.schedule.pattern.next_after(self.after?);
-            self.after = civil;
-            let civil = civil?;
+            let is_next = |first: &&i64| **first <= self.reached || self.after.is_none();
+            if self.found.first().filter(is_next).is_some() {
+                return self.found.pop_first();
+            }
+            self.after = self.schedule.pattern.next_after(self.after?);
+            let Some(civil) = self.after else {
+                continue;
+            };
             match self.schedule.on(civil.date()) {
-                On::Allowed => return self.schedule.zone.instant(civil),
+                On::Allowed => self.take_up(civil),
                 On::After(time) => self.after = Some(time),
                 On::Never => self.after = None,
             }

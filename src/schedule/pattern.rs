@@ -24,6 +24,32 @@ const CALENDAR_YEARS: i64 = 28;
 pub(super) struct Pattern {
     crontab: Crontab,
     is_daily: bool,
+    hours: Hours,
+}
+
+/// How a pattern means its hours where the clock is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hours {
+    /// Hours of the clock, such as `2` or `2,14`: each once a day.
+    OfClock,
+    /// A stretch of the day, such as `0-6`: whenever the clock shows them.
+    Stretch,
+    /// Hours as they pass, such as `*`, `*/2` or `8-18/2`.
+    Passing,
+}
+
+impl Hours {
+    /// As vixie-cron tells the jobs that go by passing time from those at a fixed time (`HR_STAR` in its `cron.c`), with
+    /// ranges and steps as Cronos has them: a range without its second 2:00 would have a hole as well.
+    fn of(field: &str) -> Self {
+        if field.contains(['*', '/']) {
+            Self::Passing
+        } else if field.contains('-') {
+            Self::Stretch
+        } else {
+            Self::OfClock
+        }
+    }
 }
 
 impl Pattern {
@@ -56,6 +82,7 @@ impl Pattern {
         let pattern = Self {
             crontab: parse(&fields.join(" ")).ok_or_else(never)?,
             is_daily: fields.iter().skip(2).all(|field| *field == "*"),
+            hours: fields.get(1).map_or(Hours::OfClock, |hour| Hours::of(hour)),
         };
         if pattern.ever_matches() {
             Ok(pattern)
@@ -67,6 +94,11 @@ impl Pattern {
     /// Whether every date matches.
     pub(super) const fn is_daily(&self) -> bool {
         self.is_daily
+    }
+
+    /// How it means its hours.
+    pub(super) const fn hours(&self) -> Hours {
+        self.hours
     }
 
     /// The first match after a civil time; `None` when there is none in the four years that follow. The clock of civil

@@ -11,6 +11,9 @@ use super::ScheduleError;
 
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
+/// The greatest change of a clock: Samoa left out a day.
+const CHANGE: SignedDuration = SignedDuration::from_hours(24);
+
 /// A time zone with rules of its own for what its clock leaps over or shows twice.
 #[derive(Clone, Debug)]
 pub(super) struct Zone(TimeZone);
@@ -31,10 +34,47 @@ impl Zone {
         }
     }
 
-    /// What the clock shows at an instant, given in milliseconds; `None` beyond the years it can show.
-    pub(super) fn civil(&self, instant: i64) -> Option<DateTime> {
+    /// A civil time up to which all civil times belong to this instant or to earlier ones, given in milliseconds, with
+    /// what the clock leaps over or shows twice; `None` beyond the years it can show. Mostly what the clock shows; near a
+    /// change what it would show in the zone's lesser offset.
+    pub(super) fn settled(&self, instant: i64) -> Option<DateTime> {
         let instant = Timestamp::from_millisecond(instant).ok()?;
-        Some(self.0.to_datetime(instant))
+        let near = [-CHANGE, SignedDuration::ZERO, CHANGE];
+        let offsets = near.map(|change| instant.checked_add(change).map(|near| self.0.to_offset(near)));
+        let least = offsets.into_iter().flatten().min()?;
+        Some(least.to_datetime(instant))
+    }
+
+    /// All instants, in milliseconds, at which the clock shows `civil`, or a clock that had not leapt over it.
+    pub(super) fn instants(&self, civil: DateTime) -> [Option<i64>; 2] {
+        let ambiguous = self.0.to_ambiguous_timestamp(civil);
+        let later = ambiguous.clone().later().ok();
+        let earlier = match ambiguous.offset() {
+            AmbiguousOffset::Gap { .. } => None,
+            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => ambiguous.earlier().ok(),
+        };
+        [earlier, later].map(|instant| Some(instant?.as_millisecond()))
+    }
+
+    /// The instant, in milliseconds, at which a clock would show `civil` that had not been set back; `None` unless it was
+    /// set back before that instant, and the instant is no longer after it than it was set back.
+    pub(super) fn instant_if_not_set_back(&self, civil: DateTime) -> Option<i64> {
+        let instant = self.0.to_ambiguous_timestamp(civil).unambiguous().ok()?;
+        let offset = self.0.to_offset(instant);
+        let earlier = self.0.to_offset(instant.checked_sub(CHANGE).ok()?);
+        if earlier == offset {
+            // The usual case: no need to look for the change.
+            return None;
+        }
+        let next = instant.checked_add(SignedDuration::from_secs(1)).ok()?;
+        let change = self.0.preceding(next).next()?.timestamp();
+        let before = self
+            .0
+            .to_offset(change.checked_sub(SignedDuration::from_secs(1)).ok()?);
+        let if_not = before.to_timestamp(civil).ok()?;
+        let set_back = instant.duration_since(if_not);
+        let since = if_not.duration_since(change);
+        (!since.is_negative() && since < set_back).then(|| if_not.as_millisecond())
     }
 
     /// The instant, in milliseconds, at which the clock shows `civil` first, or leaps over it. Later civil times never

@@ -17,7 +17,8 @@ pub struct ScheduleSpec {
 
     /// When the window opens, in the schedule's time zone: a cron expression of five fields, which are minute, hour,
     /// day of month, month and day of week (0 or 7 is Sunday); with lists, ranges, steps and names such as MON. Required;
-    /// at most 100 characters. Example: "0 8 * * 1-5", at 8:00 from Monday to Friday.
+    /// at most 100 characters. Where the clock is changed, an hour such as 2 opens once, and hours by *, a range or a step
+    /// open as time passes. Example: "0 8 * * 1-5", at 8:00 from Monday to Friday.
     #[schemars(length(min = 9, max = 100))]
     pub start: String,
 

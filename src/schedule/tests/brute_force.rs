@@ -62,15 +62,20 @@ impl Fields {
 fn fields() -> impl Strategy<Value = Fields> {
     // Months are mostly left open, or nothing would happen near the times asked about.
     let month = prop_oneof![3 => Just(("*".to_owned(), (1..=12).collect())), 1 => field(1, 12)];
-    (field(0, 59), field(0, 23), field(1, 31), month, field(0, 6)).prop_map(
-        |(minute, hour, day, month, weekday)| Fields {
+    let step_from = (0..=23i8, 2..=9i8).prop_map(|(low, step)| {
+        let hours = (low..=23).step_by(usize::try_from(step).unwrap());
+        (format!("{low}/{step}"), hours.collect())
+    });
+    let hour = prop_oneof![9 => field(0, 23), 1 => step_from];
+    (field(0, 59), hour, field(1, 31), month, field(0, 6)).prop_map(|(minute, hour, day, month, weekday)| {
+        Fields {
             minute,
             hour,
             day,
             month,
             weekday,
-        },
-    )
+        }
+    })
 }
 
 /// Near a change of the clock of one of the zones, or anywhere in some years.
@@ -93,21 +98,57 @@ fn time() -> impl Strategy<Value = i64> {
     ]
 }
 
-/// The starts between two instants: walks over the minutes and looks at the clock. What the clock leaps over comes when
-/// it has leapt; what it shows again does not come again, so the walk begins some hours before it matters.
+/// The starts between two instants: walks over the minutes and looks at the clock, from a day before it matters, which
+/// is the greatest change.
 fn starts(spec: &ScheduleSpec, fields: &Fields, zone: &TimeZone, from: i64, until: i64) -> Vec<i64> {
+    let hour = &fields.hour.0;
+    if hour.contains(['*', '-', '/']) {
+        passing_starts(spec, fields, zone, from, until)
+    } else {
+        clock_starts(spec, fields, zone, from, until)
+    }
+}
+
+/// Where the clock was changed, a second clock that was not goes on beside it for as long as the change: always with
+/// `*` or a step, otherwise only where the clock leapt.
+fn passing_starts(spec: &ScheduleSpec, fields: &Fields, zone: &TimeZone, from: i64, until: i64) -> Vec<i64> {
+    let timestamp = |instant: i64| jiff::Timestamp::from_millisecond(instant).unwrap();
+    let offset = |instant: i64| zone.to_offset(timestamp(instant));
+    let mut unchanged = None;
+    let mut starts = Vec::new();
+    for instant in (from..=until).step_by(60_000) {
+        let (before, now) = (offset(instant - MINUTE), offset(instant));
+        let change = i64::from(now.seconds() - before.seconds());
+        if change > 0 || change < 0 && fields.hour.0.contains(['*', '/']) {
+            unchanged = Some((before, instant + change.abs() * 1000));
+        }
+        let second = unchanged
+            .filter(|(_, end)| instant < *end)
+            .map(|(offset, _)| offset);
+        let shown = [Some(now), second].into_iter().flatten();
+        let mut shown = shown.map(|offset| offset.to_datetime(timestamp(instant)));
+        if shown.any(|time| fields.matches(time) && may_start(spec, time)) {
+            starts.push(instant);
+        }
+    }
+    starts
+}
+
+fn may_start(spec: &ScheduleSpec, time: DateTime) -> bool {
+    let date = time.date().to_string();
+    !spec.except_dates.contains(&date) && (spec.on_dates.is_empty() || spec.on_dates.contains(&date))
+}
+
+/// What the clock leaps over comes when it has leapt; what it shows again does not come again.
+fn clock_starts(spec: &ScheduleSpec, fields: &Fields, zone: &TimeZone, from: i64, until: i64) -> Vec<i64> {
     let shown = |instant: i64| zone.to_datetime(jiff::Timestamp::from_millisecond(instant).unwrap());
-    let may_start = |time: DateTime| {
-        let date = time.date().to_string();
-        !spec.except_dates.contains(&date) && (spec.on_dates.is_empty() || spec.on_dates.contains(&date))
-    };
     let mut starts = Vec::new();
     let mut latest = shown(from - MINUTE);
     for instant in (from..=until).step_by(60_000) {
         let now = shown(instant);
         while latest < now {
             latest = latest.checked_add(1.minute()).unwrap();
-            if fields.matches(latest) && may_start(latest) {
+            if fields.matches(latest) && may_start(spec, latest) {
                 starts.push(instant);
             }
         }
@@ -156,7 +197,7 @@ proptest! {
             Err(error) => return Err(TestCaseError::fail(error.to_string())),
         };
         let length = i64::from(duration) * MINUTE;
-        let starts = starts(&spec, &fields, &tz, now - length - 180 * MINUTE, now + 20 * MINUTE);
+        let starts = starts(&spec, &fields, &tz, now - length - 1500 * MINUTE, now + 20 * MINUTE);
         let now = now + seconds;
         let windows = schedule.windows(0, Timestamp(now));
         for instant in (now..=now + 900_000).step_by(20_000) {

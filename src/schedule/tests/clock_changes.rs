@@ -1,6 +1,6 @@
 //! Windows on the days on which the clock is changed.
 
-use super::{Schedule, found, one, schedule};
+use super::{Schedule, Timestamp, at, found, one, schedule};
 
 /// In each: the pattern, the duration, a time, and the one window then.
 type Row = (&'static str, i32, &'static str, (&'static str, &'static str));
@@ -243,6 +243,120 @@ fn lord_howe_changes_its_clock_by_half_an_hour() {
         ),
         []
     );
+}
+
+/// The changes of the clock of a summer and a winter.
+const CHANGES: [(&str, &str); 6] = [
+    ("Europe/Berlin", "2026-03-29T01:00:00Z"),
+    ("Europe/Berlin", "2026-10-25T01:00:00Z"),
+    ("America/New_York", "2026-03-08T07:00:00Z"),
+    ("America/New_York", "2026-11-01T06:00:00Z"),
+    ("Australia/Lord_Howe", "2026-10-03T15:30:00Z"),
+    ("Australia/Lord_Howe", "2026-04-04T15:00:00Z"),
+];
+
+/// The minutes from a change of the clock at which windows open, in the six hours before it and after it.
+fn openings(schedule: &Schedule, change: &str) -> Vec<i64> {
+    let change = at(change).0;
+    let mut starts: Vec<i64> = (-360..360)
+        .step_by(5)
+        .flat_map(|minute| schedule.windows(0, Timestamp(change + minute * 60_000)))
+        .map(|window| (window.start.0 - change) / 60_000)
+        .filter(|minute| (-360..360).contains(minute))
+        .collect();
+    starts.sort_unstable();
+    starts.dedup();
+    starts
+}
+
+#[test]
+fn windows_that_follow_each_other_have_no_hole_where_the_clock_is_changed() {
+    for (start, minutes) in [
+        ("0 * * * *", 60),
+        ("15 * * * *", 60),
+        ("45 * * * *", 60),
+        ("*/20 * * * *", 20),
+        ("0,30 */1 * * *", 30),
+    ] {
+        for (zone, change) in CHANGES {
+            let schedule = schedule(start, minutes, zone);
+            for minute in -720..720 {
+                let now = Timestamp(at(change).0 + minute * 60_000);
+                let open = schedule
+                    .windows(0, now)
+                    .first()
+                    .is_some_and(|window| window.start <= now);
+                assert!(open, "{start} in {zone}: {minute} minutes from {change}");
+            }
+        }
+    }
+    // A stretch of the night, and steps of two hours.
+    for (start, minutes) in [
+        ("0 */2 * * *", 120),
+        ("30 */2 * * *", 120),
+        ("0 0-6 * * *", 60),
+        ("0,30 0-6 * * *", 30),
+        ("0 0-6/2 * * *", 120),
+    ] {
+        for (zone, change) in &CHANGES[..4] {
+            let schedule = schedule(start, minutes, zone);
+            for minute in -60..120 {
+                let now = Timestamp(at(change).0 + minute * 60_000);
+                let open = schedule
+                    .windows(0, now)
+                    .first()
+                    .is_some_and(|window| window.start <= now);
+                assert!(open, "{start} in {zone}: {minute} minutes from {change}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_hourly_window_opens_once_an_hour_where_the_clock_is_changed_by_an_hour() {
+    for (zone, change) in &CHANGES[..4] {
+        for minute in [0, 15, 30] {
+            let found = openings(&schedule(&format!("{minute} * * * *"), 10, zone), change);
+            let expected: Vec<i64> = (-6..6).map(|hour| hour * 60 + minute).collect();
+            assert_eq!(found, expected, "{zone} {minute} {change}");
+        }
+    }
+}
+
+#[test]
+fn an_hourly_window_is_bridged_where_the_clock_is_changed_by_half_an_hour() {
+    let near = |start: &str, change: &str| -> Vec<i64> {
+        let found = openings(&schedule(start, 5, "Australia/Lord_Howe"), change);
+        found
+            .into_iter()
+            .filter(|minute| (-90..=90).contains(minute))
+            .collect()
+    };
+    // From 2:00 to 2:30: 1:15, 2:15 that is 2:45, 3:15.
+    assert_eq!(near("15 * * * *", "2026-10-03T15:30:00Z"), [-45, 15, 45]);
+    assert_eq!(near("45 * * * *", "2026-10-03T15:30:00Z"), [-75, -15, 15, 75]);
+    // From 2:00 to 1:30: 0:45, twice 1:45, 2:45; and 1:15, an hour later though the clock shows 1:45, 2:15.
+    assert_eq!(near("45 * * * *", "2026-04-04T15:00:00Z"), [-75, -15, 15, 75]);
+    assert_eq!(near("15 * * * *", "2026-04-04T15:00:00Z"), [-45, 15, 45]);
+}
+
+#[test]
+fn fixed_hours_and_hours_that_pass_are_told_apart_by_the_field_of_the_hour() {
+    // Minutes from the moment at which 3:00 becomes 2:00.
+    for (start, expected) in [
+        ("30 2 * * *", &[-30][..]),
+        ("30 2,14 * * *", &[-30]),
+        ("*/30 2 * * *", &[-60, -30]),
+        ("30 2-2 * * *", &[-30, 30]),
+        ("30 2-3 * * *", &[-30, 30, 90]),
+        ("30 1-3/2 * * *", &[-90, 30, 90]),
+        // What comes after the stretch has no reason to begin early.
+        ("0 3-4 * * *", &[60, 120]),
+        ("0 */3 * * *", &[-360, -180, 0, 60, 240]),
+    ] {
+        let found = openings(&schedule(start, 5, "Europe/Berlin"), "2026-10-25T01:00:00Z");
+        assert_eq!(found, expected, "{start}");
+    }
 }
 
 #[test]
