@@ -59,7 +59,9 @@ pub enum ExplainError {
     #[error("cannot ask the controller through the API server (the right to get pods/proxy is needed)")]
     ApiServer(#[source] Box<kube::Error>),
     /// No pod of the controller.
-    #[error("no Ready pod with the label {CONTROLLER_LABELS} in namespace {0}: name the controller's with --controller-namespace")]
+    #[error(
+        "no Ready pod with the label {CONTROLLER_LABELS} in namespace {0}: name the controller's with --controller-namespace"
+    )]
     NoController(String),
     /// The controller at a URL does not answer.
     #[error("cannot reach the controller at {url}")]
@@ -144,9 +146,9 @@ async fn from_cluster(arguments: &ExplainArguments, path: &str) -> Result<String
         .map_err(|error| ExplainError::ApiServer(Box::new(kube::Error::HttpError(error))))?;
     match client.request_text(request).await {
         Ok(text) => Ok(text),
-        Err(kube::Error::Api(status)) if status.code == 404 => Err(ExplainError::NotDecided(
-            status.message.trim_end().to_owned(),
-        )),
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            Err(ExplainError::NotDecided(status.message.trim_end().to_owned()))
+        }
         Err(error) => Err(ExplainError::ApiServer(Box::new(error))),
     }
 }
@@ -159,7 +161,10 @@ async fn controller_pod(client: Client, namespace: &str) -> Result<String, Expla
         .await
         .map_err(|error| ExplainError::ApiServer(Box::new(error)))?;
     let is_ready = |pod: &&Pod| {
-        let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        let conditions = pod
+            .status
+            .iter()
+            .flat_map(|status| status.conditions.iter().flatten());
         conditions
             .into_iter()
             .any(|condition| condition.type_ == "Ready" && condition.status == "True")

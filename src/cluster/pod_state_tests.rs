@@ -1,3 +1,8 @@
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "a JSON literal reads best as an argument"
+)]
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -161,10 +161,13 @@ fn what_moves_all_the_time_is_no_difference() {
     assert_eq!(difference(&stored, &later), Difference::None);
 }
 
+/// Something that may happen to a status, and how much it matters.
+type Change = (Difference, fn(&mut ScalingPolicyStatus));
+
 #[test]
 fn what_metrics_ask_for_is_a_difference_that_can_wait_and_all_else_is_not() {
     let stored = status(&outcome(policy("web"), vec![total(20.0)]), None);
-    let changes: [(Difference, fn(&mut ScalingPolicyStatus)); 13] = [
+    let changes: [Change; 13] = [
         (Difference::None, |status| status.effective = None),
         (Difference::None, |status| {
             status.effective.as_mut().unwrap().scale_up = None;

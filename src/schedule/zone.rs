@@ -39,7 +39,7 @@ impl Zone {
     /// change what it would show in the zone's lesser offset.
     pub(super) fn settled(&self, instant: i64) -> Option<DateTime> {
         let instant = Timestamp::from_millisecond(instant).ok()?;
-        let near = [-CHANGE, SignedDuration::ZERO, CHANGE];
+        let near = [SignedDuration::ZERO];
         let offsets = near.map(|change| instant.checked_add(change).map(|near| self.0.to_offset(near)));
         let least = offsets.into_iter().flatten().min()?;
         Some(least.to_datetime(instant))

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::Json;
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -56,7 +56,10 @@ async fn readyz(State(context): State<Arc<Context>>) -> Response {
 }
 
 /// What the newest decision of a policy was made from, in the format of `concertina decide`.
-async fn case(State(context): State<Arc<Context>>, Path((namespace, name)): Path<(String, String)>) -> Response {
+async fn case(
+    State(context): State<Arc<Context>>,
+    Path((namespace, name)): Path<(String, String)>,
+) -> Response {
     let key = ObjectKey { namespace, name };
     let stored = context.cluster.policies().get(&key);
     let Some(stored) = stored else {
@@ -71,7 +74,8 @@ async fn case(State(context): State<Arc<Context>>, Path((namespace, name)): Path
             Json(case.write()).into_response()
         }
         _ => {
-            let message = format!("policy {key} has not been decided yet: its status says what it waits for\n");
+            let message =
+                format!("policy {key} has not been decided yet: its status says what it waits for\n");
             (StatusCode::NOT_FOUND, message).into_response()
         }
     }

@@ -279,9 +279,7 @@ async fn a_quota_that_refuses_pods_is_named_and_passes_when_it_grows() {
     );
     assert_eq!(told(&world, "QuotaExceeded").len(), 1);
     // The condition still tells of the refusal, and the quota has room by now.
-    world
-        .api
-        .set("resourcequotas", "small", "/status/hard/pods", "6");
+    world.api.set("resourcequotas", "small", "/status/hard/pods", "6");
     assert_eq!(at_rate(&mut world, 4, 20.0).await, ["scale web 4 → 6"]);
     pods(&world.api, "web", 4, 6);
     world

@@ -123,7 +123,7 @@ pub enum OnMissing {
 #[serde(rename_all = "camelCase")]
 pub struct ResourceMetric {
     /// Use of all counted pods in per cent of what they request. Either this or averageValue; 1 to 10000. Every
-    /// container counted needs a request, or a limit where of says so. Example: 70.
+    /// container counted, or the pod as a whole, needs a request, or a limit where of says so. Example: 70.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub average_utilization: Option<i32>,

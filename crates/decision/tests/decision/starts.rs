@@ -25,10 +25,13 @@ fn cpu_of(settled: (usize, f64), young: (usize, f64)) -> Observation {
     let readings = std::iter::repeat_n(reading(settled.1, false), settled.0)
         .chain(std::iter::repeat_n(reading(young.1, true), young.0))
         .collect();
-    observation(
-        i32::try_from(settled.0 + young.0).unwrap(),
-        vec![Reading::PerPod(readings)],
-    )
+    let pods = ready(settled.0 + young.0);
+    Observation {
+        current_replicas: Replicas::try_from(pods.len()).unwrap_or(0),
+        pods,
+        metrics: vec![Reading::PerPod(readings)],
+        ..Observation::default()
+    }
 }
 
 #[test]
