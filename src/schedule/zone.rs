@@ -39,7 +39,7 @@ impl Zone {
     /// change what it would show in the zone's lesser offset.
     pub(super) fn settled(&self, instant: i64) -> Option<DateTime> {
         let instant = Timestamp::from_millisecond(instant).ok()?;
-        let near = [SignedDuration::ZERO];
+        let near = [-CHANGE, SignedDuration::ZERO, CHANGE];
         let offsets = near.map(|change| instant.checked_add(change).map(|near| self.0.to_offset(near)));
         let least = offsets.into_iter().flatten().min()?;
         Some(least.to_datetime(instant))
@@ -48,7 +48,7 @@ impl Zone {
     /// All instants, in milliseconds, at which the clock shows `civil`, or a clock that had not leapt over it.
     pub(super) fn instants(&self, civil: DateTime) -> [Option<i64>; 2] {
         let ambiguous = self.0.to_ambiguous_timestamp(civil);
-        let later = ambiguous.clone().later().ok();
+        let later = ambiguous.later().ok();
         let earlier = match ambiguous.offset() {
             AmbiguousOffset::Gap { .. } => None,
             AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => ambiguous.earlier().ok(),
