@@ -103,7 +103,7 @@ pub struct ScalingPolicySpec {
     pub schedules: Vec<ScheduleSpec>,
 
     /// Health conditions, each under a name of its own. Default: none; at most 8. While one is not met the target does
-    /// not shrink. Example: [{name: errors, query: "sum(rate(http_errors_total[1m]))", above: "0.5"}].
+    /// not shrink. Example: `[{name: errors, query: "sum(rate(http_errors_total[1m]))", above: "0.5"}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 8),

@@ -19,7 +19,7 @@ pub struct GuardSpec {
     pub name: String,
 
     /// PromQL whose answer is one number, or one series per set of labels when match is given. Required; at most
-    /// 4096 characters. Policies with the same text share one query. Example: sum(rate(http_errors_total[1m])).
+    /// 4096 characters. Policies with the same text share one query. Example: `sum(rate(http_errors_total[1m]))`.
     #[schemars(length(min = 1, max = 4096))]
     pub query: String,
 

@@ -1,0 +1,176 @@
+//! Totals and empty answers: what is whole, what is a part, and what is nothing.
+
+use super::*;
+
+#[test]
+fn counters_without_a_rate_yet_are_no_empty_answer() {
+    let counted = Entry {
+        time_ms: Some(1),
+        ..Entry::default()
+    };
+    let pods = [pod("a", &[]), pod("b", &[])];
+    for measure in [Measure::RequestRate, Measure::Network, Measure::Disk] {
+        let rate = metric(measure);
+        let one = answer(&[("shop", "a", "", counted)]);
+        let (reading, note) = reading(&rate, &one, "shop", &pods);
+        assert_eq!(reading, Reading::Missing(Missing::NotReadYet), "{rate:?}");
+        assert!(note.unwrap().message.contains("a rate needs two"));
+        let nothing = per_pod(&rate, &answer(&[]), &pods);
+        assert_eq!(nothing, [PodReading::default(); 2], "nothing at all is empty");
+        let both = answer(&[("shop", "a", "", counted), ("shop", "b", "", sample(1.0, 1))]);
+        assert_eq!(
+            per_pod(&rate, &both, &pods)[1].value,
+            Some(1.0),
+            "one value is enough"
+        );
+    }
+}
+
+#[test]
+fn an_empty_answer_with_a_remark_is_no_empty_answer() {
+    for (remarks, telling) in [
+        (warning("a store is down"), "a store is down"),
+        // The engine leaves out what it cannot calculate with.
+        (warning("PromQL warning: a mix"), "PromQL warning: a mix"),
+        (IS_PARTIAL, "isPartial"),
+    ] {
+        empty_is_missing(&remarks, telling);
+    }
+}
+
+fn empty_is_missing(remarks: &Remarks, telling: &str) {
+    let warned = |answer| with(answer, remarks);
+    let of_pods = reading(
+        &metric(Measure::RequestRate),
+        &warned(answer(&[])),
+        "shop",
+        &[pod("a", &[])],
+    );
+    for (reading, note) in [of_pods, total(&[], &warned(series(&[])))] {
+        assert_eq!(reading, Reading::Missing(Missing::ServerError));
+        assert!(note.unwrap().message.contains(telling), "{telling}");
+    }
+    let no_pods = reading(&metric(Measure::RequestRate), &warned(answer(&[])), "shop", &[]);
+    assert_eq!(
+        no_pods,
+        (Reading::PerPod(vec![]), None),
+        "at zero it is not applicable"
+    );
+    let some = warned(answer(&[("shop", "a", "", sample(1.0, 1))]));
+    assert_eq!(
+        per_pod(&metric(Measure::RequestRate), &some, &[pod("a", &[])])[0].value,
+        Some(1.0)
+    );
+}
+
+const IS_PARTIAL: Remarks = Remarks {
+    warnings: Vec::new(),
+    is_partial: true,
+};
+
+fn warning(text: &str) -> Remarks {
+    Remarks {
+        warnings: vec![text.into()],
+        is_partial: false,
+    }
+}
+
+fn with(answer: Result<Answer, FetchError>, remarks: &Remarks) -> Result<Answer, FetchError> {
+    answer.map(|answer| Answer {
+        remarks: remarks.clone(),
+        ..answer
+    })
+}
+
+#[test]
+fn a_part_of_a_total_is_no_total() {
+    let queues = || series(&[&[("queue", "a")], &[("queue", "b")]]);
+    let long = format!("receive series from Addr: {}: rpc error", "x".repeat(3000));
+    for (remarks, telling) in [
+        (IS_PARTIAL, "isPartial is true"),
+        (warning("a store is down"), "a store is down"),
+        (warning(&long), "receive series from Addr"),
+    ] {
+        for matching in [&[("queue", "a")][..], &[]] {
+            let (reading, note) = total(matching, &with(queues(), &remarks));
+            assert_eq!(reading, Reading::Missing(Missing::ServerError), "{telling}");
+            let message = note.unwrap().message;
+            assert!(
+                message.contains("in part") && message.contains(telling),
+                "{message}"
+            );
+            assert!(message.len() < 300, "{message}");
+        }
+    }
+    for annotation in ["PromQL warning: a mix", "PromQL info: no counter"] {
+        let (reading, note) = total(&[("queue", "a")], &with(queues(), &warning(annotation)));
+        let value = Reading::Total {
+            value: 7.0,
+            time: None,
+        };
+        assert_eq!((reading, note), (value, None), "{annotation}");
+    }
+}
+
+#[test]
+fn a_part_of_the_pods_is_a_part_of_the_readings() {
+    let pods = [pod("a", &[]), pod("b", &[])];
+    let one = answer(&[("shop", "a", "", sample(1.0, 1))]);
+    let readings = per_pod(&metric(Measure::RequestRate), &with(one, &IS_PARTIAL), &pods);
+    assert_eq!((readings[0].value, readings[1].value), (Some(1.0), None));
+}
+
+fn series(labels: &[&[(&str, &str)]]) -> Result<Answer, FetchError> {
+    let one = |labels: &&[(&str, &str)]| {
+        let labels: BTreeMap<String, String> = labels
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        (labels, 7.0)
+    };
+    Ok(Answer {
+        table: Table::Series(labels.iter().map(one).collect()),
+        remarks: Remarks::default(),
+    })
+}
+
+pub(super) fn total(
+    matching: &[(&str, &str)],
+    answer: &Result<Answer, FetchError>,
+) -> (Reading, Option<Note>) {
+    let matching = matching
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    reading(&metric(Measure::Total { matching }), answer, "shop", &[])
+}
+
+#[test]
+fn a_query_of_ones_own_must_come_to_one_series() {
+    let two = series(&[&[("queue", "a"), ("host", "x")], &[("queue", "b")]]);
+    assert_eq!(
+        total(&[("queue", "a")], &two),
+        (
+            Reading::Total {
+                value: 7.0,
+                time: None
+            },
+            None
+        )
+    );
+    for (matching, answer, expected, telling) in [
+        (&[][..], &two, Missing::Ambiguous, "2 series"),
+        (
+            &[("queue", "c")],
+            &two,
+            Missing::NoSamples,
+            "none of the 2 series",
+        ),
+        (&[("queue", "c")], &series(&[]), Missing::NoSamples, "no series"),
+        (&[], &series(&[]), Missing::NoSamples, "no series"),
+    ] {
+        let (reading, note) = total(matching, answer);
+        assert_eq!(reading, Reading::Missing(expected), "{matching:?}");
+        assert!(note.unwrap().message.contains(telling), "{matching:?}");
+    }
+}
