@@ -4,7 +4,7 @@ use concertina_decision::{Decision, Reason, Replicas, Stage};
 use serde_json::Value;
 
 use super::node::{Fields, Node};
-use super::outcome::{self, GUARD_STATES};
+use super::outcome::GUARD_STATES;
 use super::{CaseError, Decided};
 use crate::api::ScalingPolicySpec;
 
@@ -98,9 +98,7 @@ fn reason(node: &Node) -> Result<Reason, CaseError> {
 }
 
 fn stage(name: &str) -> Option<Stage> {
-    Stage::ORDER
-        .into_iter()
-        .find(|stage| outcome::stage_name(*stage) == name)
+    Stage::ORDER.into_iter().find(|stage| stage.as_str() == name)
 }
 
 fn altered_by(node: &Node) -> Result<Option<Stage>, CaseError> {
@@ -153,7 +151,7 @@ impl Expect {
         found.compare("floor", self.floor, &decision.floor);
         found.compare("ceiling", self.ceiling, &decision.ceiling);
         if let Some(expected) = self.altered_by {
-            let name = |stage: Option<Stage>| stage.map_or("None", outcome::stage_name);
+            let name = |stage: Option<Stage>| stage.map_or("None", Stage::as_str);
             found.compare(
                 "alteredBy",
                 Some(name(expected)),
@@ -177,7 +175,7 @@ impl Expect {
             ));
         }
         for (stage, replicas, reason) in &self.stages {
-            let name = outcome::stage_name(*stage);
+            let name = stage.as_str();
             match decision.stage(*stage) {
                 None => found.0.push(format!("stage {name} was passed over")),
                 Some(record) => {
@@ -207,7 +205,7 @@ impl Expect {
                 found.compare(
                     &format!("guard {name}"),
                     Some(state.as_str()),
-                    &outcome::guard_state(record.state),
+                    &record.state.as_str(),
                 );
             }
         }

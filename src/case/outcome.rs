@@ -214,7 +214,7 @@ impl GuardLine {
     fn of(name: &str, record: &GuardRecord) -> Self {
         Self {
             guard: name.to_owned(),
-            state: guard_state(record.state),
+            state: record.state.as_str(),
             reason: match record.state {
                 GuardState::Missing(why) => Some(why.reason().as_str()),
                 _ => None,
@@ -225,8 +225,8 @@ impl GuardLine {
 }
 
 fn stages(decision: &Decision) -> Vec<StageLine> {
-    let line = |stage, replicas, reason: Reason| StageLine {
-        stage: stage_name(stage),
+    let line = |stage: Stage, replicas, reason: Reason| StageLine {
+        stage: stage.as_str(),
         replicas,
         reason: reason.as_str(),
     };
@@ -235,30 +235,4 @@ fn stages(decision: &Decision) -> Vec<StageLine> {
         .iter()
         .map(|record| line(record.stage, record.replicas, record.reason))
         .collect()
-}
-
-/// The name of a stage, as it is read and written.
-pub(super) const fn stage_name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Observe => "Observe",
-        Stage::Propose => "Propose",
-        Stage::Combine => "Combine",
-        Stage::Bounds => "Bounds",
-        Stage::Guard => "Guard",
-        Stage::Stabilise => "Stabilise",
-        Stage::CoolDown => "CoolDown",
-        Stage::Limit => "Limit",
-        Stage::Wall => "Wall",
-    }
-}
-
-/// The name of a guard's state, as it is read and written.
-pub(super) const fn guard_state(state: GuardState) -> &'static str {
-    match state {
-        GuardState::Clear => "Clear",
-        GuardState::Pending => "Pending",
-        GuardState::Tripped => "Tripped",
-        GuardState::Missing(_) => "Missing",
-        GuardState::Expired => "Expired",
-    }
 }

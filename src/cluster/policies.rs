@@ -7,7 +7,7 @@ use kube::core::DeserializeGuard;
 
 use super::pods::ObjectKey;
 use super::targets::{TargetIdentity, TargetKey};
-use crate::api::{Mode, ScalingPolicy};
+use crate::api::{Mode, ScalingPolicy, ScalingPolicyStatus};
 
 /// One policy as the API server holds it.
 #[derive(Clone, Debug)]
@@ -51,6 +51,13 @@ impl PolicyRecord {
             .as_ref()
             .ok()
             .map(|policy| TargetKey::of(&self.key.namespace, &policy.spec.scale_target_ref))
+    }
+
+    /// The stored status, unless it speaks of an older spec, and so perhaps of another target.
+    #[must_use]
+    pub fn status(&self) -> Option<&ScalingPolicyStatus> {
+        let status = self.policy.as_ref().ok()?.status.as_ref()?;
+        (status.observed_generation == self.generation).then_some(status)
     }
 
     /// The mode in force at `now`; `None` for a policy that cannot be read.

@@ -7,7 +7,7 @@ use super::Context;
 use super::apply::FIELD_MANAGER;
 use super::compile::CompiledPolicy;
 use super::enforce::{Effect, put_into_effect};
-use super::history::{Asked, recall, status_of};
+use super::history::{Asked, recall};
 use super::quota::look_again;
 use super::state::{Due, Replay};
 use super::target::{Found, find};
@@ -199,7 +199,7 @@ fn quota_in_the_way(decided: &Decided) -> Option<QuotaRefusal> {
 
 /// Start-up times that a former process learned.
 fn startup_in_status(record: &PolicyRecord) -> Option<StartupTimes> {
-    let startup = status_of(record)?.startup?;
+    let startup = record.status()?.startup?;
     Some(StartupTimes {
         p50_seconds: u32::try_from(startup.p50_seconds).ok()?,
         p95_seconds: u32::try_from(startup.p95_seconds).ok()?,

@@ -16,7 +16,6 @@ use super::past::{Past, rebuild};
 use super::state::{Due, changes_in};
 use super::target::Found;
 use super::tick::server_and_source;
-use crate::api::ScalingPolicyStatus;
 use crate::cluster::policies::PolicyRecord;
 use crate::observe::history::{History, Steps};
 use crate::observe::plan::QueryKey;
@@ -83,7 +82,7 @@ impl Histories {
 /// target had.
 fn steps_of(due: &Due, now: Timestamp) -> Option<(&CompiledPolicy, Steps)> {
     let compiled = due.compiled.as_ref().ok()?;
-    status_of(&due.record)?;
+    due.record.status()?;
     let down = compiled.decision.scale_down.stabilization_window_seconds;
     let window = down.max(compiled.decision.scale_up.stabilization_window_seconds);
     (down > 0).then(|| (&**compiled, Steps::before(now, window, compiled.period_seconds)))
@@ -171,16 +170,9 @@ fn matters(compiled: &CompiledPolicy, first: &Decision) -> bool {
     }
 }
 
-/// The status of the stored policy, unless it speaks of an older spec.
-pub(super) fn status_of(record: &PolicyRecord) -> Option<&ScalingPolicyStatus> {
-    let status = record.policy.as_ref().ok()?.status.as_ref()?;
-    // A status of an older spec may speak of another target.
-    (status.observed_generation == record.generation).then_some(status)
-}
-
 /// The changes in the status, oldest first; `None` when it does not tell how many replicas there were.
 fn changes_of(record: &PolicyRecord, replicas: i32) -> Option<Vec<Change>> {
-    let status = status_of(record)?;
+    let status = record.status()?;
     let is_known = !status.last_changes.is_empty() || status.current_replicas == Some(replicas);
     is_known.then(|| changes_in(status).collect())
 }

@@ -75,13 +75,7 @@ pub(super) fn changes_in(status: &ScalingPolicyStatus) -> impl Iterator<Item = C
 /// shrinking anew.
 fn memory_of(record: &PolicyRecord) -> Memory {
     let mut memory = Memory::default();
-    let status = record
-        .policy
-        .as_ref()
-        .ok()
-        .and_then(|policy| policy.status.as_ref())
-        // A status of an older spec may speak of another target.
-        .filter(|status| status.observed_generation == record.generation);
+    let status = record.status();
     for change in status.into_iter().flat_map(changes_in) {
         memory.restore_change(change);
     }

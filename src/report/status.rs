@@ -77,7 +77,7 @@ pub fn status_of(
     for record in &decision.stages {
         if record.replicas != before {
             status.stages.push(StageStatus {
-                stage: format!("{:?}", record.stage),
+                stage: record.stage.as_str().to_owned(),
                 replicas: record.replicas,
                 reason: record.reason.as_str().to_owned(),
             });
@@ -189,14 +189,7 @@ fn guards(compiled: &CompiledPolicy, decided: &Decided) -> Vec<GuardStatus> {
         .map(|(guard, record)| GuardStatus {
             name: guard.name.clone(),
             value: record.value.map(three_digits),
-            state: match record.state {
-                GuardState::Clear => "Clear",
-                GuardState::Pending => "Pending",
-                GuardState::Tripped => "Tripped",
-                GuardState::Missing(_) => "Missing",
-                GuardState::Expired => "Expired",
-            }
-            .to_owned(),
+            state: record.state.as_str().to_owned(),
         })
         .collect()
 }

@@ -102,6 +102,20 @@ pub enum GuardState {
     Expired,
 }
 
+impl GuardState {
+    /// The name without what a missing value misses, as a status and a decision case show it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clear => "Clear",
+            Self::Pending => "Pending",
+            Self::Tripped => "Tripped",
+            Self::Missing(_) => "Missing",
+            Self::Expired => "Expired",
+        }
+    }
+}
+
 /// Whether a decision changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
@@ -228,6 +242,22 @@ impl Stage {
         Self::Limit,
         Self::Wall,
     ];
+
+    /// The name, as a status and a decision case show it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Observe => "Observe",
+            Self::Propose => "Propose",
+            Self::Combine => "Combine",
+            Self::Bounds => "Bounds",
+            Self::Guard => "Guard",
+            Self::Stabilise => "Stabilise",
+            Self::CoolDown => "CoolDown",
+            Self::Limit => "Limit",
+            Self::Wall => "Wall",
+        }
+    }
 }
 
 /// The number after one stage, and why the stage changed it or left it.
