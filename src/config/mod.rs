@@ -4,6 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+mod server;
+mod source;
+
+pub use server::ServerConfig;
+pub use source::SourceConfig;
+
 use crate::api::{DEFAULT_PROMETHEUS, DEFAULT_SOURCE};
 
 /// Seconds between two evaluations of a policy without `periodSeconds`.
@@ -51,56 +57,8 @@ pub struct Config {
     pub period_seconds: u32,
 }
 
-/// One Prometheus-compatible server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ServerConfig {
-    /// The name that policies use.
-    pub name: String,
-    /// Base URL without `/api/v1`, such as `http://prometheus.monitoring:9090`.
-    pub url: String,
-    /// Seconds after which a query is given up. Default 5.
-    #[serde(default = "default_timeout")]
-    pub timeout_seconds: u32,
-    /// Seconds between two scrapes of the targets on this server. Windows of rates follow it. Default 15.
-    #[serde(default = "default_scrape_interval")]
-    pub scrape_interval_seconds: u32,
-    /// Greatest answer in bytes that is read; a greater one is an error. Default 16 MiB, about 60,000 series.
-    #[serde(default = "default_max_response")]
-    pub max_response_bytes: usize,
-}
-
-/// Where a request rate comes from: a counter that the pods themselves expose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SourceConfig {
-    /// Name of the counter, such as `http_requests_total`.
-    pub counter: String,
-    /// Label that carries the pod's namespace. Default `namespace`.
-    #[serde(default = "default_namespace_label")]
-    pub namespace_label: String,
-    /// Label that carries the pod's name. Default `pod`.
-    #[serde(default = "default_pod_label")]
-    pub pod_label: String,
-}
-
 fn default_period() -> u32 {
     DEFAULT_PERIOD_SECONDS
-}
-fn default_timeout() -> u32 {
-    5
-}
-fn default_scrape_interval() -> u32 {
-    15
-}
-fn default_max_response() -> usize {
-    16 << 20
-}
-fn default_namespace_label() -> String {
-    "namespace".into()
-}
-fn default_pod_label() -> String {
-    "pod".into()
 }
 
 impl Config {
@@ -109,13 +67,8 @@ impl Config {
     /// # Errors
     /// When the URL is not an http(s) URL.
     pub fn with_server(url: &str, scrape_interval_seconds: u32) -> Result<Self, ConfigError> {
-        let server = ServerConfig {
-            name: DEFAULT_PROMETHEUS.into(),
-            url: url.into(),
-            timeout_seconds: default_timeout(),
-            scrape_interval_seconds,
-            max_response_bytes: default_max_response(),
-        };
+        let mut server = ServerConfig::at(DEFAULT_PROMETHEUS, url);
+        server.scrape_interval_seconds = scrape_interval_seconds;
         let config = Self {
             servers: vec![server],
             sources: BTreeMap::new(),
@@ -164,14 +117,9 @@ impl Config {
             {
                 return invalid(format!("two servers are named {name}: give each its own name"));
             }
-            if let Err(reason) = http_url(&server.url) {
-                return invalid(format!("server {name}: {reason}"));
-            }
-            if server.timeout_seconds == 0 || server.scrape_interval_seconds == 0 {
-                return invalid(format!(
-                    "server {name}: timeoutSeconds and scrapeIntervalSeconds must be at least 1"
-                ));
-            }
+            server
+                .check()
+                .map_err(|reason| ConfigError::Invalid(format!("server {name}: {reason}")))?;
         }
         if !PERIODS.contains(&self.period_seconds) {
             return invalid(format!(
@@ -180,44 +128,12 @@ impl Config {
             ));
         }
         for (name, source) in &self.sources {
-            // These are spliced into PromQL, so nothing but identifiers may pass.
-            for (field, text) in [
-                ("counter", &source.counter),
-                ("namespaceLabel", &source.namespace_label),
-                ("podLabel", &source.pod_label),
-            ] {
-                if !is_identifier(text) {
-                    return invalid(format!(
-                        "source {name}: {field} {text:?} is not a Prometheus name"
-                    ));
-                }
-            }
+            source.check(name).map_err(ConfigError::Invalid)?;
         }
         self.sources
             .entry(DEFAULT_SOURCE.into())
-            .or_insert_with(|| SourceConfig {
-                counter: "http_requests_total".into(),
-                namespace_label: default_namespace_label(),
-                pod_label: default_pod_label(),
-            });
+            .or_insert_with(SourceConfig::http);
         Ok(self)
-    }
-}
-
-/// Whether `text` is a Prometheus metric or label name in the classic character set.
-fn is_identifier(text: &str) -> bool {
-    let mut chars = text.chars();
-    chars
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_' || c == ':')
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':')
-}
-
-fn http_url(url: &str) -> Result<(), String> {
-    let parsed = reqwest::Url::parse(url).map_err(|error| format!("url {url:?} is not a URL ({error})"))?;
-    match parsed.scheme() {
-        "http" | "https" => Ok(()),
-        other => Err(format!("url {url:?} has scheme {other}: use http or https")),
     }
 }
 
