@@ -7,6 +7,7 @@ pub mod config;
 pub mod control;
 #[cfg(test)]
 mod fixtures;
+pub mod intern;
 pub mod observe;
 pub mod report;
 pub mod schedule;

@@ -215,7 +215,7 @@ fn wanted_kinds(cluster: &Cluster) -> HashSet<GroupVersionKind> {
     let policies = cluster.policies();
     policies
         .iter()
-        .filter_map(|record| Some(record.target()?.gvk))
+        .filter_map(|record| Some(record.target()?.gvk.as_ref().clone()))
         .collect()
 }
 

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use concertina_decision::{MAX_LEAD_SECONDS, Pod as PodState, Timestamp as Instant};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+pub use super::names::ObjectKey;
 use super::pod_record::record_of;
 pub use super::pod_record::{ContainerResources, PodRecord, Resources};
 use super::pod_state::{has_restarted, ready_since};
@@ -20,32 +20,6 @@ pub use super::startup::StartupTimes;
 const UNSEEN_STARTUP_SECONDS: u32 = 600;
 /// Labels that tell from which version of its owner a pod was made, where no ReplicaSet does.
 const VERSION_LABELS: [&str; 2] = ["controller-revision-hash", "pod-template-hash"];
-
-/// Namespace and name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectKey {
-    /// Namespace; empty for cluster-scoped objects.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-}
-
-impl ObjectKey {
-    /// The key of an object's metadata.
-    #[must_use]
-    pub fn of(metadata: &ObjectMeta) -> Self {
-        Self {
-            namespace: metadata.namespace.clone().unwrap_or_default(),
-            name: metadata.name.clone().unwrap_or_default(),
-        }
-    }
-}
-
-impl std::fmt::Display for ObjectKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
 
 #[derive(Debug)]
 struct Entry {

@@ -1,6 +1,6 @@
 //! Scale targets of any kind with a `/scale` subresource: which kinds exist, and the replica count of each object. No network.
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use concertina_decision::Replicas;
@@ -14,17 +14,20 @@ pub use super::target_fields::SlimTarget;
 use super::target_fields::TargetFields;
 use super::watch::Failure;
 use crate::api::ScaleTargetRef;
+use crate::intern::{self, Interner};
 
 /// A target: kind, namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TargetKey {
     /// Group, version and kind.
-    pub gvk: GroupVersionKind,
+    pub gvk: Arc<GroupVersionKind>,
     /// Namespace.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// Name.
-    pub name: String,
+    pub name: Arc<str>,
 }
+
+static KINDS: LazyLock<Interner<GroupVersionKind>> = LazyLock::new(Interner::default);
 
 impl TargetKey {
     /// The target that `reference` names from a policy in `namespace`.
@@ -35,9 +38,9 @@ impl TargetKey {
             .rsplit_once('/')
             .unwrap_or(("", &reference.api_version));
         Self {
-            gvk: GroupVersionKind::gvk(group, version, &reference.kind),
-            namespace: namespace.into(),
-            name: reference.name.clone(),
+            gvk: KINDS.get(GroupVersionKind::gvk(group, version, &reference.kind)),
+            namespace: intern::name(namespace),
+            name: reference.name.as_str().into(),
         }
     }
 }
@@ -66,8 +69,8 @@ impl From<&TargetKey> for TargetIdentity {
         Self {
             group: target.gvk.group.clone(),
             kind: target.gvk.kind.clone(),
-            namespace: target.namespace.clone(),
-            name: target.name.clone(),
+            namespace: target.namespace.to_string(),
+            name: target.name.to_string(),
         }
     }
 }
@@ -200,7 +203,7 @@ impl TargetTable {
     pub fn replace(&mut self, gvk: &GroupVersionKind, objects: Vec<SlimTarget>) {
         let mut known: HashMap<TargetKey, TargetRecord> = HashMap::new();
         self.objects.retain(|key, record| {
-            let other = key.gvk != *gvk;
+            let other = *key.gvk != *gvk;
             if !other {
                 known.insert(key.clone(), record.clone());
             }
@@ -292,9 +295,9 @@ impl TargetTable {
 
 fn key_of(gvk: &GroupVersionKind, metadata: &ObjectMeta) -> TargetKey {
     TargetKey {
-        gvk: gvk.clone(),
-        namespace: metadata.namespace.clone().unwrap_or_default(),
-        name: metadata.name.clone().unwrap_or_default(),
+        gvk: KINDS.get(gvk.clone()),
+        namespace: intern::name(metadata.namespace.as_deref().unwrap_or_default()),
+        name: metadata.name.as_deref().unwrap_or_default().into(),
     }
 }
 

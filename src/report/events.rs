@@ -265,7 +265,7 @@ pub fn event(
     Event {
         metadata: ObjectMeta {
             name: Some(format!("{}{suffix}", cut(stem, 253 - suffix.len()))),
-            namespace: Some(key.namespace.clone()),
+            namespace: Some(key.namespace.to_string()),
             ..ObjectMeta::default()
         },
         event_time: Some(MicroTime(time)),
@@ -286,8 +286,8 @@ fn policy_reference(outcome: &Outcome) -> ObjectReference {
     ObjectReference {
         api_version: Some(ScalingPolicy::api_version(&()).into_owned()),
         kind: Some(ScalingPolicy::kind(&()).into_owned()),
-        namespace: Some(record.key.namespace.clone()),
-        name: Some(record.key.name.clone()),
+        namespace: Some(record.key.namespace.to_string()),
+        name: Some(record.key.name.to_string()),
         uid: Some(record.uid.clone()),
         ..ObjectReference::default()
     }
@@ -297,9 +297,9 @@ fn target_reference(outcome: &Outcome) -> Option<ObjectReference> {
     let target = outcome.record.target()?;
     Some(ObjectReference {
         api_version: Some(target.gvk.api_version()),
-        kind: Some(target.gvk.kind),
-        namespace: Some(target.namespace),
-        name: Some(target.name),
+        kind: Some(target.gvk.kind.clone()),
+        namespace: Some(target.namespace.to_string()),
+        name: Some(target.name.to_string()),
         uid: Some(outcome.target_uid.clone()?),
         ..ObjectReference::default()
     })

@@ -255,7 +255,7 @@ impl Metrics {
 
 fn labels_of(key: &ObjectKey) -> PolicyLabels {
     PolicyLabels {
-        namespace: key.namespace.clone(),
-        policy: key.name.clone(),
+        namespace: key.namespace.to_string(),
+        policy: key.name.to_string(),
     }
 }

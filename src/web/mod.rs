@@ -60,7 +60,7 @@ async fn case(
     State(context): State<Arc<Context>>,
     Path((namespace, name)): Path<(String, String)>,
 ) -> Response {
-    let key = ObjectKey { namespace, name };
+    let key = ObjectKey::new(&namespace, &name);
     let stored = context.cluster.policies().get(&key);
     let Some(stored) = stored else {
         let message = format!("there is no policy {key}: write its namespace and its name\n");
