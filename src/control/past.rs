@@ -265,7 +265,7 @@ fn cautious(policy: &Policy) -> Policy {
         metric.when_empty = WhenEmpty::Missing;
         metric.on_missing = OnMissing::Hold;
     }
-    policy.guards.clear();
+    policy.guards = Box::default();
     policy.fallback = None;
     policy
 }

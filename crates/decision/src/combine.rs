@@ -131,7 +131,7 @@ impl<'a> Survey<'a> {
             idle: true,
         };
         let mut any_total = false;
-        for (metric, proposal) in policy.metrics.iter().zip(proposals) {
+        for (metric, proposal) in policy.counted_metrics().iter().zip(proposals) {
             match proposal.outcome {
                 Outcome::Missing(_) => {
                     survey.any_missing = true;

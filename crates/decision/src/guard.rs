@@ -45,7 +45,7 @@ impl Forbidding {
     pub(crate) fn of(policy: &Policy, memory: &Memory, observation: &Observation, now: Timestamp) -> Self {
         let mut guards = ArrayVec::new();
         let mut remember = ArrayVec::new();
-        for (index, guard) in policy.guards.iter().enumerate() {
+        for (index, guard) in policy.counted_guards().iter().enumerate() {
             let known = memory.guards.get(index).copied().unwrap_or_default();
             let (record, known) = look(guard, known, observation.guards.get(index), now);
             guards.push(record);
@@ -73,7 +73,7 @@ impl Forbidding {
         let blocked = |wanted: fn(GuardState) -> bool, reason: Reason| {
             self.guards
                 .iter()
-                .zip(&policy.guards)
+                .zip(policy.counted_guards())
                 .zip(&self.remember)
                 .filter(|((record, _), _)| wanted(record.state))
                 .filter_map(|((_, guard), known)| {

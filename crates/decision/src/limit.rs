@@ -32,7 +32,7 @@ pub(crate) fn limit(step: &Step<'_>) -> Held {
 fn limit_growth(step: &Step<'_>) -> Held {
     let rules = &step.policy.scale_up;
     let limits = rules
-        .policies
+        .counted_policies()
         .iter()
         .map(|policy| growth_limit(*policy, period_start(step, *policy).0));
     let most = match rules.select_policy {
@@ -41,16 +41,18 @@ fn limit_growth(step: &Step<'_>) -> Held {
         SelectPolicy::Min => limits.min(),
     };
     match most {
-        Some(most) if most < step.wanted => {
-            step.at_most(most, Reason::ScaleUpLimit, retry_after(step, &rules.policies))
-        }
+        Some(most) if most < step.wanted => step.at_most(
+            most,
+            Reason::ScaleUpLimit,
+            retry_after(step, rules.counted_policies()),
+        ),
         _ => step.pass(Reason::WithinLimit),
     }
 }
 
 fn limit_shrinking(step: &Step<'_>) -> Held {
     let rules = &step.policy.scale_down;
-    let policies = match rules.policies.as_slice() {
+    let policies = match rules.counted_policies() {
         [] => &[DEFAULT_SCALE_DOWN_POLICY],
         policies => policies,
     };

@@ -1,9 +1,9 @@
 //! What must be remembered of a target between evaluations: who changed it when, and what was wanted. Plain data of
 //! bounded size, no I/O.
 
-use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
+use crate::policy::at_most;
 use crate::recommendations::{Keep, Recommendations};
 use crate::{
     Decision, GuardMemory, MAX_GUARDS, MAX_PERIOD_SECONDS, Replicas, RolloutMemory, Timestamp, Want,
@@ -70,7 +70,8 @@ pub struct Memory {
     /// Since when no metric has been usable.
     pub(crate) missing_since: Option<Timestamp>,
     /// One per guard of the policy, in its order.
-    pub(crate) guards: ArrayVec<GuardMemory, MAX_GUARDS>,
+    #[serde(deserialize_with = "at_most::<_, _, MAX_GUARDS>")]
+    pub(crate) guards: Box<[GuardMemory]>,
     /// The rollout under way.
     pub(crate) rollout: Option<RolloutMemory>,
     /// Those of the last [`MAX_PERIOD_SECONDS`], oldest first.
@@ -110,7 +111,7 @@ impl Memory {
         if remember.needed {
             self.last_needed = Some(now);
         }
-        self.guards.clone_from(&remember.guards);
+        self.keep_guards(&remember.guards);
         self.rollout = remember.rollout;
         self.recorded_at = Some(now);
     }
@@ -175,12 +176,15 @@ impl Memory {
     /// Notes what was known of one guard, as known from elsewhere; those before it must be noted first.
     pub fn restore_guard(&mut self, guard: GuardMemory) {
         // More guards than a policy may have are nobody's.
-        let _ = self.guards.try_push(guard);
+        if self.guards.len() < MAX_GUARDS {
+            let known = std::mem::take(&mut self.guards);
+            self.guards = known.into_iter().chain([guard]).collect();
+        }
     }
 
     /// Forgets what is known of guards: they are told apart by their place, and the policy has others now.
     pub fn forget_guards(&mut self) {
-        self.guards.clear();
+        self.guards = Box::default();
     }
 
     /// The changes of the last half hour, oldest first.
@@ -193,6 +197,14 @@ impl Memory {
     #[must_use]
     pub const fn last_change(&self) -> Option<Timestamp> {
         self.last_change
+    }
+
+    fn keep_guards(&mut self, guards: &[GuardMemory]) {
+        if self.guards.len() == guards.len() {
+            self.guards.copy_from_slice(guards);
+        } else {
+            self.guards = guards.into();
+        }
     }
 
     fn add_change(&mut self, change: Change) {
@@ -210,10 +222,19 @@ impl Memory {
         }
     }
 
-    /// Drops changes that no period can reach any more.
+    /// Drops changes that no period can reach any more. A target that nobody has changed for so long needs room for few
+    /// wants and for no change: most targets are like this most of the time, and there are very many.
     fn forget(&mut self, now: Timestamp) {
+        if self.changes.is_empty() {
+            return;
+        }
         self.changes
             .retain(|change| now.is_within(MAX_PERIOD_SECONDS, change.at));
+        if self.changes.is_empty() {
+            self.changes = Vec::new();
+            self.scale_up_wants.shrink();
+            self.scale_down_wants.shrink();
+        }
     }
 
     /// Brings times in the future back to now. A clock that was set back by an hour must not freeze anything for an

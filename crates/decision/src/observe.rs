@@ -105,7 +105,7 @@ pub(crate) fn observe(policy: &Policy, observation: &Observation, now: Timestamp
         cpu_at_limit: false,
         metrics: ArrayVec::new(),
     };
-    for (index, metric) in policy.metrics.iter().enumerate() {
+    for (index, metric) in policy.counted_metrics().iter().enumerate() {
         let reading = observation
             .metrics
             .get(index)

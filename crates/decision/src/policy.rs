@@ -1,18 +1,21 @@
 //! What a user asked for, with every default already filled in by the caller. Plain data, no I/O.
+//!
+//! A controller holds very many policies, so their lists are exactly as long as what is in them. How much of a list
+//! counts is said in one place, `first`.
 
 use arrayvec::ArrayVec;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A number of replicas, as in Kubernetes. Negative numbers in any input are treated as 0.
 pub type Replicas = i32;
 
-/// The most metrics one policy may have.
+/// The most metrics one policy may have; those beyond it are not read, and a stored policy with more is refused.
 pub const MAX_METRICS: usize = 16;
 
-/// The most rate policies that one direction may have.
+/// The most rate policies that one direction may have; as [`MAX_METRICS`].
 pub const MAX_RATE_POLICIES: usize = 8;
 
-/// The most guards one policy may have.
+/// The most guards one policy may have; as [`MAX_METRICS`].
 pub const MAX_GUARDS: usize = 8;
 
 /// The longest period of a rate policy, in seconds; longer ones are treated as this. The same bound as in
@@ -27,21 +30,51 @@ pub struct Policy {
     pub min_replicas: Replicas,
     /// The most replicas.
     pub max_replicas: Replicas,
-    /// The metrics, in the user's order.
-    pub metrics: ArrayVec<Metric, MAX_METRICS>,
+    /// The metrics, in the user's order. The first [`MAX_METRICS`] count.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_METRICS>")]
+    pub metrics: Box<[Metric]>,
     /// How the policy may grow.
     pub scale_up: Rules,
     /// How the policy may shrink.
     pub scale_down: Rules,
-    /// Health conditions that forbid shrinking.
-    #[serde(default)]
-    pub guards: ArrayVec<Guard, MAX_GUARDS>,
+    /// Health conditions that forbid shrinking. The first [`MAX_GUARDS`] count.
+    #[serde(default, deserialize_with = "at_most::<_, _, MAX_GUARDS>")]
+    pub guards: Box<[Guard]>,
     /// What to do when no metric has been usable for long. None: hold.
     #[serde(default)]
     pub fallback: Option<Fallback>,
     /// The longest time, in seconds, for which one rollout forbids shrinking. 0: rollouts forbid nothing.
     #[serde(default)]
     pub rollout_freeze_seconds: u32,
+}
+
+impl Policy {
+    /// The metrics that count.
+    pub(crate) fn counted_metrics(&self) -> &[Metric] {
+        first(&self.metrics, MAX_METRICS)
+    }
+
+    /// The guards that count.
+    pub(crate) fn counted_guards(&self) -> &[Guard] {
+        first(&self.guards, MAX_GUARDS)
+    }
+}
+
+/// A decision has room for so many entries of a list; those beyond are as if they were not there.
+fn first<Entry>(list: &[Entry], most: usize) -> &[Entry] {
+    list.get(..most).unwrap_or(list)
+}
+
+/// Reads a list and refuses one that is too long.
+pub(crate) fn at_most<'de, Source, Entry, const MOST: usize>(
+    source: Source,
+) -> Result<Box<[Entry]>, Source::Error>
+where
+    Source: Deserializer<'de>,
+    Entry: Deserialize<'de>,
+{
+    let list = ArrayVec::<Entry, MOST>::deserialize(source)?;
+    Ok(list.into_iter().collect())
 }
 
 /// One metric of a policy: what to aim for, and what counts as a usable value.
@@ -181,8 +214,16 @@ pub struct Rules {
     /// Which of several policies decides.
     pub select_policy: SelectPolicy,
     /// How much may change per period. None: growth has no limit, and shrinking is limited by
-    /// [`DEFAULT_SCALE_DOWN_POLICY`].
-    pub policies: ArrayVec<RatePolicy, MAX_RATE_POLICIES>,
+    /// [`DEFAULT_SCALE_DOWN_POLICY`]. The first [`MAX_RATE_POLICIES`] count.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_RATE_POLICIES>")]
+    pub policies: Box<[RatePolicy]>,
+}
+
+impl Rules {
+    /// The rate policies that count.
+    pub(crate) fn counted_policies(&self) -> &[RatePolicy] {
+        first(&self.policies, MAX_RATE_POLICIES)
+    }
 }
 
 /// Which of several rate policies decides, as in HorizontalPodAutoscaler.

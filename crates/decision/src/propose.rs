@@ -46,7 +46,7 @@ use crate::{MAX_METRICS, Measured, Metric, Outcome, Policy, Proposal, Reason, Re
 
 pub(crate) fn propose(policy: &Policy, observed: &Observed) -> ArrayVec<Proposal, MAX_METRICS> {
     policy
-        .metrics
+        .counted_metrics()
         .iter()
         .zip(&observed.metrics)
         .map(|(metric, measurement)| match measurement {

@@ -73,6 +73,10 @@ impl Recommendations {
         if self.entries.len() >= MAX_ENTRIES {
             self.join_oldest();
         }
+        if self.entries.len() == self.entries.capacity() {
+            // Most windows hold one want for ever; a list that grows by itself begins with room for four.
+            self.entries.reserve_exact(self.entries.len().max(1));
+        }
         self.entries.push(Entry {
             since: now,
             at: now,
@@ -100,6 +104,11 @@ impl Recommendations {
     /// Brings times in the future back to now.
     pub(crate) fn pull_back(&mut self, now: Timestamp) {
         self.postpone(0, now);
+    }
+
+    /// Gives back the room that is not used.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
     }
 
     /// Joins the two oldest entries: the older, stronger want counts as long as the younger would have.

@@ -1,7 +1,6 @@
 //! Turns guards, fallback and schedules of a stored spec into what the decision works with, or says what is wrong with
 //! them. Pure.
 
-use arrayvec::ArrayVec;
 use concertina_decision::{Fallback, Guard, MAX_GUARDS};
 
 use super::bounds::{unsigned_within, within};
@@ -10,7 +9,7 @@ use crate::api::defaults::{DEFAULT_GUARD_FOR_SECONDS, DEFAULT_GUARD_MAX_BLOCK_SE
 use crate::api::spec::{FallbackSpec, GuardSpec, ScheduleSpec};
 
 /// Every guard with its defaults filled in.
-pub(super) fn guards(guards: &[GuardSpec]) -> Result<ArrayVec<Guard, MAX_GUARDS>, SettingsError> {
+pub(super) fn guards(guards: &[GuardSpec]) -> Result<Box<[Guard]>, SettingsError> {
     check_names("guards", MAX_GUARDS, guards, |guard| &guard.name)?;
     guards.iter().map(guard).collect()
 }

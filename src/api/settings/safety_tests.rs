@@ -27,7 +27,7 @@ fn a_guard_gets_the_documented_defaults_and_what_is_written_replaces_them() {
         max_block_seconds: 60,
         when_empty: concertina_decision::WhenEmpty::Zero,
     };
-    assert_eq!(policy.guards.as_slice(), [errors, latency]);
+    assert_eq!(*policy.guards, [errors, latency]);
 }
 
 #[test]

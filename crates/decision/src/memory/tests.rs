@@ -48,7 +48,7 @@ fn what_the_decision_says_of_missing_metrics_guards_and_rollouts_is_kept_as_it_i
     let mut memory = Memory::default();
     memory.record(&seen, after(5));
     assert_eq!(memory.missing_since, Some(after(4)));
-    assert_eq!(memory.guards.as_slice(), [guard]);
+    assert_eq!(*memory.guards, [guard]);
     assert_eq!(memory.rollout, Some(rollout));
     memory.forget_guards();
     assert!(memory.guards.is_empty());

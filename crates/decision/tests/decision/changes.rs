@@ -43,7 +43,7 @@ fn a_growth_policy_limits_each_period() {
 
 #[test]
 fn without_policies_a_quarter_may_go_per_minute() {
-    let mut target = Timeline::new(shrinking(|down| down.policies.clear()), 100);
+    let mut target = Timeline::new(shrinking(|down| down.policies = Default::default()), 100);
     target.at(0).total(10.0).gives(75, Reason::MetricBelowTarget);
     target.at(59).total(10.0).gives(75, Reason::ScaleDownLimit);
     target.at(60).total(10.0).gives(56, Reason::MetricBelowTarget);
