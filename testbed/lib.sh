@@ -6,6 +6,8 @@ readonly CANNOT_RUN=3
 
 TESTBED=${TESTBED:-default}
 CLUSTER=${CLUSTER:-testbed}
+# containers: a kubelet and real pods; kwok: pretended nodes and pods, without containers.
+TESTBED_TIER=${TESTBED_TIER:-containers}
 # shellcheck disable=SC2034
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/concertina
@@ -23,6 +25,8 @@ usage() { printf 'usage: %s\n' "$*" >&2; exit 2; }
 
 [[ $TESTBED =~ ^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$ ]] ||
 	usage "TESTBED is a name of at most 32 lower-case letters, digits and dashes, not \"$TESTBED\""
+[[ $TESTBED_TIER == containers || $TESTBED_TIER == kwok ]] ||
+	usage "TESTBED_TIER is containers or kwok, not \"$TESTBED_TIER\""
 [[ $CLUSTER == testbed || $CLUSTER == current ]] ||
 	usage "CLUSTER is testbed or current, not \"$CLUSTER\""
 
@@ -69,18 +73,31 @@ inside() { local pid; pid=$(first_process) && nsenter --target "$pid" --net --mo
 
 kubectl() { in_network "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" "$@"; }
 
+# The tier of the instance that is there; how it was started, not what is asked for now.
+tier() { cat "$state/tier" 2>/dev/null || printf %s "$TESTBED_TIER"; }
+
+# Where there are no controllers that make pods, there is no scheduler either.
+has_scheduler() { [[ $(tier) == containers || $(cat "$state/controllers" 2>/dev/null) == *replicaset* ]]; }
+
 # The parts and where each says that it is well.
 health_checks() {
 	cat <<-END
 		etcd http://127.0.0.1:2379/health
 		apiserver https://127.0.0.1:6443/readyz
 		controller-manager https://127.0.0.1:10257/healthz
-		scheduler https://127.0.0.1:10259/readyz
-		kubelet http://127.0.0.1:10248/healthz
-		proxy http://127.0.0.1:10256/healthz
 		prometheus http://$PROMETHEUS_ADDRESS/-/ready
 	END
+	! has_scheduler || say "scheduler https://127.0.0.1:10259/readyz"
+	if [[ $(tier) == kwok ]]; then
+		say "kwok http://127.0.0.1:10247/healthz"
+	else
+		say "kubelet http://127.0.0.1:10248/healthz"
+		say "proxy http://127.0.0.1:10256/healthz"
+	fi
 }
+
+# The name of the instance's node.
+node() { if [[ $(tier) == kwok ]]; then printf kwok; else printf testbed; fi; }
 
 # The names of the parts that are not well, one a line; containerd counts as well
 # when the node, whose state follows it, is ready.
@@ -90,8 +107,8 @@ unwell() {
 	while read -r name url; do
 		in_network curl --silent --fail --insecure --max-time 5 --output /dev/null "$url" || say "$name"
 	done < <(health_checks)
-	inside /run/bin/ctr --connect-timeout 5s version >/dev/null 2>&1 || say containerd
-	[[ $(kubectl get node testbed --request-timeout 5s \
+	[[ $(tier) == kwok ]] || inside /run/bin/ctr --connect-timeout 5s version >/dev/null 2>&1 || say containerd
+	[[ $(kubectl get node "$(node)" --request-timeout 5s \
 		-o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null) == True ]] || say node
 }
 
