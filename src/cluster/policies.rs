@@ -1,177 +1,411 @@
-//! The policies as they are stored, sound or not. No network.
+//! The policies, compiled as the watch tells of them; the stored objects are not kept. Who owns which target. No network.
 use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use hashbrown::HashTable;
 use jiff::Timestamp;
-use kube::core::DeserializeGuard;
+use kube::Resource;
+use kube::core::GroupVersionKind;
 
-use super::pods::ObjectKey;
-use super::targets::{TargetIdentity, TargetKey};
-use crate::api::{Mode, ScalingPolicy, ScalingPolicyStatus};
+use super::guarded::Guarded;
+use super::names::{ObjectKey, Uid};
+use super::targets::TargetKey;
+use crate::api::{Mode, ScalingPolicy};
+use crate::config::Config;
+use crate::control::compile::CompiledPolicy;
+use crate::report::stored::StoredStatus;
 
-/// One policy as the API server holds it.
+/// The place of a policy in the tables of this process. A place is given to another policy only after everybody was told
+/// that the former one is gone, so look at the uid where time may have passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PolicyId(pub u32);
+
+impl PolicyId {
+    /// As an index.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Why a stored policy cannot be acted on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// The object does not have the present schema.
+    #[error("the stored object cannot be read ({0}): apply the policy again in the present schema")]
+    Unreadable(Box<str>),
+    /// It contradicts itself.
+    #[error("{reason}")]
+    Invalid {
+        /// What is wrong, with what to write instead.
+        reason: Box<str>,
+        /// The target that it names all the same.
+        target: Box<TargetKey>,
+    },
+}
+
+/// One policy as the API server holds it, as far as it is used.
 #[derive(Clone, Debug)]
 pub struct PolicyRecord {
+    /// Its place.
+    pub id: PolicyId,
     /// Namespace and name.
     pub key: ObjectKey,
     /// The object's uid: a policy of the same name may come again.
-    pub uid: String,
+    pub uid: Uid,
     /// `metadata.generation`, for `observedGeneration`.
     pub generation: Option<i64>,
     /// When the policy was created; the oldest policy owns a target.
     pub created: Option<Timestamp>,
-    /// The policy, or why the stored object cannot be read.
-    pub policy: Result<Arc<ScalingPolicy>, String>,
-    /// What the policy lays claim to.
-    claim: Option<TargetIdentity>,
+    /// The policy as compiled, or why it cannot be acted on.
+    pub compiled: Result<Arc<CompiledPolicy>, Unusable>,
 }
 
 impl PolicyRecord {
-    fn of(guarded: DeserializeGuard<ScalingPolicy>) -> Self {
-        let (metadata, policy) = match guarded.0 {
-            Ok(policy) => (policy.metadata.clone(), Ok(Arc::new(policy))),
-            Err(invalid) => (invalid.metadata, Err(invalid.error)),
-        };
-        let mut record = Self {
-            key: ObjectKey::of(&metadata),
-            uid: metadata.uid.unwrap_or_default(),
-            generation: metadata.generation,
-            created: metadata.creation_timestamp.map(|time| time.0),
-            policy,
-            claim: None,
-        };
-        record.claim = record.find_claim();
-        record
-    }
-
-    /// The target that the policy names.
+    /// The target that the policy names; none of one that cannot be read.
     #[must_use]
-    pub fn target(&self) -> Option<TargetKey> {
-        self.policy
-            .as_ref()
-            .ok()
-            .map(|policy| TargetKey::of(&self.key.namespace, &policy.spec.scale_target_ref))
+    pub fn target(&self) -> Option<&TargetKey> {
+        match &self.compiled {
+            Ok(compiled) => Some(&compiled.target),
+            Err(Unusable::Invalid { target, .. }) => Some(target),
+            Err(Unusable::Unreadable(_)) => None,
+        }
     }
 
-    /// The stored status, unless it speaks of an older spec, and so perhaps of another target.
-    #[must_use]
-    pub fn status(&self) -> Option<&ScalingPolicyStatus> {
-        let status = self.policy.as_ref().ok()?.status.as_ref()?;
-        (status.observed_generation == self.generation).then_some(status)
-    }
-
-    /// The mode in force at `now`; `None` for a policy that cannot be read.
+    /// The mode in force at `now`; `None` for a policy that cannot be acted on.
     #[must_use]
     pub fn mode(&self, now: concertina_decision::Timestamp) -> Option<Mode> {
         let at = Timestamp::from_millisecond(now.0).ok()?;
-        self.policy.as_ref().ok()?.mode_in_force(at).ok()
+        self.compiled.as_ref().ok()?.mode_in_force(at).ok()
     }
 
     /// Whether the policy only recommends. It owns nothing then, and stands beside any owner.
     #[must_use]
     pub fn only_recommends(&self) -> bool {
-        self.policy
+        self.compiled
             .as_ref()
-            .is_ok_and(|policy| policy.spec.mode == Some(Mode::DryRun))
+            .is_ok_and(|compiled| compiled.spec_mode == Mode::DryRun)
     }
 
-    fn find_claim(&self) -> Option<TargetIdentity> {
-        self.target()
-            .filter(|_| !self.only_recommends())
-            .as_ref()
-            .map(TargetIdentity::from)
+    /// What the policy lays claim to. One that can decide nothing must not keep a sound one from the target.
+    fn claim(&self) -> Option<&TargetKey> {
+        let compiled = self.compiled.as_ref().ok()?;
+        (compiled.spec_mode != Mode::DryRun).then_some(&compiled.target)
+    }
+
+    /// Whether it was made from this spec, and from annotations that mean the same.
+    fn is_of(&self, policy: &ScalingPolicy) -> bool {
+        let metadata = &policy.metadata;
+        let compiled = self.compiled.as_ref();
+        metadata.generation.is_some()
+            && self.generation == metadata.generation
+            && self.created == metadata.creation_timestamp.as_ref().map(|time| time.0)
+            && compiled.is_ok_and(|compiled| *compiled.pause() == policy.pause())
     }
 }
 
-/// All policies, and who owns which target.
+/// What happened to the policies since it was last asked.
 #[derive(Debug, Default)]
+pub struct Changes {
+    /// New or changed policies, and the status that each was stored with.
+    pub changed: Vec<(Arc<PolicyRecord>, Option<Box<StoredStatus>>)>,
+    /// Policies that are gone.
+    pub gone: Vec<Arc<PolicyRecord>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    record: Arc<PolicyRecord>,
+    /// The status it was last stored with, until it was handed on.
+    stored: Option<Box<StoredStatus>>,
+    /// Whether it is among the changed.
+    is_changed: bool,
+    /// The list in which it was last seen.
+    list: u32,
+}
+
+/// All policies, and who owns which target.
+#[derive(Debug)]
 pub struct PolicyTable {
-    policies: HashMap<ObjectKey, Arc<PolicyRecord>>,
-    claims: HashMap<TargetIdentity, Vec<ObjectKey>>,
+    config: Arc<Config>,
+    slots: Vec<Option<Slot>>,
+    free: Vec<PolicyId>,
+    by_key: HashTable<PolicyId>,
+    /// By their targets; several may claim one.
+    claims: HashTable<PolicyId>,
+    /// How many policies target each kind.
+    kinds: HashMap<Arc<GroupVersionKind>, usize>,
+    changed: Vec<PolicyId>,
+    gone: Vec<Arc<PolicyRecord>>,
+    hasher: RandomState,
+    /// The number of the newest list.
+    list: u32,
     synced: bool,
 }
 
 impl PolicyTable {
+    /// An empty table; policies are compiled with this configuration.
+    #[must_use]
+    pub fn new(config: Arc<Config>) -> Self {
+        Self {
+            config,
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_key: HashTable::new(),
+            claims: HashTable::new(),
+            kinds: HashMap::new(),
+            changed: Vec::new(),
+            gone: Vec::new(),
+            hasher: RandomState::new(),
+            list: 0,
+            synced: false,
+        }
+    }
+
     /// Whether the first list is complete.
     #[must_use]
-    pub fn is_synced(&self) -> bool {
+    pub const fn is_synced(&self) -> bool {
         self.synced
     }
 
-    /// Takes over a complete list.
-    pub fn replace(&mut self, policies: Vec<DeserializeGuard<ScalingPolicy>>) {
-        self.policies.clear();
-        self.claims.clear();
-        for policy in policies {
-            self.insert(PolicyRecord::of(policy));
+    /// A new list begins: what does not come in it is gone when it ends.
+    pub const fn begin_list(&mut self) {
+        self.list = self.list.wrapping_add(1);
+    }
+
+    /// The list is complete.
+    pub fn end_list(&mut self) {
+        let unseen: Vec<PolicyId> = self
+            .slots
+            .iter()
+            .flatten()
+            .filter(|slot| slot.list != self.list)
+            .map(|slot| slot.record.id)
+            .collect();
+        for id in unseen {
+            self.remove(id);
         }
         self.synced = true;
     }
 
+    /// Takes over a complete list.
+    pub fn replace(&mut self, policies: Vec<Guarded<ScalingPolicy>>) {
+        self.begin_list();
+        for policy in policies {
+            self.apply(policy);
+        }
+        self.end_list();
+    }
+
     /// Takes over one policy.
-    pub fn apply(&mut self, policy: DeserializeGuard<ScalingPolicy>) {
-        let record = PolicyRecord::of(policy);
-        self.remove(&record.key);
-        self.insert(record);
+    pub fn apply(&mut self, guarded: Guarded<ScalingPolicy>) {
+        let metadata = guarded.meta();
+        let (key, uid) = (ObjectKey::of(metadata), Uid::in_metadata(metadata));
+        let known = self.id_of(&key).filter(|id| {
+            let is_same = self.get_by_id(*id).is_some_and(|record| record.uid == uid);
+            if !is_same {
+                // A policy of the same name that came later is another one.
+                self.remove(*id);
+            }
+            is_same
+        });
+        let mut record = PolicyRecord {
+            id: known.unwrap_or_else(|| self.place()),
+            key,
+            uid,
+            generation: metadata.generation,
+            created: metadata.creation_timestamp.as_ref().map(|time| time.0),
+            compiled: Err(Unusable::Unreadable(Box::default())),
+        };
+        match guarded.0 {
+            Ok(mut policy) => {
+                let stored = policy.status.take().map(StoredStatus::of).map(Box::new);
+                let same = known.and_then(|id| self.get_by_id(id));
+                if let Some(same) = same.filter(|known| known.is_of(&policy)).cloned() {
+                    self.put(same, stored);
+                    return;
+                }
+                let compiled = CompiledPolicy::of(&policy, &self.config);
+                record.compiled = compiled.map(Arc::new).map_err(|reason| Unusable::Invalid {
+                    reason: reason.into(),
+                    target: Box::new(TargetKey::of(
+                        &record.key.namespace,
+                        &policy.spec.scale_target_ref,
+                    )),
+                });
+                self.put(Arc::new(record), stored);
+            }
+            Err(unreadable) => {
+                record.compiled = Err(Unusable::Unreadable(unreadable.error.into()));
+                self.put(Arc::new(record), None);
+            }
+        }
     }
 
     /// Forgets a policy.
-    pub fn delete(&mut self, policy: &DeserializeGuard<ScalingPolicy>) {
-        let metadata = policy
-            .0
-            .as_ref()
-            .map_or_else(|invalid| &invalid.metadata, |policy| &policy.metadata);
-        self.remove(&ObjectKey::of(metadata));
+    pub fn delete(&mut self, policy: &Guarded<ScalingPolicy>) {
+        if let Some(id) = self.id_of(&ObjectKey::of(policy.meta())) {
+            self.remove(id);
+        }
+    }
+
+    /// What happened since it was last asked.
+    pub fn take_changes(&mut self) -> Changes {
+        let mut changes = Changes {
+            changed: Vec::with_capacity(self.changed.len()),
+            gone: std::mem::take(&mut self.gone),
+        };
+        for id in std::mem::take(&mut self.changed) {
+            let slot = self.slots.get_mut(id.index()).and_then(Option::as_mut);
+            if let Some(slot) = slot.filter(|slot| slot.is_changed) {
+                slot.is_changed = false;
+                changes
+                    .changed
+                    .push((Arc::clone(&slot.record), slot.stored.take()));
+            }
+        }
+        // Only now may their places be given to others.
+        self.free.extend(changes.gone.iter().map(|record| record.id));
+        changes
     }
 
     /// The policy with this key.
     #[must_use]
     pub fn get(&self, key: &ObjectKey) -> Option<Arc<PolicyRecord>> {
-        self.policies.get(key).cloned()
+        self.get_by_id(self.id_of(key)?).cloned()
+    }
+
+    /// The policy at this place.
+    #[must_use]
+    pub fn get_by_id(&self, id: PolicyId) -> Option<&Arc<PolicyRecord>> {
+        record_at(&self.slots, id)
     }
 
     /// All policies.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<PolicyRecord>> {
-        self.policies.values()
+        self.slots.iter().flatten().map(|slot| &slot.record)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_key.is_empty()
+    }
+
+    /// The kinds that policies target.
+    pub fn kinds(&self) -> impl Iterator<Item = &Arc<GroupVersionKind>> {
+        self.kinds.keys()
     }
 
     /// The policy that owns `target`: the oldest, then the one with the lesser uid. A paused one keeps what it owns; one
-    /// that only recommends owns nothing. Nor does one of which `is_broken` holds: it can decide nothing, so it must not
-    /// keep a sound one from the target.
+    /// that only recommends owns nothing, nor does one that cannot be acted on.
     #[must_use]
-    pub fn owner_of(
-        &self,
-        target: &TargetKey,
-        is_broken: impl Fn(&PolicyRecord) -> bool,
-    ) -> Option<&Arc<PolicyRecord>> {
+    pub fn owner_of(&self, target: &TargetKey) -> Option<&Arc<PolicyRecord>> {
         self.claims
-            .get(&TargetIdentity::from(target))?
-            .iter()
-            .filter_map(|key| self.policies.get(key))
-            .filter(|record| !is_broken(record))
+            .iter_hash(object_hash(&self.hasher, target))
+            .filter_map(|id| self.get_by_id(*id))
+            .filter(|record| record.claim().is_some_and(|claim| claim.is_same_object(target)))
             .min_by(|a, b| (a.created, &a.uid).cmp(&(b.created, &b.uid)))
     }
 
-    fn insert(&mut self, record: PolicyRecord) {
-        if let Some(claim) = record.claim.clone() {
-            self.claims.entry(claim).or_default().push(record.key.clone());
-        }
-        self.policies.insert(record.key.clone(), Arc::new(record));
+    fn id_of(&self, key: &ObjectKey) -> Option<PolicyId> {
+        let is_it = |id: &PolicyId| self.get_by_id(*id).is_some_and(|record| record.key == *key);
+        self.by_key.find(self.hasher.hash_one(key), is_it).copied()
     }
 
-    fn remove(&mut self, key: &ObjectKey) {
-        let Some(record) = self.policies.remove(key) else {
+    fn place(&mut self) -> PolicyId {
+        self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            PolicyId(u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX))
+        })
+    }
+
+    fn put(&mut self, record: Arc<PolicyRecord>, stored: Option<Box<StoredStatus>>) {
+        let list = self.list;
+        let Some(place) = self.slots.get_mut(record.id.index()) else {
             return;
         };
-        if let Some(claim) = &record.claim
-            && let Some(claimants) = self.claims.get_mut(claim)
+        let former = place.replace(Slot {
+            record: Arc::clone(&record),
+            stored,
+            is_changed: true,
+            list,
+        });
+        if former.as_ref().is_none_or(|former| !former.is_changed) {
+            self.changed.push(record.id);
+        }
+        match former {
+            Some(former) if Arc::ptr_eq(&former.record, &record) => return,
+            Some(former) => self.disclaim(&former.record),
+            None => {
+                let Self { by_key, slots, hasher, .. } = self;
+                let hash_of = |id: &PolicyId| record_at(slots, *id).map_or(0, |record| hasher.hash_one(&record.key));
+                by_key.insert_unique(hasher.hash_one(&record.key), record.id, hash_of);
+            }
+        }
+        self.claim(&record);
+    }
+
+    fn remove(&mut self, id: PolicyId) {
+        let Some(slot) = self.slots.get_mut(id.index()).and_then(Option::take) else {
+            return;
+        };
+        let hash = self.hasher.hash_one(&slot.record.key);
+        if let Ok(entry) = self.by_key.find_entry(hash, |known| *known == id) {
+            entry.remove();
+        }
+        self.disclaim(&slot.record);
+        self.gone.push(slot.record);
+    }
+
+    fn claim(&mut self, record: &PolicyRecord) {
+        if let Some(target) = record.target() {
+            *self.kinds.entry(Arc::clone(&target.gvk)).or_default() += 1;
+        }
+        if let Some(target) = record.claim() {
+            let Self { claims, slots, hasher, .. } = self;
+            let hash_of = |id: &PolicyId| {
+                let claim = record_at(slots, *id).and_then(|record| record.claim());
+                claim.map_or(0, |target| object_hash(hasher, target))
+            };
+            claims.insert_unique(object_hash(hasher, target), record.id, hash_of);
+        }
+    }
+
+    fn disclaim(&mut self, record: &PolicyRecord) {
+        if let Some(target) = record.target()
+            && let Some(count) = self.kinds.get_mut(&target.gvk)
         {
-            claimants.retain(|claimant| claimant != key);
-            if claimants.is_empty() {
-                self.claims.remove(claim);
+            *count -= 1;
+            if *count == 0 {
+                self.kinds.remove(&target.gvk);
+            }
+        }
+        if let Some(target) = record.claim() {
+            let hash = object_hash(&self.hasher, target);
+            if let Ok(entry) = self.claims.find_entry(hash, |known| *known == record.id) {
+                entry.remove();
             }
         }
     }
+}
+
+fn record_at(slots: &[Option<Slot>], id: PolicyId) -> Option<&Arc<PolicyRecord>> {
+    Some(&slots.get(id.index())?.as_ref()?.record)
+}
+
+/// The same for an object whichever version of its kind it is named by.
+fn object_hash(hasher: &RandomState, target: &TargetKey) -> u64 {
+    let TargetKey { gvk, namespace, name } = target;
+    hasher.hash_one((&gvk.group, &gvk.kind, namespace, name))
 }
 
 #[cfg(test)]

@@ -43,6 +43,15 @@ impl TargetKey {
             name: reference.name.as_str().into(),
         }
     }
+
+    /// Whether both name one object, be it by different versions of its kind.
+    #[must_use]
+    pub fn is_same_object(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.namespace == other.namespace
+            && self.gvk.kind == other.gvk.kind
+            && self.gvk.group == other.gvk.group
+    }
 }
 
 impl std::fmt::Display for TargetKey {

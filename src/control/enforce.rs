@@ -1,13 +1,16 @@
 //! Puts a decision into effect, if the world still allows it. The write goes over the network.
-use concertina_decision::{Decision, Verdict};
+use concertina_decision::{Replicas, Verdict};
+use kube::core::ApiResource;
+use kube::discovery::Scope;
 
 use super::Context;
 use super::apply::{ApplyError, ScaleClient};
 use super::evaluate::Outcome;
-use super::target::Found;
 use crate::api::Mode;
+use crate::cluster::View;
+use crate::cluster::names::Uid;
 use crate::cluster::policies::PolicyRecord;
-use crate::cluster::targets::TargetKey;
+use crate::cluster::targets::{KindState, TargetKey};
 
 /// What was done with a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,21 +32,17 @@ pub enum Effect {
 }
 
 /// What forbids writing at this moment, if anything does: the world may have moved since the evaluation began.
-fn forbidden(context: &Context, record: &PolicyRecord, outcome: &Outcome, key: &TargetKey) -> Option<Effect> {
-    let policies = context.cluster.policies();
-    let Some(stored) = policies
-        .get(&record.key)
-        .filter(|stored| stored.uid == record.uid)
-    else {
+fn forbidden(view: &View<'_>, record: &PolicyRecord, outcome: &Outcome, key: &TargetKey) -> Option<Effect> {
+    let stored = view.policies.get_by_id(record.id);
+    let Some(stored) = stored.filter(|stored| stored.uid == record.uid) else {
         // Deleted meanwhile: its decisions are void.
         return Some(Effect::Withheld);
     };
     if !record.only_recommends() {
-        if let Some(autoscaler) = context.cluster.autoscaler_of(key) {
+        if let Some(autoscaler) = view.autoscaler_of(key) {
             return Some(Effect::OwnedByAutoscaler(autoscaler));
         }
-        let states = context.states();
-        let owner = policies.owner_of(key, |claimant| states.is_broken(claimant));
+        let owner = view.policies.owner_of(key);
         if let Some(owner) = owner.filter(|owner| owner.key != record.key) {
             return Some(Effect::NotOwner(owner.key.to_string()));
         }
@@ -56,33 +55,52 @@ fn forbidden(context: &Context, record: &PolicyRecord, outcome: &Outcome, key: &
     (outcome.mode != Mode::Auto).then_some(Effect::Withheld)
 }
 
-/// Writes the change that was decided, unless something forbids it.
-pub async fn put_into_effect(
+/// What becomes of a decision without a write; `None` when it is to be written.
+#[must_use]
+pub fn effect_without_write(
+    view: &View<'_>,
+    record: &PolicyRecord,
+    outcome: &Outcome,
+    key: &TargetKey,
+    verdict: Verdict,
+) -> Option<Effect> {
+    match (verdict, forbidden(view, record, outcome, key)) {
+        (_, Some(not_owner @ (Effect::NotOwner(_) | Effect::OwnedByAutoscaler(_)))) => Some(not_owner),
+        (Verdict::Hold, _) => Some(Effect::None),
+        (Verdict::Scale, effect) => effect,
+    }
+}
+
+/// Writes the change that was decided, unless something forbids it by now.
+pub async fn write(
     context: &Context,
     record: &PolicyRecord,
     outcome: &Outcome,
-    found: &Found,
-    decision: &Decision,
+    key: &TargetKey,
+    uid: &Uid,
+    (from, to): (Replicas, Replicas),
 ) -> Effect {
-    match (decision.verdict, forbidden(context, record, outcome, &found.key)) {
-        (_, Some(not_owner @ (Effect::NotOwner(_) | Effect::OwnedByAutoscaler(_)))) => return not_owner,
-        (Verdict::Hold, _) => return Effect::None,
-        (Verdict::Scale, Some(effect)) => return effect,
-        (Verdict::Scale, None) => {}
-    }
     let Ok(_permit) = context.writers.acquire().await else {
         return Effect::Withheld;
     };
     // The wait for the permit may have been long.
-    if let Some(effect) = forbidden(context, record, outcome, &found.key) {
-        return effect;
-    }
-    let client = ScaleClient::new(context.client.clone(), &found.resource, &found.scope, &found.key);
-    let written = client.write(&found.uid, decision.current, decision.desired).await;
+    let looked = {
+        let view = context.cluster.view();
+        match forbidden(&view, record, outcome, key) {
+            Some(effect) => Err(effect),
+            None => served(&view, key).ok_or(Effect::Withheld),
+        }
+    };
+    let (resource, scope) = match looked {
+        Ok(served) => served,
+        Err(effect) => return effect,
+    };
+    let client = ScaleClient::new(context.client.clone(), &resource, &scope, key);
+    let written = client.write(&uid.to_string(), from, to).await;
     context.metrics.scale_write(&written);
     match written {
         Ok(scale) => {
-            context.cluster.targets().note_scale(&found.key, &scale);
+            context.cluster.targets().note_scale(key, &scale);
             Effect::Written
         }
         Err(error @ ApplyError::Conflict { .. }) => {
@@ -91,10 +109,19 @@ pub async fn put_into_effect(
                 seen: Some(scale), ..
             } = &error
             {
-                context.cluster.targets().note_scale(&found.key, scale);
+                context.cluster.targets().note_scale(key, scale);
             }
             Effect::Conflict(error.to_string())
         }
         Err(error) => Effect::Failed(error.to_string()),
+    }
+}
+
+/// How the kind of a target is served.
+#[must_use]
+pub fn served(view: &View<'_>, key: &TargetKey) -> Option<(ApiResource, Scope)> {
+    match view.targets.kind(&key.gvk) {
+        KindState::Watched { resource, scope, .. } => Some((resource, scope)),
+        _ => None,
     }
 }

@@ -1,4 +1,5 @@
-//! One policy, one decision: look up its target, join its readings, decide, and write the change if the mode allows it.
+//! One policy, one decision: find its target, join its readings, decide. No network: what needs it is left to
+//! [`super::complete`].
 use std::sync::Arc;
 
 use concertina_decision::{Decision, Observation, Reason, Replicas, Stage, Timestamp, Writer, decide};
@@ -6,16 +7,15 @@ use concertina_decision::{Decision, Observation, Reason, Replicas, Stage, Timest
 use super::Context;
 use super::apply::FIELD_MANAGER;
 use super::compile::CompiledPolicy;
-use super::enforce::{Effect, put_into_effect};
-use super::history::{Asked, recall};
-use super::quota::look_again;
-use super::state::{Due, Replay};
+use super::enforce::{Effect, effect_without_write};
+use super::history::may_matter;
+use super::replay::Replay;
 use super::target::{Found, find};
 use crate::api::Mode;
-use crate::cluster::QuotaRefusal;
+use crate::cluster::names::Uid;
 use crate::cluster::pods::StartupTimes;
 use crate::cluster::policies::PolicyRecord;
-use crate::cluster::targets::TargetKey;
+use crate::cluster::{QuotaRefusal, View};
 use crate::observe::join::{Note, reading, total_reading};
 use crate::observe::table::{Answer, FetchError};
 
@@ -31,7 +31,7 @@ pub struct Outcome {
     /// The mode in force.
     pub mode: Mode,
     /// The uid of the target, where it is known.
-    pub target_uid: Option<String>,
+    pub target_uid: Option<Uid>,
     /// The decision with what there is to tell of each metric, or why none could be made.
     pub result: Result<Decided, Note>,
 }
@@ -41,21 +41,6 @@ impl Outcome {
     #[must_use]
     pub fn is_looking_up(&self) -> bool {
         matches!(&self.result, Err(note) if note.reason == Reason::Evaluating)
-    }
-
-    /// Whether the policy has a status already.
-    fn has_status(&self) -> bool {
-        self.record
-            .policy
-            .as_ref()
-            .is_ok_and(|policy| policy.status.is_some())
-    }
-
-    /// Whether there is anything to tell. That a target is being looked up is told to a new policy only: every
-    /// start of the controller begins with it.
-    #[must_use]
-    pub fn is_news(&self) -> bool {
-        !(self.is_looking_up() && self.has_status())
     }
 }
 
@@ -88,76 +73,122 @@ pub struct ChangeByOther {
     /// Replicas after.
     pub to: Replicas,
     /// Who wrote them, by field manager, where that is known.
-    pub manager: Option<String>,
+    pub manager: Option<Arc<str>>,
 }
 
-/// The answers to a policy's metrics, in their order.
-pub type Answers = Vec<Arc<Result<Answer, FetchError>>>;
+/// The answers to a policy's queries, in their order.
+pub type Answers = [Arc<Result<Answer, FetchError>>];
 
-/// Evaluates a policy whose answers are there; its past is asked for where it matters. Returns the outcome, and whether
-/// to evaluate again at once.
-pub async fn evaluate(
+/// What an evaluation came to.
+pub enum Step {
+    /// Nothing is left but to report it.
+    Done(Box<Outcome>),
+    /// Something must be asked or written over the network.
+    Open(Box<Open>),
+}
+
+/// An evaluation that is not complete.
+pub struct Open {
+    /// As far as it came.
+    pub outcome: Outcome,
+    /// The target.
+    pub found: Found,
+    /// What is left.
+    pub left: Left,
+}
+
+/// What is left of an evaluation, most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Left {
+    /// The change that was decided is to be written.
+    Write,
+    /// A ResourceQuota is in the way, and may have got room.
+    Quota,
+    /// The watch does not show the count.
+    Count,
+    /// What was wanted before this process began may matter.
+    Past,
+}
+
+/// Evaluates a policy whose answers are there, as far as that can be done at once.
+pub fn evaluate(
     context: &Context,
-    due: &Due,
+    view: &mut View<'_>,
+    record: &Arc<PolicyRecord>,
     answers: &Answers,
-    past: Asked,
     now: Timestamp,
-) -> (Outcome, bool) {
-    let record = &due.record;
+) -> Step {
     let mut outcome = Outcome {
         record: Arc::clone(record),
-        compiled: due.compiled.as_ref().ok().cloned(),
+        compiled: record.compiled.as_ref().ok().cloned(),
         time: now,
         mode: Mode::Auto,
         target_uid: None,
-        result: Err(Note {
-            reason: Reason::InvalidPolicy,
-            message: String::new(),
-        }),
+        result: Err(gone()),
     };
-    match prepare(context, due, &mut outcome, now).await {
+    let (compiled, found) = match prepare(view, record, &mut outcome, now) {
+        Ok(prepared) => prepared,
         Err(note) => {
             outcome.result = Err(note);
-            // What is being looked up is soon found, so it need not wait for a whole period.
-            let again = outcome.is_looking_up();
-            (outcome, again)
+            return Step::Done(Box::new(outcome));
         }
-        Ok((compiled, mut found)) => {
-            let mut decided = decide_on(context, record, &compiled, &found, answers, now);
-            if let Some(first) = &decided
-                && recall(context, due, &found, past, &first.decision, now).await
-            {
-                decided = decide_on(context, record, &compiled, &found, answers, now);
-            }
-            if let Some(refusal) = decided.as_ref().and_then(quota_in_the_way) {
-                found.quota = Some(look_again(&context.client, &record.key.namespace, refusal).await);
-                decided = decide_on(context, record, &compiled, &found, answers, now);
-            }
-            let Some(mut decided) = decided else {
-                outcome.result = Err(Note {
-                    reason: Reason::Evaluating,
-                    message: "the policy was deleted or replaced while it was evaluated".into(),
-                });
-                return (outcome, false);
-            };
-            decided.effect = put_into_effect(context, record, &outcome, &found, &decided.decision).await;
-            if decided.effect == Effect::Written
-                && let Some(state) = context.states().get_mut(record)
-            {
-                state
-                    .memory
-                    .record_change(decided.decision.current, decided.decision.desired, now);
-            }
-            let again = matches!(decided.effect, Effect::Conflict(_));
-            outcome.result = Ok(decided);
-            (outcome, again)
-        }
+    };
+    let found = restored(context, view, record, found);
+    let Some(replicas) = found.replicas else {
+        let left = Left::Count;
+        return Step::Open(Box::new(Open { outcome, found, left }));
+    };
+    step(context, view, outcome, &compiled, found, replicas, answers)
+}
+
+/// Decides, and finds out what is left to be done.
+pub fn step(
+    context: &Context,
+    view: &View<'_>,
+    mut outcome: Outcome,
+    compiled: &CompiledPolicy,
+    found: Found,
+    replicas: Replicas,
+    answers: &Answers,
+) -> Step {
+    let record = Arc::clone(&outcome.record);
+    let Some(first) = decide_on(context, &record, compiled, &found, replicas, answers, outcome.time) else {
+        return Step::Done(Box::new(outcome));
+    };
+    let decided = first.decided;
+    let past_matters = first.is_first && may_matter(context, &record, compiled, &decided.decision);
+    let effect = effect_without_write(view, &record, &outcome, &compiled.target, decided.decision.verdict);
+    let left = if past_matters {
+        Some(Left::Past)
+    } else if quota_in_the_way(&decided).is_some() {
+        Some(Left::Quota)
+    } else if effect.is_none() {
+        Some(Left::Write)
+    } else {
+        None
+    };
+    outcome.result = Ok(decided);
+    if let (Ok(decided), Some(effect)) = (&mut outcome.result, effect) {
+        decided.effect = effect;
+    }
+    match left {
+        Some(left) => Step::Open(Box::new(Open { outcome, found, left })),
+        None => Step::Done(Box::new(outcome)),
     }
 }
 
-async fn prepare(
-    context: &Context,
-    due: &Due,
+/// What there is to say of a policy that was deleted or replaced while it was evaluated.
+#[must_use]
+pub fn gone() -> Note {
+    Note {
+        reason: Reason::Evaluating,
+        message: "the policy was deleted or replaced while it was evaluated".into(),
+    }
+}
+
+fn prepare(
+    view: &View<'_>,
+    record: &PolicyRecord,
     outcome: &mut Outcome,
     now: Timestamp,
 ) -> Result<(Arc<CompiledPolicy>, Found), Note> {
@@ -165,31 +196,36 @@ async fn prepare(
         reason: Reason::InvalidPolicy,
         message,
     };
-    let policy = due.record.policy.as_ref().map_err(|error| {
-        invalid(format!(
-            "the stored object cannot be read ({error}): apply the policy again in the present schema"
-        ))
-    })?;
+    let compiled = record
+        .compiled
+        .clone()
+        .map_err(|unusable| invalid(unusable.to_string()))?;
     let at = jiff::Timestamp::from_millisecond(now.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    outcome.mode = policy
+    outcome.mode = compiled
         .mode_in_force(at)
         .map_err(|error| invalid(error.to_string()))?;
-    let compiled = due.compiled.clone().map_err(invalid)?;
-    let key = TargetKey::of(&due.record.key.namespace, &policy.spec.scale_target_ref);
-    let mut found = find(context, key, now).await?;
-    if let Some(known) = startup_in_status(&due.record)
-        && context.states().is_undecided(&due.record)
-    {
-        let mut pods = context.cluster.pods();
-        pods.restore_startup(&found.uid, known);
-        found.startup = pods.startup(&found.uid);
-    }
+    let found = find(view, &compiled.target, now)?;
     outcome.target_uid = Some(found.uid.clone());
     Ok((compiled, found))
 }
 
+/// With the start-up times that a former process learned, before this one decides for the first time.
+fn restored(context: &Context, view: &mut View<'_>, record: &PolicyRecord, mut found: Found) -> Found {
+    let known = {
+        let mut states = context.states();
+        let state = states.get_mut(record).filter(|state| !state.is_decided);
+        state.and_then(|state| state.found_with()?.startup())
+    };
+    if let Some(known) = known {
+        view.pods.restore_startup(&found.uid, known);
+        found.startup = view.pods.startup(&found.uid);
+    }
+    found
+}
+
 /// The refusal that holds growth back.
-fn quota_in_the_way(decided: &Decided) -> Option<QuotaRefusal> {
+#[must_use]
+pub fn quota_in_the_way(decided: &Decided) -> Option<QuotaRefusal> {
     let wall = decided.decision.stage(Stage::Wall)?;
     decided
         .quota
@@ -197,25 +233,24 @@ fn quota_in_the_way(decided: &Decided) -> Option<QuotaRefusal> {
         .filter(|_| wall.reason == Reason::QuotaExceeded)
 }
 
-/// Start-up times that a former process learned.
-fn startup_in_status(record: &PolicyRecord) -> Option<StartupTimes> {
-    let startup = record.status()?.startup?;
-    Some(StartupTimes {
-        p50_seconds: u32::try_from(startup.p50_seconds).ok()?,
-        p95_seconds: u32::try_from(startup.p95_seconds).ok()?,
-        samples: u32::try_from(startup.samples).ok()?,
-    })
+/// A decision that was recorded.
+pub struct Recorded {
+    /// The decision.
+    pub decided: Decided,
+    /// Whether it is the first of this process on this target.
+    pub is_first: bool,
 }
 
-/// `None` when the policy is gone or replaced.
-fn decide_on(
+/// Decides and records. `None` when the policy is gone or replaced.
+pub fn decide_on(
     context: &Context,
     record: &PolicyRecord,
     compiled: &CompiledPolicy,
     found: &Found,
+    replicas: Replicas,
     answers: &Answers,
     now: Timestamp,
-) -> Option<Decided> {
+) -> Option<Recorded> {
     let mut notes = Vec::with_capacity(compiled.metrics.len());
     let mut answers = answers.iter();
     let metrics = compiled
@@ -228,9 +263,9 @@ fn decide_on(
             reading
         })
         .collect();
-    let mut guard_notes = Vec::with_capacity(compiled.guards.len());
+    let mut guard_notes = Vec::with_capacity(compiled.guards().len());
     let guards = compiled
-        .guards
+        .guards()
         .iter()
         .zip(answers)
         .map(|(guard, answer)| {
@@ -240,7 +275,7 @@ fn decide_on(
         })
         .collect();
     let observation = Observation {
-        current_replicas: found.replicas,
+        current_replicas: replicas,
         pods: found.pods.iter().map(|pod| pod.state).collect(),
         metrics,
         guards,
@@ -250,19 +285,30 @@ fn decide_on(
         quota_room: found.quota.as_ref().map(|quota| quota.room),
     };
     let mut states = context.states();
+    let policies = states.len();
     let state = states.get_mut(record)?;
+    let is_first = !state.is_decided;
     state.is_decided = true;
-    if found.replicas == 0 && found.replicas_manager.as_deref() == Some(FIELD_MANAGER) {
+    if replicas == 0 && found.replicas_manager.as_deref() == Some(FIELD_MANAGER) {
         state.memory.restore_own_zero();
     }
-    let memory = state.memory.clone();
-    let decision = decide(&compiled.decision, &memory, &observation, now);
+    let decision = decide(&compiled.decision, &state.memory, &observation, now);
+    let mut replays = context.replays();
+    if replays.keeps(record, policies) {
+        let memory = state.memory.clone();
+        let generation = record.generation;
+        replays.keep(
+            record,
+            Replay {
+                observation,
+                memory,
+                now,
+                generation,
+            },
+        );
+    }
+    drop(replays);
     state.memory.record(&decision, now);
-    state.newest = Some(Box::new(Replay {
-        observation,
-        memory,
-        now,
-    }));
     let changed_by_other = state
         .memory
         .changes()
@@ -273,7 +319,7 @@ fn decide_on(
             to: change.to,
             manager: found.replicas_manager.clone(),
         });
-    Some(Decided {
+    let decided = Decided {
         decision,
         notes,
         effect: Effect::None,
@@ -282,5 +328,6 @@ fn decide_on(
         startup: found.startup,
         quota: found.quota.clone(),
         unschedulable_pods: found.pods.iter().filter(|pod| pod.unschedulable).count(),
-    })
+    };
+    Some(Recorded { decided, is_first })
 }

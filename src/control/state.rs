@@ -1,291 +1,284 @@
-//! What the loop remembers of each policy between two ticks. Pure.
-use std::collections::{HashMap, HashSet};
+//! What the loop remembers of each policy between two ticks, and which policies are due. Pure.
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use concertina_decision::{Change, GuardMemory, Memory, Observation, Reason, Timestamp, Writer};
+use concertina_decision::{Memory, Timestamp};
 
-use super::compile::{CompiledGuard, CompiledPolicy};
-use crate::api::{CHANGED_BY_CONCERTINA, ScalingPolicyStatus};
-use crate::cluster::pods::ObjectKey;
-use crate::cluster::policies::PolicyRecord;
-use crate::cluster::targets::TargetKey;
-use crate::config::Config;
+use super::compile::CompiledGuard;
+use crate::cluster::policies::{Changes, PolicyId, PolicyRecord};
+use crate::report::stored::StoredStatus;
 
 /// What is remembered of one policy.
 #[derive(Debug)]
 pub struct PolicyState {
-    uid: String,
-    generation: Option<i64>,
-    target: Option<TargetKey>,
-    /// The policy as compiled from this generation, or why it cannot be.
-    pub compiled: Result<Arc<CompiledPolicy>, String>,
+    /// The policy as it was last stored.
+    record: Arc<PolicyRecord>,
     /// The decision's memory.
     pub memory: Memory,
+    /// The status that it was found with, until this process has decided on it.
+    found_with: Option<Box<StoredStatus>>,
+    last_evaluated: Option<Timestamp>,
     /// Whether this process has decided on it for its present target.
     pub is_decided: bool,
-    /// What the newest decision on its present spec was made from, so that it can be replayed.
-    pub newest: Option<Box<Replay>>,
     /// Whether an evaluation is under way; it is not started twice.
     in_flight: bool,
-    /// Evaluate at the next tick, whatever the period.
+    /// Whether it became due while it was in flight.
+    missed: bool,
+    /// Whether it is among those to be evaluated at the next tick, whatever the period.
     due_now: bool,
-    last_evaluated: Option<Timestamp>,
 }
 
-/// What a decision was made from, beside the policy.
-#[derive(Clone, Debug)]
-pub struct Replay {
-    /// What was observed.
-    pub observation: Observation,
-    /// What was remembered before it.
-    pub memory: Memory,
-    /// When it was made.
-    pub now: Timestamp,
+/// The policies of one period.
+#[derive(Debug, Default)]
+struct Period {
+    members: Vec<PolicyId>,
+    /// The slot of the clock in which they were last due.
+    last: Option<i64>,
 }
 
 /// All policies' states.
 #[derive(Debug, Default)]
-pub struct PolicyStates(HashMap<ObjectKey, PolicyState>);
-
-/// What an evaluation starts from.
-#[derive(Clone, Debug)]
-pub struct Due {
-    /// The stored policy.
-    pub record: Arc<PolicyRecord>,
-    /// As compiled, or why it cannot be.
-    pub compiled: Result<Arc<CompiledPolicy>, String>,
-}
-
-/// The changes that a status tells of, oldest first.
-pub(super) fn changes_in(status: &ScalingPolicyStatus) -> impl Iterator<Item = Change> + '_ {
-    status.last_changes.iter().rev().map(|change| Change {
-        at: Timestamp(change.time.0.as_millisecond()),
-        from: change.from,
-        to: change.to,
-        by: if change.by == CHANGED_BY_CONCERTINA {
-            Writer::Own
-        } else {
-            Writer::Other
-        },
-    })
+pub struct PolicyStates {
+    slots: Vec<Option<PolicyState>>,
+    /// By the seconds between two evaluations.
+    periods: BTreeMap<u32, Period>,
+    due_now: Vec<PolicyId>,
+    count: usize,
+    in_flight: usize,
 }
 
 /// What the stored status still knows, so that cooldowns, limits per period and the time to the fallback outlive a
 /// restart. What was wanted is not stored: it is asked from Prometheus, or the first evaluation begins the window of
 /// shrinking anew.
-fn memory_of(record: &PolicyRecord) -> Memory {
+fn memory_of(record: &PolicyRecord, status: &StoredStatus) -> Memory {
     let mut memory = Memory::default();
-    let status = record.status();
-    for change in status.into_iter().flat_map(changes_in) {
+    for change in status.changes() {
         memory.restore_change(change);
     }
-    let nothing_usable = status
-        .iter()
-        .flat_map(|status| &status.conditions)
-        .find(|condition| condition.type_ == "ScalingActive" && condition.status == "False")
-        .filter(|condition| {
-            [Reason::MetricsMissing, Reason::FallbackActive]
-                .iter()
-                .any(|reason| reason.as_str() == condition.reason)
-        });
-    if let Some(condition) = nothing_usable {
-        memory.restore_missing_since(Timestamp(condition.last_transition_time.0.as_millisecond()));
+    if let Some(since) = status.missing_since() {
+        memory.restore_missing_since(since);
     }
-    for guard in guards_in(record, status) {
-        memory.restore_guard(guard);
+    for guard in guards_of(record) {
+        memory.restore_guard(status.guard(&guard.name));
     }
     memory
 }
 
-/// What the status tells of each guard of the policy, in their order. The status has those that are not clear, and tells
-/// of their states when these were last told, which may be some time ago.
-fn guards_in(record: &PolicyRecord, status: Option<&ScalingPolicyStatus>) -> Vec<GuardMemory> {
-    let (Ok(policy), Some(status)) = (&record.policy, status) else {
-        return Vec::new();
-    };
-    let told = status
-        .last_decision
-        .as_ref()
-        .map(|decision| Timestamp(decision.time.0.as_millisecond()));
-    let long_ago = Some(Timestamp::default());
-    let memory_of = |name: &str| {
-        let state = status.guards.iter().find(|guard| guard.name == name);
-        let (above_since, blocking_since) = match state.map(|guard| guard.state.as_str()) {
-            Some("Pending") => (told, None),
-            Some("Tripped") => (long_ago, told),
-            Some("Missing") => (None, told),
-            Some("Expired") => (long_ago, long_ago),
-            _ => (None, None),
-        };
-        GuardMemory {
-            above_since,
-            blocking_since,
-        }
-    };
-    policy
-        .spec
-        .guards
-        .iter()
-        .map(|guard| memory_of(&guard.name))
-        .collect()
+/// Guards are remembered by their place, so they are the same only if all of them are.
+fn guards_of(record: &PolicyRecord) -> &[CompiledGuard] {
+    record.compiled.as_ref().map_or(&[][..], |compiled| &compiled.guards)
 }
 
-/// Guards are remembered by their place, so they are the same only if all of them are.
-fn guards_of(compiled: &Result<Arc<CompiledPolicy>, String>) -> Option<&[CompiledGuard]> {
-    compiled.as_ref().ok().map(|compiled| compiled.guards.as_slice())
+fn period_of(record: &PolicyRecord, default_period: u32) -> u32 {
+    record
+        .compiled
+        .as_ref()
+        .map_or(default_period, |compiled| compiled.period_seconds)
+        .max(1)
+}
+
+impl PolicyState {
+    fn new(record: Arc<PolicyRecord>, stored: Option<Box<StoredStatus>>) -> Self {
+        // A status that speaks of an older spec perhaps speaks of another target.
+        let found_with = stored.filter(|status| status.generation() == record.generation);
+        let memory = found_with
+            .as_ref()
+            .map(|status| memory_of(&record, status))
+            .unwrap_or_default();
+        Self {
+            record,
+            memory,
+            found_with,
+            last_evaluated: None,
+            is_decided: false,
+            in_flight: false,
+            missed: false,
+            due_now: false,
+        }
+    }
+
+    /// The status that it was found with, as long as this process has not decided on it.
+    #[must_use]
+    pub fn found_with(&self) -> Option<&StoredStatus> {
+        self.found_with.as_deref().filter(|_| !self.is_decided)
+    }
+
+    /// From now on this process knows more than the status that was found.
+    pub fn set_decided(&mut self) {
+        self.is_decided = true;
+    }
+
+    /// Forgets the status that was found, once the first decision has been completed.
+    pub fn settle(&mut self) {
+        self.found_with = None;
+    }
+
+    /// Takes over what is stored now. Returns whether it is another spec.
+    fn renew(&mut self, record: Arc<PolicyRecord>) -> bool {
+        let is_new = self.record.generation != record.generation || record.generation.is_none();
+        if is_new {
+            if guards_of(&self.record) != guards_of(&record) {
+                self.memory.forget_guards();
+            }
+            if self.record.target != record.target {
+                // What was learned of another target says nothing of this one.
+                self.memory = Memory::default();
+                self.is_decided = false;
+            }
+            self.found_with = None;
+        }
+        self.record = record;
+        is_new
+    }
 }
 
 impl PolicyStates {
-    /// Brings the states in line with the stored policies: new ones are due at once, gone ones are
-    /// forgotten. Returns the keys of those that are gone.
-    pub fn sync<'r>(
-        &mut self,
-        records: impl IntoIterator<Item = &'r Arc<PolicyRecord>>,
-        config: &Config,
-        compiled_before: impl Fn(&PolicyRecord, &Config) -> Result<Arc<CompiledPolicy>, String>,
-    ) -> Vec<ObjectKey> {
-        let mut living = HashSet::new();
-        for record in records {
-            living.insert(record.key.clone());
-            let known = self
-                .0
-                .get_mut(&record.key)
-                .filter(|state| state.uid == record.uid);
-            match known {
-                Some(state) if state.generation == record.generation && record.generation.is_some() => {}
-                Some(state) => {
-                    let compiled = compiled_before(record, config);
-                    if guards_of(&state.compiled) != guards_of(&compiled) {
-                        state.memory.forget_guards();
-                    }
-                    state.compiled = compiled;
-                    state.newest = None;
-                    state.generation = record.generation;
-                    state.due_now = true;
-                    let target = record.target();
-                    if state.target != target {
-                        // What was learned of another target says nothing of this one.
-                        state.memory = Memory::default();
-                        state.is_decided = false;
-                        state.target = target;
-                    }
-                }
-                None => {
-                    let state = PolicyState {
-                        uid: record.uid.clone(),
-                        generation: record.generation,
-                        target: record.target(),
-                        compiled: compiled_before(record, config),
-                        memory: memory_of(record),
-                        is_decided: false,
-                        newest: None,
-                        in_flight: false,
-                        due_now: true,
-                        last_evaluated: None,
-                    };
-                    self.0.insert(record.key.clone(), state);
-                }
-            }
+    /// Brings the states in line with the stored policies: new and changed ones are due at once, gone ones are forgotten.
+    pub fn sync(&mut self, changes: Changes, default_period: u32) {
+        let mut moved = false;
+        for record in &changes.gone {
+            moved |= self.forget(record);
         }
-        let gone: Vec<ObjectKey> = self
-            .0
-            .keys()
-            .filter(|key| !living.contains(*key))
-            .cloned()
-            .collect();
-        for key in &gone {
-            self.0.remove(key);
+        if moved {
+            self.drop_absent();
         }
-        gone
+        for (record, stored) in changes.changed {
+            self.renew(record, stored, default_period);
+        }
     }
 
-    /// Whether the policy is to be evaluated at `now`; if so it is marked as in flight.
+    fn renew(&mut self, record: Arc<PolicyRecord>, stored: Option<Box<StoredStatus>>, default_period: u32) {
+        let (id, period) = (record.id, period_of(&record, default_period));
+        if self.slots.len() <= id.index() {
+            self.slots.resize_with(id.index() + 1, || None);
+        }
+        let Some(slot) = self.slots.get_mut(id.index()) else {
+            return;
+        };
+        match slot {
+            Some(state) if state.record.uid == record.uid => {
+                let former = period_of(&state.record, default_period);
+                if !state.renew(record) {
+                    return;
+                }
+                if former != period {
+                    if let Some(former) = self.periods.get_mut(&former) {
+                        former.members.retain(|member| *member != id);
+                    }
+                    self.periods.entry(period).or_default().members.push(id);
+                }
+            }
+            _ => {
+                self.count += usize::from(slot.is_none());
+                *slot = Some(PolicyState::new(record, stored));
+                self.periods.entry(period).or_default().members.push(id);
+            }
+        }
+        self.make_due(id);
+    }
+
+    fn forget(&mut self, record: &PolicyRecord) -> bool {
+        let Some(slot) = self.slots.get_mut(record.id.index()) else {
+            return false;
+        };
+        let Some(state) = slot.take_if(|state| state.record.uid == record.uid) else {
+            return false;
+        };
+        self.count -= 1;
+        self.in_flight -= usize::from(state.in_flight);
+        true
+    }
+
+    fn drop_absent(&mut self) {
+        let Self { slots, periods, due_now, .. } = self;
+        let lives = |id: &PolicyId| slots.get(id.index()).is_some_and(Option::is_some);
+        for period in periods.values_mut() {
+            period.members.retain(lives);
+        }
+        periods.retain(|_, period| !period.members.is_empty());
+        due_now.retain(lives);
+    }
+
+    fn make_due(&mut self, id: PolicyId) {
+        let state = self.slots.get_mut(id.index()).and_then(Option::as_mut);
+        if let Some(state) = state.filter(|state| !state.due_now) {
+            state.due_now = true;
+            self.due_now.push(id);
+        }
+    }
+
+    /// The policies that are to be evaluated at `now`; they are marked as in flight.
     ///
-    /// Periods are aligned to the clock, so that policies with the same period share their queries.
-    pub fn take_due(
-        &mut self,
-        record: &Arc<PolicyRecord>,
-        default_period: u32,
-        now: Timestamp,
-    ) -> Option<Due> {
-        let state = self.0.get_mut(&record.key)?;
-        if state.in_flight {
-            return None;
+    /// Periods are aligned to the clock, so that policies with the same period share their queries. The order does not depend
+    /// on hashing, so that requests are the same for the same input.
+    pub fn take_due(&mut self, now: Timestamp) -> Vec<Arc<PolicyRecord>> {
+        let mut ids = std::mem::take(&mut self.due_now);
+        for (seconds, period) in &mut self.periods {
+            // A slot that differs in either direction is a new one: the clock may have been set back.
+            let slot = now.0.div_euclid(i64::from(*seconds) * 1000);
+            if period.last != Some(slot) {
+                period.last = Some(slot);
+                ids.extend(&period.members);
+            }
         }
-        let period = state
-            .compiled
-            .as_ref()
-            .map_or(default_period, |compiled| compiled.period_seconds)
-            .max(1);
-        let period_ms = i64::from(period) * 1000;
-        let slot = |time: Timestamp| time.0.div_euclid(period_ms);
-        // A slot that differs in either direction is a new one: the clock may have been set back.
-        let due = state.due_now || state.last_evaluated.is_none_or(|last| slot(last) != slot(now));
-        if !due {
-            return None;
+        ids.sort_unstable();
+        ids.dedup();
+        let mut due = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(state) = self.slots.get_mut(id.index()).and_then(Option::as_mut) else {
+                continue;
+            };
+            state.due_now = false;
+            if state.in_flight {
+                state.missed = true;
+                continue;
+            }
+            state.in_flight = true;
+            state.last_evaluated = Some(now);
+            due.push(Arc::clone(&state.record));
         }
-        state.due_now = false;
-        state.in_flight = true;
-        state.last_evaluated = Some(now);
-        Some(Due {
-            record: Arc::clone(record),
-            compiled: state.compiled.clone(),
-        })
+        self.in_flight += due.len();
+        due
     }
 
     /// Ends an evaluation.
-    pub fn finish(&mut self, key: &ObjectKey, uid: &str, again_at_once: bool) {
-        if let Some(state) = self.0.get_mut(key).filter(|state| state.uid == uid) {
-            state.in_flight = false;
-            state.due_now |= again_at_once;
+    pub fn finish(&mut self, record: &PolicyRecord, again_at_once: bool) {
+        let state = self.slots.get_mut(record.id.index()).and_then(Option::as_mut);
+        let Some(state) = state.filter(|state| state.record.uid == record.uid && state.in_flight) else {
+            return;
+        };
+        state.in_flight = false;
+        self.in_flight -= 1;
+        if std::mem::take(&mut state.missed) || again_at_once {
+            self.make_due(record.id);
         }
-    }
-
-    /// Whether this process has not decided on the policy and its present target yet.
-    #[must_use]
-    pub fn is_undecided(&mut self, record: &PolicyRecord) -> bool {
-        self.get_mut(record).is_some_and(|state| !state.is_decided)
-    }
-
-    /// What the newest decision of this policy was made from, unless it has none yet or was replaced or changed since.
-    #[must_use]
-    pub fn newest(&mut self, record: &PolicyRecord) -> Option<&Replay> {
-        self.get_mut(record)?.newest.as_deref()
     }
 
     /// The state of this policy, unless it was replaced or changed since: what was decided for another spec, and
     /// perhaps another target, is not to be remembered.
     pub fn get_mut(&mut self, record: &PolicyRecord) -> Option<&mut PolicyState> {
-        self.0
-            .get_mut(&record.key)
-            .filter(|state| state.uid == record.uid && state.generation == record.generation)
-    }
-
-    /// Whether this policy, as it is stored now, cannot be compiled. One that is not known yet may well be sound.
-    #[must_use]
-    pub fn is_broken(&self, record: &PolicyRecord) -> bool {
-        self.0
-            .get(&record.key)
-            .filter(|state| state.uid == record.uid && state.generation == record.generation)
-            .is_some_and(|state| state.compiled.is_err())
+        self.slots
+            .get_mut(record.id.index())?
+            .as_mut()
+            .filter(|state| state.record.uid == record.uid && state.record.generation == record.generation)
     }
 
     /// Whether any evaluation is under way.
     #[must_use]
-    pub fn any_in_flight(&self) -> bool {
-        self.0.values().any(|state| state.in_flight)
+    pub const fn any_in_flight(&self) -> bool {
+        self.in_flight > 0
     }
 
     /// How many policies there are.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
+    pub const fn len(&self) -> usize {
+        self.count
     }
 
     /// Whether there is none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
     }
 }
 

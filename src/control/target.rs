@@ -1,25 +1,23 @@
-//! The target of one policy as the watches show it; where they do not show the count, `/scale` is asked over the network.
-use concertina_decision::{Reason, Replicas, Rollout, Timestamp};
-use kube::core::ApiResource;
-use kube::discovery::Scope;
+//! The target of one policy as the watches show it. No network.
+use std::sync::Arc;
 
-use super::Context;
-use super::apply::ScaleClient;
-use crate::cluster::QuotaRefusal;
+use concertina_decision::{Reason, Replicas, Rollout, Timestamp};
+
+use crate::cluster::names::Uid;
 use crate::cluster::pods::{PodRecord, StartupTimes};
-use crate::cluster::targets::{KindState, TargetKey, scale_replicas};
+use crate::cluster::targets::{KindState, TargetKey};
+use crate::cluster::{QuotaRefusal, View};
 use crate::observe::join::Note;
 
 /// A target that was found.
+#[derive(Debug)]
 pub struct Found {
-    /// Kind, namespace and name.
-    pub key: TargetKey,
     /// The object's uid.
-    pub uid: String,
-    /// `spec.replicas` through `/scale`.
-    pub replicas: Replicas,
+    pub uid: Uid,
+    /// `spec.replicas` through `/scale`; `None` where the watch does not show it.
+    pub replicas: Option<Replicas>,
     /// Who wrote them last, by field manager.
-    pub replicas_manager: Option<String>,
+    pub replicas_manager: Option<Arc<str>>,
     /// The living pods.
     pub pods: Vec<PodRecord>,
     /// How long they take to start.
@@ -28,30 +26,41 @@ pub struct Found {
     pub rollout: Rollout,
     /// A ResourceQuota that refuses pods.
     pub quota: Option<QuotaRefusal>,
-    /// How the kind is served.
-    pub resource: ApiResource,
-    /// Namespaced or not.
-    pub scope: Scope,
 }
 
 /// Finds the target.
 ///
 /// # Errors
 /// Why it cannot be worked with, in words for the user.
-pub async fn find(context: &Context, key: TargetKey, now: Timestamp) -> Result<Found, Note> {
-    let note = |reason, message| Err(Note { reason, message });
+pub fn find(view: &View<'_>, key: &TargetKey, now: Timestamp) -> Result<Found, Note> {
+    let record = match view.targets.get(key) {
+        Some(record) if view.targets.is_synced(&key.gvk) => record,
+        _ => return Err(why_not(view, key)),
+    };
+    let mut pods = Vec::new();
+    view.pods.of_owner(&record.uid, now, &mut pods);
+    Ok(Found {
+        uid: record.uid.clone(),
+        replicas: record.replicas,
+        replicas_manager: record.replicas_manager.clone(),
+        startup: view.pods.startup(&record.uid),
+        rollout: view.rollout(key, record),
+        quota: view.quota_refusal(record),
+        pods,
+    })
+}
+
+/// Why there is nothing to scale.
+fn why_not(view: &View<'_>, key: &TargetKey) -> Note {
+    let note = |reason, message| Note { reason, message };
     let kind = &key.gvk.kind;
-    // The guard must not be held across the await below, so it ends with this statement.
-    let kind_state = context.cluster.targets().kind(&key.gvk);
-    let (resource, scope) = match kind_state {
+    match view.targets.kind(&key.gvk) {
         KindState::Unknown
         | KindState::Watched {
             synced: false,
             failure: None,
             ..
-        } => {
-            return note(Reason::Evaluating, format!("looking up {key}"));
-        }
+        } => note(Reason::Evaluating, format!("looking up {key}")),
         KindState::Watched {
             synced: false,
             failure: Some(failure),
@@ -62,75 +71,25 @@ pub async fn find(context: &Context, key: TargetKey, now: Timestamp) -> Result<F
             } else {
                 Reason::TargetUnavailable
             };
-            return note(reason, format!("cannot list {kind} objects: {}", failure.message));
+            note(reason, format!("cannot list {kind} objects: {}", failure.message))
         }
-        KindState::Missing => {
-            let message = format!(
+        KindState::Missing => note(
+            Reason::TargetNotFound,
+            format!(
                 "the API server serves no kind {kind} in {}: check apiVersion and kind of scaleTargetRef",
                 key.gvk.api_version()
-            );
-            return note(Reason::TargetNotFound, message);
-        }
-        KindState::NotScalable => {
-            let message = format!(
-                "{kind} has no scale subresource: choose a target that has one, such as a Deployment"
-            );
-            return note(Reason::TargetNotScalable, message);
-        }
+            ),
+        ),
+        KindState::NotScalable => note(
+            Reason::TargetNotScalable,
+            format!("{kind} has no scale subresource: choose a target that has one, such as a Deployment"),
+        ),
         KindState::Unavailable(error) => {
-            return note(
-                Reason::TargetUnavailable,
-                format!("cannot look up {kind}: {error}"),
-            );
+            note(Reason::TargetUnavailable, format!("cannot look up {kind}: {error}"))
         }
-        KindState::Watched {
-            resource,
-            scope,
-            synced: true,
-            ..
-        } => (resource, scope),
-    };
-    let record = context.cluster.targets().get(&key);
-    let Some(record) = record else {
-        return note(
+        KindState::Watched { synced: true, .. } => note(
             Reason::TargetNotFound,
             format!("there is no {key}: create it, or correct the name in scaleTargetRef"),
-        );
-    };
-    let replicas = match record.replicas {
-        Some(replicas) => replicas,
-        None => {
-            let scale = ScaleClient::new(context.client.clone(), &resource, &scope, &key)
-                .read()
-                .await;
-            let scale = scale.map_err(|error| Note {
-                reason: if error.is_forbidden() {
-                    Reason::TargetForbidden
-                } else {
-                    Reason::TargetUnavailable
-                },
-                message: error.to_string(),
-            })?;
-            context.cluster.targets().note_scale(&key, &scale);
-            scale_replicas(&scale)
-        }
-    };
-    let rollout = context.cluster.rollout(&key);
-    let quota = context.cluster.quota_refusal(&key);
-    let (pods, startup) = {
-        let table = context.cluster.pods();
-        (table.of_owner(&record.uid, now), table.startup(&record.uid))
-    };
-    Ok(Found {
-        replicas_manager: record.replicas_manager.as_deref().map(str::to_owned),
-        key,
-        uid: record.uid,
-        replicas,
-        pods,
-        startup,
-        rollout,
-        quota,
-        resource,
-        scope,
-    })
+        ),
+    }
 }

@@ -5,6 +5,7 @@ pub mod events;
 pub mod metrics;
 pub mod reference;
 pub mod status;
+pub mod stored;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
