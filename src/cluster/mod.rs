@@ -5,6 +5,7 @@
 //! while another question is put to [`Cluster`], which locks for itself. Who needs two takes that of the targets first.
 pub mod autoscalers;
 pub mod feed;
+pub mod guarded;
 pub mod names;
 mod pod_record;
 mod pod_state;
