@@ -228,9 +228,9 @@ fn decide_on(
             reading
         })
         .collect();
-    let mut guard_notes = Vec::with_capacity(compiled.guards.len());
+    let mut guard_notes = Vec::with_capacity(compiled.guards().len());
     let guards = compiled
-        .guards
+        .guards()
         .iter()
         .zip(answers)
         .map(|(guard, answer)| {

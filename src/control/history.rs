@@ -19,7 +19,7 @@ use super::tick::server_and_source;
 use crate::cluster::policies::PolicyRecord;
 use crate::observe::history::{History, Steps};
 use crate::observe::plan::QueryKey;
-use crate::observe::query::Namespaces;
+use crate::observe::query::{Namespaces, TextContext, auto_window_seconds};
 
 /// One query about the past; nothing when it failed, which the log says. It is sent when somebody waits for it.
 type SharedHistory = Shared<BoxFuture<'static, Option<Arc<History>>>>;
@@ -29,13 +29,13 @@ pub type Asked = Vec<SharedHistory>;
 
 /// The queries about the past that policies of one tick share.
 #[derive(Default)]
-pub struct Histories(HashMap<(QueryKey, Steps), SharedHistory>);
+pub struct Histories(HashMap<(Arc<QueryKey>, Steps), SharedHistory>);
 
 impl Histories {
     /// Prepares the queries of those policies that this process has not evaluated yet; nothing is sent.
     #[must_use]
     pub fn prepare(context: &Arc<Context>, due: &[Due], now: Timestamp) -> Self {
-        let mut plan: BTreeMap<(QueryKey, Steps), Namespaces> = BTreeMap::new();
+        let mut plan: BTreeMap<(Arc<QueryKey>, Steps), Namespaces> = BTreeMap::new();
         for due in due {
             if !context.states().is_undecided(&due.record) {
                 continue;
@@ -44,7 +44,7 @@ impl Histories {
                 continue;
             };
             for query in compiled.metric_queries() {
-                plan.entry((query, steps))
+                plan.entry((Arc::clone(query), steps))
                     .or_default()
                     .insert(&due.record.key.namespace);
             }
@@ -73,7 +73,8 @@ impl Histories {
         };
         compiled
             .metric_queries()
-            .filter_map(|query| self.0.get(&(query, steps)).cloned())
+            .iter()
+            .filter_map(|query| self.0.get(&(Arc::clone(query), steps)).cloned())
             .collect()
     }
 }
@@ -95,18 +96,26 @@ async fn fetch(
     namespaces: &Namespaces,
 ) -> Option<Arc<History>> {
     let (server, source) = server_and_source(context, query).ok()?;
-    let text = query.template.text(namespaces, source);
+    let auto_window_seconds = auto_window_seconds(server.config().scrape_interval_seconds);
+    let text = query.template.text(&TextContext {
+        namespaces,
+        source,
+        auto_window_seconds,
+    });
     let started = tokio::time::Instant::now();
     let history = server.fetch_range(&query.template, &text, source, steps).await;
     context
         .metrics
         .queried(&query.server, &history, started.elapsed());
     match history {
-        Ok(history) => Some(Arc::new(history)),
+        Ok(mut history) => {
+            history.window_seconds = query.template.window_seconds(auto_window_seconds);
+            Some(Arc::new(history))
+        }
         Err(error) => {
             if server.tell_range_failure() {
                 tracing::warn!(
-                    server = query.server,
+                    server = %query.server,
                     %error,
                     "what was wanted before the start cannot be asked: policies that it fails for hold shrinking for a whole \
                      stabilization window"

@@ -132,7 +132,7 @@ fn guards_in(record: &PolicyRecord, status: Option<&ScalingPolicyStatus>) -> Vec
 
 /// Guards are remembered by their place, so they are the same only if all of them are.
 fn guards_of(compiled: &Result<Arc<CompiledPolicy>, String>) -> Option<&[CompiledGuard]> {
-    compiled.as_ref().ok().map(|compiled| compiled.guards.as_slice())
+    compiled.as_ref().ok().map(|compiled| compiled.guards())
 }
 
 impl PolicyStates {
