@@ -75,7 +75,7 @@ pub(crate) fn outcome_of(policy: Value, observation: &Observation) -> Outcome {
     let decision = decide(&compiled.decision, &Memory::default(), observation, NOW);
     let decided = Decided {
         notes: vec![None; compiled.metrics.len()],
-        guard_notes: vec![None; compiled.guards.len()],
+        guard_notes: vec![None; compiled.guards().len()],
         decision,
         effect: Effect::None,
         changed_by_other: None,

@@ -6,7 +6,7 @@ use concertina_decision::{
 
 use super::settings::SettingsError;
 use super::settings::bounds::{share, unsigned_within};
-use super::spec::{RateLimit, RateUnit, ScalingPolicySpec, ScalingRules, SelectPolicy};
+use super::spec::{FallbackSpec, RateLimit, RateUnit, ScalingPolicySpec, ScalingRules, SelectPolicy};
 use super::status::{EffectiveSettings, RulesStatus};
 
 /// Fewest replicas of a policy that names none.
@@ -52,22 +52,37 @@ impl ScalingPolicySpec {
     /// the controller's.
     #[must_use]
     pub fn effective_settings(&self, policy: &Policy, default_period_seconds: u32) -> EffectiveSettings {
-        let default_period = i32::try_from(default_period_seconds).unwrap_or(i32::MAX);
         let server = self
             .prometheus_ref
             .as_ref()
             .map_or(DEFAULT_PROMETHEUS, |server| &server.name);
-        EffectiveSettings {
+        let period = self.period_seconds.and_then(|period| u32::try_from(period).ok());
+        EffectiveSettings::of(policy, server, period.unwrap_or(default_period_seconds))
+    }
+}
+
+impl EffectiveSettings {
+    /// What is shown of a policy that the decision works with, of its server and its period.
+    #[must_use]
+    pub fn of(policy: &Policy, server: &str, period_seconds: u32) -> Self {
+        Self {
             min_replicas: policy.min_replicas,
             max_replicas: policy.max_replicas,
-            period_seconds: self.period_seconds.unwrap_or(default_period),
+            period_seconds: whole(period_seconds),
             prometheus: server.to_owned(),
             scale_up: Some(rules_status(&policy.scale_up)),
             scale_down: Some(rules_status(&policy.scale_down)),
-            rollout_freeze_seconds: i32::try_from(policy.rollout_freeze_seconds).unwrap_or(i32::MAX),
-            fallback: self.fallback,
+            rollout_freeze_seconds: whole(policy.rollout_freeze_seconds),
+            fallback: policy.fallback.map(|fallback| FallbackSpec {
+                after_seconds: whole(fallback.after_seconds),
+                replicas: fallback.replicas,
+            }),
         }
     }
+}
+
+fn whole(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 pub(super) fn rules(direction: &Direction, asked: &ScalingRules) -> Result<Rules, SettingsError> {
@@ -139,10 +154,9 @@ pub(super) fn default_rules(direction: &Direction) -> Option<RulesStatus> {
 }
 
 fn rules_status(rules: &Rules) -> RulesStatus {
-    let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     RulesStatus {
-        cooldown_seconds: number(rules.cooldown_seconds),
-        stabilization_window_seconds: number(rules.stabilization_window_seconds),
+        cooldown_seconds: whole(rules.cooldown_seconds),
+        stabilization_window_seconds: whole(rules.stabilization_window_seconds),
         tolerance: rules.tolerance.to_string(),
         select_policy: match rules.select_policy {
             concertina_decision::SelectPolicy::Max => SelectPolicy::Max,
@@ -157,8 +171,8 @@ fn rules_status(rules: &Rules) -> RulesStatus {
                     RateKind::Pods => RateUnit::Pods,
                     RateKind::Percent => RateUnit::Percent,
                 },
-                value: number(policy.value),
-                period_seconds: number(policy.period_seconds),
+                value: whole(policy.value),
+                period_seconds: whole(policy.period_seconds),
             })
             .collect(),
     }

@@ -16,7 +16,7 @@ pub use fit::MAX_STATUS_BYTES;
 pub use quantity::{ParseQuantityError, Quantity};
 pub use reference::reference_markdown;
 pub use schema::{SchemaError, crd, crd_yaml};
-pub use settings::SettingsError;
+pub use settings::{Pause, SettingsError};
 pub use spec::{
     Behavior, DiskDirection, DiskMetric, FallbackSpec, GuardAction, GuardSpec, MatchLabels, MetricSpec, Mode,
     NetworkDirection, NetworkMetric, OnMissing, PrometheusMetric, PrometheusRef, RateLimit, RateUnit,

@@ -128,32 +128,53 @@ pub enum SettingsError {
     PausedUntilAnnotation(String),
 }
 
-impl ScalingPolicy {
-    /// The mode in force at `now`: Paused while the annotation [`PAUSED_UNTIL_ANNOTATION`] lies in the future, whatever
-    /// the spec says; Auto once `pausedUntil` has passed.
+/// What pauses a policy, beside the mode that its spec asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pause {
+    /// `spec.pausedUntil`.
+    spec_until: Option<Timestamp>,
+    /// The annotation [`PAUSED_UNTIL_ANNOTATION`], or what it says where that is no time.
+    annotation: Option<Result<Timestamp, Box<str>>>,
+}
+
+impl Pause {
+    /// The mode in force at `now`: Paused while the annotation lies in the future, whatever the spec says; Auto once
+    /// `pausedUntil` has passed.
     ///
     /// # Errors
     /// When the annotation is not an RFC 3339 time: somebody meant to pause, so this is not to be ignored.
-    pub fn mode_in_force(&self, now: Timestamp) -> Result<Mode, SettingsError> {
-        if let Some(text) = self.annotations().get(PAUSED_UNTIL_ANNOTATION) {
-            let until: Timestamp = text
-                .parse()
-                .map_err(|_| SettingsError::PausedUntilAnnotation(text.clone()))?;
-            if now < until {
-                return Ok(Mode::Paused);
-            }
+    pub fn mode(&self, asked: Mode, now: Timestamp) -> Result<Mode, SettingsError> {
+        match &self.annotation {
+            Some(Err(text)) => return Err(SettingsError::PausedUntilAnnotation(text.to_string())),
+            Some(Ok(until)) if now < *until => return Ok(Mode::Paused),
+            _ => {}
         }
-        let asked = self.spec.mode.unwrap_or(Mode::Auto);
-        let is_over = self
-            .spec
-            .paused_until
-            .as_ref()
-            .is_some_and(|until| until.0 <= now);
+        let is_over = self.spec_until.is_some_and(|until| until <= now);
         Ok(if asked == Mode::Paused && is_over {
             Mode::Auto
         } else {
             asked
         })
+    }
+}
+
+impl ScalingPolicy {
+    /// What pauses the policy, beside the mode that its spec asks for.
+    #[must_use]
+    pub fn pause(&self) -> Pause {
+        let annotation = self.annotations().get(PAUSED_UNTIL_ANNOTATION);
+        Pause {
+            spec_until: self.spec.paused_until.as_ref().map(|until| until.0),
+            annotation: annotation.map(|text| text.parse().map_err(|_| text.as_str().into())),
+        }
+    }
+
+    /// The mode in force at `now`, as [`Pause::mode`].
+    ///
+    /// # Errors
+    /// When the annotation is not an RFC 3339 time.
+    pub fn mode_in_force(&self, now: Timestamp) -> Result<Mode, SettingsError> {
+        self.pause().mode(self.spec.mode.unwrap_or(Mode::Auto), now)
     }
 }
 

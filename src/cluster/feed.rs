@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::Pod;
-use kube::core::{ApiResource, DeserializeGuard, GroupVersionKind};
+use kube::core::{ApiResource, GroupVersionKind};
 use kube::discovery::ApiCapabilities;
 use kube::{Api, Client};
 use tokio::task::JoinSet;
 
 use super::Cluster;
+use super::guarded::Guarded;
 use super::autoscalers::{SlimAutoscaler, Source};
 use super::replica_sets::SlimReplicaSet;
 use super::targets::{KindState, SlimTarget};
@@ -81,7 +82,7 @@ pub async fn run(cluster: Arc<Cluster>, watch_client: Client, call_client: Clien
 }
 
 async fn feed_policies(cluster: Arc<Cluster>, client: Client) {
-    let api: Api<DeserializeGuard<ScalingPolicy>> = Api::all(client);
+    let api: Api<Guarded<ScalingPolicy>> = Api::all(client);
     follow(api, "policies", |change| {
         match change {
             Change::Replace(policies) => cluster.policies().replace(policies),
@@ -213,10 +214,7 @@ fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource
 
 fn wanted_kinds(cluster: &Cluster) -> HashSet<GroupVersionKind> {
     let policies = cluster.policies();
-    policies
-        .iter()
-        .filter_map(|record| Some(record.target()?.gvk.as_ref().clone()))
-        .collect()
+    policies.kinds().map(|gvk| gvk.as_ref().clone()).collect()
 }
 
 /// Looks a kind up and follows its objects. Returns the kind when there is nothing to follow, to be looked up again.

@@ -2,9 +2,10 @@
 //! watches.
 //!
 //! The tables themselves never touch the network; [`watch`] feeds them. Locks are held for a lookup, never across an await, and not
-//! while another question is put to [`Cluster`], which locks for itself. Who needs two takes that of the targets first.
+//! while another question is put to [`Cluster`], which locks for itself. Who needs several takes them in the order of [`View`].
 pub mod autoscalers;
 pub mod feed;
+pub mod guarded;
 pub mod names;
 mod pod_record;
 mod pod_state;
@@ -19,17 +20,19 @@ pub mod targets;
 pub mod watch;
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use concertina_decision::{Replicas, Rollout};
 
 use autoscalers::AutoscalerTable;
 use pods::PodTable;
 use policies::PolicyTable;
-use targets::{TargetIdentity, TargetKey, TargetTable};
+use targets::{TargetIdentity, TargetKey, TargetRecord, TargetTable};
+
+use crate::config::Config;
 
 /// The tables, shared between the watches and the loop.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cluster {
     policies: Mutex<PolicyTable>,
     pods: Mutex<PodTable>,
@@ -48,7 +51,69 @@ pub struct QuotaRefusal {
     pub message: String,
 }
 
+/// All tables at one moment, for as long as it is held: briefly, and never across an await.
+#[derive(Debug)]
+pub struct View<'c> {
+    /// The targets.
+    pub targets: MutexGuard<'c, TargetTable>,
+    /// The pods.
+    pub pods: MutexGuard<'c, PodTable>,
+    /// The other autoscalers.
+    pub autoscalers: MutexGuard<'c, AutoscalerTable>,
+    /// The policies.
+    pub policies: MutexGuard<'c, PolicyTable>,
+}
+
+impl View<'_> {
+    /// Whether the pods of the target with this record are being exchanged for those of another version; [`rollout`] says
+    /// what that means for which kind.
+    #[must_use]
+    pub fn rollout(&self, target: &TargetKey, record: &TargetRecord) -> Rollout {
+        let versions = self.pods.versions_of(&record.uid);
+        rollout::rollout(&target.gvk, record.rollout, &versions)
+    }
+
+    /// Whether a ResourceQuota refuses pods of the target with this record, as far as [`target_fields`] can see it.
+    #[must_use]
+    pub fn quota_refusal(&self, record: &TargetRecord) -> Option<QuotaRefusal> {
+        let message = record.quota_refusal.as_deref()?.to_owned();
+        let living = self.pods.count_of(&record.uid);
+        Some(QuotaRefusal {
+            room: Replicas::try_from(living).unwrap_or(Replicas::MAX),
+            message,
+        })
+    }
+
+    /// As [`Cluster::autoscaler_of`].
+    #[must_use]
+    pub fn autoscaler_of(&self, target: &TargetKey) -> Option<String> {
+        self.autoscalers.of(&TargetIdentity::from(target))
+    }
+}
+
 impl Cluster {
+    /// Empty tables; policies are compiled with this configuration.
+    #[must_use]
+    pub fn new(config: Arc<Config>) -> Self {
+        Self {
+            policies: Mutex::new(PolicyTable::new(config)),
+            pods: Mutex::default(),
+            targets: Mutex::default(),
+            autoscalers: Mutex::default(),
+            policies_changed: tokio::sync::Notify::new(),
+        }
+    }
+
+    /// All tables at this moment. They are locked in the order in which the fields stand.
+    pub fn view(&self) -> View<'_> {
+        View {
+            targets: self.targets(),
+            pods: self.pods(),
+            autoscalers: self.autoscalers(),
+            policies: self.policies(),
+        }
+    }
+
     /// The policies; hold the guard briefly.
     pub fn policies(&self) -> MutexGuard<'_, PolicyTable> {
         lock(&self.policies)
@@ -74,27 +139,19 @@ impl Cluster {
         self.policies().is_synced() && self.pods().is_synced() && self.autoscalers().is_synced()
     }
 
-    /// Whether the pods of `target` are being exchanged for those of another version; [`rollout`] says what that means for
-    /// which kind.
+    /// Whether the pods of `target` are being exchanged for those of another version.
     #[must_use]
     pub fn rollout(&self, target: &TargetKey) -> Rollout {
-        let Some(record) = self.targets().get(target) else {
-            return Rollout::None;
-        };
-        let versions = self.pods().versions_of(&record.uid);
-        rollout::rollout(&target.gvk, record.rollout, &versions)
+        let view = self.view();
+        let record = view.targets.get(target);
+        record.map_or(Rollout::None, |record| view.rollout(target, &record))
     }
 
-    /// Whether a ResourceQuota refuses pods of `target`, as far as [`target_fields`] can see it.
+    /// Whether a ResourceQuota refuses pods of `target`.
     #[must_use]
     pub fn quota_refusal(&self, target: &TargetKey) -> Option<QuotaRefusal> {
-        let record = self.targets().get(target)?;
-        let message = record.quota_refusal.as_deref()?.to_owned();
-        let living = self.pods().count_of(&record.uid);
-        Some(QuotaRefusal {
-            room: Replicas::try_from(living).unwrap_or(Replicas::MAX),
-            message,
-        })
+        let view = self.view();
+        view.quota_refusal(&view.targets.get(target)?)
     }
 
     /// A living HorizontalPodAutoscaler or KEDA ScaledObject that scales `target`, such as `HorizontalPodAutoscaler web`. A

@@ -160,6 +160,13 @@ impl TargetTable {
             .map_or(KindState::Unknown, |kind| kind.state.clone())
     }
 
+    /// Whether the kind is watched and its first list is complete.
+    #[must_use]
+    pub fn is_synced(&self, gvk: &GroupVersionKind) -> bool {
+        let state = self.kinds.get(gvk).map(|kind| &kind.state);
+        matches!(state, Some(KindState::Watched { synced: true, .. }))
+    }
+
     /// Sets the state of a kind after a look-up at `now`.
     pub fn set_kind(&mut self, gvk: &GroupVersionKind, state: KindState, now: Instant) {
         self.kinds.insert(

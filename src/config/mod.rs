@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+mod matchers;
 mod server;
 mod source;
 
-pub use server::ServerConfig;
+pub use server::{BasicAuth, HiddenValues, ServerConfig, TlsConfig};
 pub use source::SourceConfig;
 
 use crate::api::{DEFAULT_PROMETHEUS, DEFAULT_SOURCE};
@@ -104,22 +105,19 @@ impl Config {
         if self.servers.is_empty() {
             return invalid("servers is empty: list at least one Prometheus server with name and url".into());
         }
-        for (index, server) in self.servers.iter().enumerate() {
-            let name = &server.name;
+        for index in 0..self.servers.len() {
+            let (earlier, rest) = self.servers.split_at_mut(index);
+            let Some(server) = rest.first_mut() else { break };
+            let name = server.name.clone();
             if name.is_empty() {
                 return invalid(format!("servers[{index}] has no name"));
             }
-            if self
-                .servers
-                .iter()
-                .take(index)
-                .any(|earlier| earlier.name == *name)
-            {
+            if earlier.iter().any(|earlier| earlier.name == name) {
                 return invalid(format!("two servers are named {name}: give each its own name"));
             }
-            server
-                .check()
-                .map_err(|reason| ConfigError::Invalid(format!("server {name}: {reason}")))?;
+            if let Err(reason) = server.check() {
+                return invalid(format!("server {name}: {reason}"));
+            }
         }
         if !PERIODS.contains(&self.period_seconds) {
             return invalid(format!(

@@ -1,52 +1,86 @@
 //! Completes evaluations that need the network: the one write per change, and what must be asked before.
-use std::sync::Arc;
+use concertina_decision::{Reason, Replicas};
 
 use super::Context;
 use super::apply::ScaleClient;
-use super::compile::CompiledPolicy;
-use super::enforce::{Effect, served, write};
-use super::evaluate::{Answers, Left, Open, Outcome, Step, decide_on, gone, quota_in_the_way, step};
-use super::history::{Asked, recall};
+use super::enforce::{Effect, effect_without_write, served, write};
+use super::evaluate::{Answers, Decided, Open, Outcome, decide_on, quota_in_the_way};
+use super::history::{Asked, may_matter, recall};
 use super::quota::look_again;
 use crate::cluster::targets::{TargetKey, scale_replicas};
 use crate::observe::join::Note;
-use concertina_decision::{Reason, Replicas};
 
 /// Completes an evaluation. Returns the outcome, and whether to evaluate again at once.
-pub async fn complete(context: &Context, open: Open, answers: &Answers, past: Asked) -> (Outcome, bool) {
-    let Some(compiled) = open.outcome.compiled.clone() else {
+pub async fn complete(context: &Context, mut open: Open, answers: &Answers, past: Asked) -> (Outcome, bool) {
+    let replicas = match open.found.replicas {
+        Some(replicas) => replicas,
+        None => match read_count(context, &open.compiled.target).await {
+            Ok(replicas) => replicas,
+            Err(note) => {
+                open.outcome.result = Err(note);
+                return (open.outcome, false);
+            }
+        },
+    };
+    let Some(decided) = decide(context, &mut open, replicas, answers, past).await else {
         return (open.outcome, false);
     };
-    let mut step_left = Step::Open(Box::new(open));
-    loop {
-        let open = match step_left {
-            Step::Done(outcome) => return (*outcome, false),
-            Step::Open(open) => *open,
-        };
-        match open.left {
-            Left::Count => step_left = count(context, open, &compiled, answers).await,
-            Left::Past => step_left = recalled(context, open, &compiled, answers, &past).await,
-            Left::Quota => step_left = with_quota(context, open, &compiled, answers).await,
-            Left::Write => return written(context, open, &compiled).await,
+    let (mut outcome, key) = (open.outcome, &open.compiled.target);
+    let record = std::sync::Arc::clone(&outcome.record);
+    let decision = &decided.decision;
+    let without_write = {
+        let view = context.cluster.view();
+        effect_without_write(&view, &record, &outcome, key, decision.verdict)
+    };
+    let effect = match without_write {
+        Some(effect) => effect,
+        None => {
+            let change = (decision.current, decision.desired);
+            write(context, &outcome, key, &open.found.uid, change).await
         }
+    };
+    if effect == Effect::Written
+        && let Some(state) = context.states().get_mut(&record)
+    {
+        state
+            .memory
+            .record_change(decision.current, decision.desired, outcome.time);
     }
+    let again = matches!(effect, Effect::Conflict(_));
+    outcome.result = Ok(Decided { effect, ..decided });
+    (outcome, again)
 }
 
-/// Reads the count from `/scale`, and decides.
-async fn count(context: &Context, open: Open, compiled: &CompiledPolicy, answers: &Answers) -> Step {
-    let Open { mut outcome, found, .. } = open;
-    match read_count(context, &compiled.target).await {
-        Ok(replicas) => {
-            let view = context.cluster.view();
-            step(context, &view, outcome, compiled, found, replicas, answers)
+/// Decides once all is known that matters. `None` when the policy is gone or replaced.
+async fn decide(
+    context: &Context,
+    open: &mut Open,
+    replicas: Replicas,
+    answers: &Answers,
+    past: Asked,
+) -> Option<Decided> {
+    let first = match open.first.take() {
+        Some(first) => first,
+        None => decide_on(context, open, replicas, answers)?,
+    };
+    let mut decided = first.decided;
+    if first.is_first {
+        let record = std::sync::Arc::clone(&open.outcome.record);
+        let matters = may_matter(context, &record, &open.compiled, &decided.decision);
+        if matters && recall(context, open, replicas, past, &decided.decision).await {
+            decided = decide_on(context, open, replicas, answers)?.decided;
         }
-        Err(note) => {
-            outcome.result = Err(note);
-            Step::Done(Box::new(outcome))
-        }
+        context.states().settle(&record);
     }
+    if let Some(refusal) = quota_in_the_way(&decided) {
+        let namespace = &open.outcome.record.key.namespace;
+        open.found.quota = Some(look_again(&context.client, namespace, refusal).await);
+        decided = decide_on(context, open, replicas, answers)?.decided;
+    }
+    Some(decided)
 }
 
+/// Reads the count from `/scale`.
 async fn read_count(context: &Context, key: &TargetKey) -> Result<Replicas, Note> {
     let how = served(&context.cluster.view(), key);
     let Some((resource, scope)) = how else {

@@ -74,12 +74,12 @@ pub fn effect_without_write(
 /// Writes the change that was decided, unless something forbids it by now.
 pub async fn write(
     context: &Context,
-    record: &PolicyRecord,
     outcome: &Outcome,
     key: &TargetKey,
     uid: &Uid,
     (from, to): (Replicas, Replicas),
 ) -> Effect {
+    let record = &outcome.record;
     let Ok(_permit) = context.writers.acquire().await else {
         return Effect::Withheld;
     };

@@ -91,23 +91,14 @@ pub enum Step {
 pub struct Open {
     /// As far as it came.
     pub outcome: Outcome,
+    /// As compiled.
+    pub compiled: Arc<CompiledPolicy>,
     /// The target.
     pub found: Found,
-    /// What is left.
-    pub left: Left,
-}
-
-/// What is left of an evaluation, most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Left {
-    /// The change that was decided is to be written.
-    Write,
-    /// A ResourceQuota is in the way, and may have got room.
-    Quota,
-    /// The watch does not show the count.
-    Count,
-    /// What was wanted before this process began may matter.
-    Past,
+    /// The first decision, where the count was known.
+    pub first: Option<Recorded>,
+    /// Whether a change is to be written at once: such go first.
+    pub is_write: bool,
 }
 
 /// Evaluates a policy whose answers are there, as far as that can be done at once.
@@ -134,46 +125,40 @@ pub fn evaluate(
         }
     };
     let found = restored(context, view, record, found);
-    let Some(replicas) = found.replicas else {
-        let left = Left::Count;
-        return Step::Open(Box::new(Open { outcome, found, left }));
+    let mut open = Open {
+        outcome,
+        compiled,
+        found,
+        first: None,
+        is_write: false,
     };
-    step(context, view, outcome, &compiled, found, replicas, answers)
-}
-
-/// Decides, and finds out what is left to be done.
-pub fn step(
-    context: &Context,
-    view: &View<'_>,
-    mut outcome: Outcome,
-    compiled: &CompiledPolicy,
-    found: Found,
-    replicas: Replicas,
-    answers: &Answers,
-) -> Step {
-    let record = Arc::clone(&outcome.record);
-    let Some(first) = decide_on(context, &record, compiled, &found, replicas, answers, outcome.time) else {
-        return Step::Done(Box::new(outcome));
+    let Some(replicas) = open.found.replicas else {
+        return Step::Open(Box::new(open));
     };
-    let decided = first.decided;
-    let past_matters = first.is_first && may_matter(context, &record, compiled, &decided.decision);
-    let effect = effect_without_write(view, &record, &outcome, &compiled.target, decided.decision.verdict);
-    let left = if past_matters {
-        Some(Left::Past)
-    } else if quota_in_the_way(&decided).is_some() {
-        Some(Left::Quota)
-    } else if effect.is_none() {
-        Some(Left::Write)
-    } else {
-        None
+    let Some(first) = decide_on(context, &open, replicas, answers) else {
+        return Step::Done(Box::new(open.outcome));
     };
-    outcome.result = Ok(decided);
-    if let (Ok(decided), Some(effect)) = (&mut outcome.result, effect) {
-        decided.effect = effect;
-    }
-    match left {
-        Some(left) => Step::Open(Box::new(Open { outcome, found, left })),
-        None => Step::Done(Box::new(outcome)),
+    let (decided, key) = (&first.decided, &open.compiled.target);
+    let effect = effect_without_write(view, record, &open.outcome, key, decided.decision.verdict);
+    let must_look = quota_in_the_way(decided).is_some()
+        || (first.is_first && may_matter(context, record, &open.compiled, &decided.decision));
+    match effect {
+        Some(effect) if !must_look => {
+            if first.is_first {
+                context.states().settle(record);
+            }
+            let mut outcome = open.outcome;
+            outcome.result = Ok(Decided {
+                effect,
+                ..first.decided
+            });
+            Step::Done(Box::new(outcome))
+        }
+        effect => {
+            open.is_write = effect.is_none() && !must_look;
+            open.first = Some(first);
+            Step::Open(Box::new(open))
+        }
     }
 }
 
@@ -244,13 +229,17 @@ pub struct Recorded {
 /// Decides and records. `None` when the policy is gone or replaced.
 pub fn decide_on(
     context: &Context,
-    record: &PolicyRecord,
-    compiled: &CompiledPolicy,
-    found: &Found,
+    open: &Open,
     replicas: Replicas,
     answers: &Answers,
-    now: Timestamp,
 ) -> Option<Recorded> {
+    let Open {
+        outcome,
+        compiled,
+        found,
+        ..
+    } = open;
+    let (record, now) = (&outcome.record, outcome.time);
     let mut notes = Vec::with_capacity(compiled.metrics.len());
     let mut answers = answers.iter();
     let metrics = compiled

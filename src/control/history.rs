@@ -6,20 +6,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use concertina_decision::{Change, Decision, Timestamp, Want};
+use concertina_decision::{Change, Decision, Replicas, Timestamp, Want};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, join_all};
 
 use super::Context;
 use super::compile::CompiledPolicy;
+use super::evaluate::Open;
 use super::past::{Past, rebuild};
-use super::state::{Due, changes_in};
-use super::target::Found;
 use super::tick::server_and_source;
 use crate::cluster::policies::PolicyRecord;
 use crate::observe::history::{History, Steps};
 use crate::observe::plan::QueryKey;
-use crate::observe::query::Namespaces;
+use crate::observe::query::{Namespaces, TextContext, auto_window_seconds};
 
 /// One query about the past; nothing when it failed, which the log says. It is sent when somebody waits for it.
 type SharedHistory = Shared<BoxFuture<'static, Option<Arc<History>>>>;
@@ -29,26 +28,31 @@ pub type Asked = Vec<SharedHistory>;
 
 /// The queries about the past that policies of one tick share.
 #[derive(Default)]
-pub struct Histories(HashMap<(QueryKey, Steps), SharedHistory>);
+pub struct Histories(HashMap<(Arc<QueryKey>, Steps), SharedHistory>);
 
 impl Histories {
-    /// Prepares the queries of those policies that this process has not evaluated yet; nothing is sent.
+    /// Prepares the queries of those policies that this process has not decided on yet; nothing is sent.
     #[must_use]
-    pub fn prepare(context: &Arc<Context>, due: &[Due], now: Timestamp) -> Self {
-        let mut plan: BTreeMap<(QueryKey, Steps), Namespaces> = BTreeMap::new();
-        for due in due {
-            if !context.states().is_undecided(&due.record) {
+    pub fn prepare(context: &Arc<Context>, due: &[Arc<PolicyRecord>], now: Timestamp) -> Self {
+        let mut plan: BTreeMap<(Arc<QueryKey>, Steps), Namespaces> = BTreeMap::new();
+        let mut states = context.states();
+        for record in due {
+            let was_found_with_status = states
+                .get_mut(record)
+                .is_some_and(|state| !state.is_decided && state.found_with().is_some());
+            if !was_found_with_status {
                 continue;
             }
-            let Some((compiled, steps)) = steps_of(due, now) else {
+            let Some((compiled, steps)) = steps_of(record, now) else {
                 continue;
             };
             for query in compiled.metric_queries() {
-                plan.entry((query, steps))
+                plan.entry((Arc::clone(query), steps))
                     .or_default()
-                    .insert(&due.record.key.namespace);
+                    .insert(&record.key.namespace);
             }
         }
+        drop(states);
         let prepared = plan.into_iter().map(|(key, namespaces)| {
             let context = Arc::clone(context);
             let (query, steps) = key.clone();
@@ -64,28 +68,33 @@ impl Histories {
 
     /// The queries of one policy; none when it needs no past.
     #[must_use]
-    pub fn of(&self, due: &Due, now: Timestamp) -> Asked {
+    pub fn of(&self, record: &PolicyRecord, now: Timestamp) -> Asked {
         if self.0.is_empty() {
             return Asked::new();
         }
-        let Some((compiled, steps)) = steps_of(due, now) else {
+        let Some((compiled, steps)) = steps_of(record, now) else {
             return Asked::new();
         };
         compiled
             .metric_queries()
-            .filter_map(|query| self.0.get(&(query, steps)).cloned())
+            .iter()
+            .filter_map(|query| self.0.get(&(Arc::clone(query), steps)).cloned())
             .collect()
     }
 }
 
-/// The policy and the steps of its past, if it has a window of shrinking and a status that says how many replicas its
-/// target had.
-fn steps_of(due: &Due, now: Timestamp) -> Option<(&CompiledPolicy, Steps)> {
-    let compiled = due.compiled.as_ref().ok()?;
-    due.record.status()?;
+/// The policy and the steps of its past, if it has a window of shrinking.
+fn steps_of(record: &PolicyRecord, now: Timestamp) -> Option<(&CompiledPolicy, Steps)> {
+    let compiled = record.compiled.as_ref().ok()?;
+    let window = window_seconds(compiled)?;
+    Some((&**compiled, Steps::before(now, window, compiled.period_seconds)))
+}
+
+/// Seconds of the past that decide on shrinking; none where nothing holds it.
+fn window_seconds(compiled: &CompiledPolicy) -> Option<u32> {
     let down = compiled.decision.scale_down.stabilization_window_seconds;
     let window = down.max(compiled.decision.scale_up.stabilization_window_seconds);
-    (down > 0).then(|| (&**compiled, Steps::before(now, window, compiled.period_seconds)))
+    (down > 0).then_some(window)
 }
 
 async fn fetch(
@@ -95,18 +104,26 @@ async fn fetch(
     namespaces: &Namespaces,
 ) -> Option<Arc<History>> {
     let (server, source) = server_and_source(context, query).ok()?;
-    let text = query.template.text(namespaces, source);
+    let auto_window_seconds = auto_window_seconds(server.config().scrape_interval_seconds);
+    let text = query.template.text(&TextContext {
+        namespaces,
+        source,
+        auto_window_seconds,
+    });
     let started = tokio::time::Instant::now();
     let history = server.fetch_range(&query.template, &text, source, steps).await;
     context
         .metrics
         .queried(&query.server, &history, started.elapsed());
     match history {
-        Ok(history) => Some(Arc::new(history)),
+        Ok(mut history) => {
+            history.window_seconds = query.template.window_seconds(auto_window_seconds);
+            Some(Arc::new(history))
+        }
         Err(error) => {
             if server.tell_range_failure() {
                 tracing::warn!(
-                    server = query.server,
+                    server = %query.server,
                     %error,
                     "what was wanted before the start cannot be asked: policies that it fails for hold shrinking for a whole \
                      stabilization window"
@@ -117,34 +134,43 @@ async fn fetch(
     }
 }
 
-/// Gives a policy the memory of what it wanted before, if its first decision shows that this matters and Prometheus
-/// knows it. Returns whether it did, so that it is decided again. Waits for Prometheus, but no longer than its time-out.
-pub async fn recall(
-    context: &Context,
-    due: &Due,
-    found: &Found,
-    asked: Asked,
-    first: &Decision,
-    now: Timestamp,
-) -> bool {
-    let Ok(compiled) = &due.compiled else { return false };
-    if asked.is_empty() || asked.len() != compiled.metrics.len() || !matters(compiled, first) {
+/// Whether what a policy wanted before this process began may change its first decision.
+#[must_use]
+pub fn may_matter(context: &Context, record: &PolicyRecord, compiled: &CompiledPolicy, first: &Decision) -> bool {
+    let mut states = context.states();
+    let has_past = states
+        .get_mut(record)
+        .is_some_and(|state| state.found_with().is_some());
+    has_past && window_seconds(compiled).is_some() && matters(compiled, first)
+}
+
+/// Gives a policy the memory of what it wanted before, if Prometheus knows it. Returns whether it did, so that it is
+/// decided again. Waits for Prometheus, but no longer than its time-out.
+pub async fn recall(context: &Context, open: &Open, replicas: Replicas, asked: Asked, first: &Decision) -> bool {
+    let Open {
+        outcome,
+        compiled,
+        found,
+        ..
+    } = open;
+    let record = &outcome.record;
+    if asked.is_empty() || asked.len() != compiled.metrics.len() {
         return false;
     }
     let histories: Option<Vec<_>> = join_all(asked).await.into_iter().collect();
-    let Some((histories, changes)) = histories.zip(changes_of(&due.record, found.replicas)) else {
+    let Some((histories, changes)) = histories.zip(changes_of(context, record, replicas)) else {
         return false;
     };
     let past = Past {
         compiled,
-        namespace: &due.record.key.namespace,
+        namespace: &record.key.namespace,
         pods: &found.pods,
-        replicas: found.replicas,
+        replicas,
         changes: &changes,
         startup_seconds: found.startup.map(|startup| startup.p95_seconds),
         histories: &histories,
     };
-    let Some(mut memory) = rebuild(&past, now) else {
+    let Some(mut memory) = rebuild(&past, outcome.time) else {
         return false;
     };
     if let Some(since) = first.remember.missing_since {
@@ -155,7 +181,7 @@ pub async fn recall(
         memory.restore_guard(*guard);
     }
     let mut states = context.states();
-    let Some(state) = states.get_mut(&due.record) else {
+    let Some(state) = states.get_mut(record) else {
         return false;
     };
     state.memory = memory;
@@ -171,8 +197,10 @@ fn matters(compiled: &CompiledPolicy, first: &Decision) -> bool {
 }
 
 /// The changes in the status, oldest first; `None` when it does not tell how many replicas there were.
-fn changes_of(record: &PolicyRecord, replicas: i32) -> Option<Vec<Change>> {
-    let status = record.status()?;
-    let is_known = !status.last_changes.is_empty() || status.current_replicas == Some(replicas);
-    is_known.then(|| changes_in(status).collect())
+fn changes_of(context: &Context, record: &PolicyRecord, replicas: Replicas) -> Option<Vec<Change>> {
+    let mut states = context.states();
+    let status = states.get_mut(record)?.found_with()?;
+    let changes: Vec<Change> = status.changes().collect();
+    let is_known = !changes.is_empty() || status.current_replicas() == Some(replicas);
+    is_known.then_some(changes)
 }

@@ -198,9 +198,9 @@ impl<'a> Replay<'a> {
     fn decide(&self, memory: &Memory, index: usize, time: Timestamp, current: Replicas) -> Decision {
         let mut readings = self.readings(index);
         let lived = self.lived(&readings);
-        for (reading, metric) in readings.iter_mut().zip(&self.past.compiled.metrics) {
+        for (reading, history) in readings.iter_mut().zip(self.past.histories) {
             let Reading::PerPod(pods) = reading else { continue };
-            if let Some(window) = metric.template.window_seconds() {
+            if let Some(window) = history.window_seconds {
                 for (pod, until) in pods.iter_mut().zip(&self.starting_until) {
                     // The window of its rate may have begun before it was Ready.
                     pod.at_least |= until.is_some_and(|until| time < until.plus_seconds(window));

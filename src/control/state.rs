@@ -66,7 +66,7 @@ fn memory_of(record: &PolicyRecord, status: &StoredStatus) -> Memory {
 
 /// Guards are remembered by their place, so they are the same only if all of them are.
 fn guards_of(record: &PolicyRecord) -> &[CompiledGuard] {
-    record.compiled.as_ref().map_or(&[][..], |compiled| &compiled.guards)
+    record.compiled.as_ref().map_or(&[], |compiled| compiled.guards())
 }
 
 fn period_of(record: &PolicyRecord, default_period: u32) -> u32 {
@@ -97,20 +97,10 @@ impl PolicyState {
         }
     }
 
-    /// The status that it was found with, as long as this process has not decided on it.
+    /// The status that it was found with, until the first decision is complete.
     #[must_use]
     pub fn found_with(&self) -> Option<&StoredStatus> {
-        self.found_with.as_deref().filter(|_| !self.is_decided)
-    }
-
-    /// From now on this process knows more than the status that was found.
-    pub fn set_decided(&mut self) {
-        self.is_decided = true;
-    }
-
-    /// Forgets the status that was found, once the first decision has been completed.
-    pub fn settle(&mut self) {
-        self.found_with = None;
+        self.found_with.as_deref()
     }
 
     /// Takes over what is stored now. Returns whether it is another spec.
@@ -120,7 +110,7 @@ impl PolicyState {
             if guards_of(&self.record) != guards_of(&record) {
                 self.memory.forget_guards();
             }
-            if self.record.target != record.target {
+            if self.record.target() != record.target() {
                 // What was learned of another target says nothing of this one.
                 self.memory = Memory::default();
                 self.is_decided = false;
@@ -261,6 +251,19 @@ impl PolicyStates {
             .get_mut(record.id.index())?
             .as_mut()
             .filter(|state| state.record.uid == record.uid && state.record.generation == record.generation)
+    }
+
+    /// The first decision on this policy is complete: this process knows more than the status that was found.
+    pub fn settle(&mut self, record: &PolicyRecord) {
+        if let Some(state) = self.get_mut(record) {
+            state.found_with = None;
+        }
+    }
+
+    /// When the policy was last evaluated.
+    #[must_use]
+    pub fn last_evaluated(&mut self, record: &PolicyRecord) -> Option<Timestamp> {
+        self.get_mut(record)?.last_evaluated
     }
 
     /// Whether any evaluation is under way.

@@ -17,7 +17,7 @@ use super::state::Due;
 use crate::cluster::policies::PolicyRecord;
 use crate::config::{Config, SourceConfig};
 use crate::observe::plan::{Plan, QueryKey};
-use crate::observe::query::{Namespaces, Template};
+use crate::observe::query::{Namespaces, Template, TextContext, auto_window_seconds};
 use crate::observe::server::Server;
 use crate::observe::table::{Answer, FetchError};
 
@@ -61,8 +61,8 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
             let waiting: Vec<SharedAnswer> = due
                 .compiled
                 .iter()
-                .flat_map(|compiled| compiled.queries())
-                .filter_map(|query| answers.get(&query).cloned())
+                .flat_map(|compiled| &compiled.queries)
+                .filter_map(|query| answers.get(query).cloned())
                 .collect();
             let past = histories.of(&due, now);
             async move {
@@ -129,7 +129,7 @@ fn compile(record: &PolicyRecord, config: &Config) -> Result<Arc<CompiledPolicy>
 }
 
 /// Starts every distinct query once.
-fn ask(context: &Arc<Context>, due: &[Due]) -> HashMap<QueryKey, SharedAnswer> {
+fn ask(context: &Arc<Context>, due: &[Due]) -> HashMap<Arc<QueryKey>, SharedAnswer> {
     let mut plan = Plan::default();
     for due in due {
         if let Ok(compiled) = &due.compiled {
@@ -140,7 +140,7 @@ fn ask(context: &Arc<Context>, due: &[Due]) -> HashMap<QueryKey, SharedAnswer> {
         .into_iter()
         .map(|(key, namespaces)| {
             let context = Arc::clone(context);
-            let asked = key.clone();
+            let asked = Arc::clone(&key);
             let answer = async move { Arc::new(fetch(&context, &asked, &namespaces).await) }
                 .boxed()
                 .shared();
@@ -151,11 +151,19 @@ fn ask(context: &Arc<Context>, due: &[Due]) -> HashMap<QueryKey, SharedAnswer> {
 
 async fn fetch(context: &Context, key: &QueryKey, namespaces: &Namespaces) -> Result<Answer, FetchError> {
     let (server, source) = server_and_source(context, key)?;
-    let text = key.template.text(namespaces, source);
+    let auto_window_seconds = auto_window_seconds(server.config().scrape_interval_seconds);
+    let text = key.template.text(&TextContext {
+        namespaces,
+        source,
+        auto_window_seconds,
+    });
     let started = tokio::time::Instant::now();
     let answer = server.fetch(&key.template, &text, source).await;
     context.metrics.queried(&key.server, &answer, started.elapsed());
-    answer
+    answer.map(|answer| Answer {
+        window_seconds: key.template.window_seconds(auto_window_seconds),
+        ..answer
+    })
 }
 
 /// What a query needs of the configuration.
@@ -165,12 +173,12 @@ pub(super) fn server_and_source<'c>(
 ) -> Result<(&'c Server, Option<&'c SourceConfig>), FetchError> {
     let server = context
         .servers
-        .get(&key.server)
-        .ok_or_else(|| FetchError::UnknownServer(key.server.clone()))?;
+        .get(&*key.server)
+        .ok_or_else(|| FetchError::UnknownServer(key.server.to_string()))?;
     let Template::RequestRate { source, .. } = &key.template else {
         return Ok((server, None));
     };
-    let known = context.config.sources.get(source);
-    let source = known.ok_or_else(|| FetchError::UnknownSource(source.clone()))?;
+    let known = context.config.sources.get(&**source);
+    let source = known.ok_or_else(|| FetchError::UnknownSource(source.to_string()))?;
     Ok((server, Some(source)))
 }

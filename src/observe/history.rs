@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::join::carries;
 use super::query::FAMILY_LABEL;
 use super::table::{Answer, Entry, FetchError, Labels, Pods, Remarks, Table, entry_of, envelope, number};
-use crate::api::MatchLabels;
+use crate::control::compile::Matching;
 
 /// The longest past that is asked for, in seconds.
 pub const MAX_PAST_SECONDS: u32 = 3600;
@@ -84,6 +84,8 @@ type Series = (BTreeMap<String, String>, Vec<Option<f64>>);
 pub struct History {
     /// Its instants.
     pub steps: Steps,
+    /// Seconds over which its rates were measured, where it has rates and who asked has said so.
+    pub window_seconds: Option<u32>,
     tables: Tables,
     remarks: Remarks,
 }
@@ -136,6 +138,7 @@ impl History {
         }
         Ok(Self {
             steps,
+            window_seconds: None,
             tables: Tables::Pods(pods),
             remarks,
         })
@@ -158,6 +161,7 @@ impl History {
         });
         Ok(Self {
             steps,
+            window_seconds: None,
             tables: Tables::Series(series.collect::<Result<_, FetchError>>()?),
             remarks,
         })
@@ -168,7 +172,7 @@ impl History {
         &'h self,
         namespace: &'h str,
         pods: impl Iterator<Item = &'h str>,
-        matching: Option<&MatchLabels>,
+        matching: Option<&Matching>,
     ) -> Part<'h> {
         let rows = match &self.tables {
             Tables::Pods(by_namespace) => {
@@ -185,6 +189,7 @@ impl History {
         Part {
             rows,
             remarks: &self.remarks,
+            window_seconds: self.window_seconds,
         }
     }
 }
@@ -193,6 +198,7 @@ impl History {
 pub struct Part<'h> {
     rows: Rows<'h>,
     remarks: &'h Remarks,
+    window_seconds: Option<u32>,
 }
 
 enum Rows<'h> {
@@ -224,6 +230,7 @@ impl Part<'_> {
         Answer {
             table,
             remarks: self.remarks.clone(),
+            window_seconds: self.window_seconds,
         }
     }
 }

@@ -121,7 +121,7 @@ fn each_step_of_an_answer_in_part_is_a_part() {
     let history = History::of_series(text.as_bytes(), STEPS).unwrap();
     let part = history.part("shop", std::iter::empty(), None);
     for step in 0..3 {
-        let (reading, _) = total_reading(&MatchLabels::new(), &Ok(part.at(step)));
+        let (reading, _) = total_reading(&[], &Ok(part.at(step)));
         assert_eq!(reading, Reading::Missing(Missing::ServerError), "{step}");
     }
 }
@@ -136,8 +136,8 @@ fn series_of_ones_own_are_those_that_match() {
         (json!({"queue": "b"}), json!([[1_700_000_010, "5"]])),
     ]);
     let history = History::of_series(&text, STEPS).unwrap();
-    let matching = MatchLabels::from([("queue".to_owned(), "a".to_owned())]);
-    let values = |matching: Option<&MatchLabels>, step: usize| -> Vec<f64> {
+    let matching = Matching::from([("queue".into(), "a".into())]);
+    let values = |matching: Option<&Matching>, step: usize| -> Vec<f64> {
         match history.part("shop", std::iter::empty(), matching).at(step).table {
             Table::Series(series) => series.into_iter().map(|(_, value)| value).collect(),
             Table::Pods(_) => panic!("by pod"),

@@ -1,10 +1,10 @@
 //! Joins the decoded answers with the pods of one target: the readings that a decision starts from. Pure.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use concertina_decision::{Missing, PodReading, Reading, Reason, Timestamp};
 
 use super::table::{Answer, Entry, FetchError, Table, shortened};
-use crate::api::MatchLabels;
 use crate::api::UtilizationOf;
 use crate::cluster::pods::{PodRecord, Resources};
 use crate::control::compile::{CompiledMetric, Measure};
@@ -47,7 +47,7 @@ pub fn reading(
         .map(|pod| {
             let reading = pod_reading(&metric.measure, pod, containers_of(pod));
             PodReading {
-                at_least: reading.at_least || began_early(metric, pod, reading.time),
+                at_least: reading.at_least || began_early(answer.window_seconds, pod, reading.time),
                 ..reading
             }
         })
@@ -95,7 +95,10 @@ fn not_empty<'e>(
 
 /// The one number of a query of a user's own, whose series must carry these labels: a metric of totals, or a guard.
 #[must_use]
-pub fn total_reading(matching: &MatchLabels, answer: &Result<Answer, FetchError>) -> (Reading, Option<Note>) {
+pub fn total_reading(
+    matching: &[(Arc<str>, Box<str>)],
+    answer: &Result<Answer, FetchError>,
+) -> (Reading, Option<Note>) {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => return missing_answer(error),
@@ -133,10 +136,10 @@ pub fn total_reading(matching: &MatchLabels, answer: &Result<Answer, FetchError>
 
 /// Whether a series carries all labels of `match`.
 #[must_use]
-pub fn carries(labels: &BTreeMap<String, String>, matching: &MatchLabels) -> bool {
+pub fn carries(labels: &BTreeMap<String, String>, matching: &[(Arc<str>, Box<str>)]) -> bool {
     matching
         .iter()
-        .all(|(name, value)| labels.get(name) == Some(value))
+        .all(|(name, value)| labels.get(&**name).is_some_and(|text| **text == **value))
 }
 
 /// There is nothing for the target, which a policy may take for 0: but not when the server says that something was
@@ -202,8 +205,7 @@ fn a_store_failed(message: &str) -> bool {
 
 /// Whether the window of a rate began before the pod was Ready, and so before it was asked for anything. As
 /// HorizontalPodAutoscaler, which takes no CPU sample whose window began before the pod was Ready.
-fn began_early(metric: &CompiledMetric, pod: &PodRecord, time: Option<Timestamp>) -> bool {
-    let window = metric.template.window_seconds();
+fn began_early(window: Option<u32>, pod: &PodRecord, time: Option<Timestamp>) -> bool {
     window
         .zip(pod.ready_since)
         .zip(time)

@@ -4,7 +4,6 @@ use concertina_decision::Pod;
 
 use super::*;
 use crate::cluster::pods::ContainerResources;
-use crate::observe::query::Template;
 use crate::observe::table::{Pods, Remarks};
 
 #[path = "join_total_tests.rs"]
@@ -37,17 +36,15 @@ fn pod(name: &str, containers: &[ContainerResources]) -> PodRecord {
 }
 
 fn metric(measure: Measure) -> CompiledMetric {
-    let template = Template::Memory;
     CompiledMetric {
         name: "m".into(),
-        template,
         measure,
     }
 }
 
 fn cpu(container: Option<&str>) -> CompiledMetric {
     metric(Measure::Cpu {
-        container: container.map(str::to_owned),
+        container: container.map(Into::into),
         of: UtilizationOf::Request,
     })
 }
@@ -74,6 +71,7 @@ fn answer(entries: &[(&str, &str, &str, Entry)]) -> Result<Answer, FetchError> {
     Ok(Answer {
         table: Table::Pods(pods),
         remarks: Remarks::default(),
+        window_seconds: None,
     })
 }
 
@@ -144,28 +142,26 @@ fn what_a_pod_asks_for_as_a_whole_goes_before_its_containers_unless_one_of_them_
 
 #[test]
 fn a_rate_is_at_least_what_was_seen_until_the_pod_has_been_ready_for_a_whole_window() {
-    let of_window = |template| CompiledMetric {
-        template,
-        ..cpu(None)
-    };
-    let rate = Template::Cpu { window_seconds: 20 };
-    for (template, ready_since, time_ms, expected) in [
-        (&rate, Some(10_000), 29_999, true),
-        (&rate, Some(10_000), 30_000, false),
-        (&rate, Some(40_000), 30_000, true),
+    for (window_seconds, ready_since, time_ms, expected) in [
+        (Some(20), Some(10_000), 29_999, true),
+        (Some(20), Some(10_000), 30_000, false),
+        (Some(20), Some(40_000), 30_000, true),
         // It was Ready, and is not now.
-        (&rate, None, 30_000, false),
-        (&Template::Memory, Some(30_000), 30_000, false),
+        (Some(20), None, 30_000, false),
+        (None, Some(30_000), 30_000, false),
     ] {
         let web = PodRecord {
             ready_since: ready_since.map(Timestamp),
             ..pod("web", &[container("app", Some(1.0))])
         };
-        let answer = answer(&[("shop", "web", "app", sample(0.25, time_ms))]);
-        let found = per_pod(&of_window(template.clone()), &answer, &[web]);
+        let answer = answer(&[("shop", "web", "app", sample(0.25, time_ms))]).map(|answer| Answer {
+            window_seconds,
+            ..answer
+        });
+        let found = per_pod(&cpu(None), &answer, &[web]);
         assert_eq!(
             found[0].at_least, expected,
-            "{template:?} {ready_since:?} {time_ms}"
+            "{window_seconds:?} {ready_since:?} {time_ms}"
         );
     }
 }

@@ -131,6 +131,7 @@ fn series(labels: &[&[(&str, &str)]]) -> Result<Answer, FetchError> {
     Ok(Answer {
         table: Table::Series(labels.iter().map(one).collect()),
         remarks: Remarks::default(),
+        window_seconds: None,
     })
 }
 
@@ -140,7 +141,7 @@ pub(super) fn total(
 ) -> (Reading, Option<Note>) {
     let matching = matching
         .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .map(|(name, value)| ((*name).into(), (*value).into()))
         .collect();
     reading(&metric(Measure::Total { matching }), answer, "shop", &[])
 }

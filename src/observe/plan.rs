@@ -1,30 +1,45 @@
 //! The distinct queries that the policies of one tick need: those of their metrics and of their guards. Pure.
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use super::query::{Namespaces, Template};
 use crate::control::compile::CompiledPolicy;
+use crate::intern::Interner;
 
 /// One query to one server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QueryKey {
     /// Name of the server.
-    pub server: String,
+    pub server: Arc<str>,
     /// What is asked.
     pub template: Template,
+}
+
+static QUERIES: LazyLock<Interner<QueryKey>> = LazyLock::new(Interner::default);
+
+impl QueryKey {
+    /// The one allocation of this key: policies that share a query share it too.
+    #[must_use]
+    pub fn shared(server: &Arc<str>, template: Template) -> Arc<Self> {
+        QUERIES.get(Self {
+            server: Arc::clone(server),
+            template,
+        })
+    }
 }
 
 /// The distinct queries, each with the namespaces it is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// By query.
-    pub queries: BTreeMap<QueryKey, Namespaces>,
+    pub queries: BTreeMap<Arc<QueryKey>, Namespaces>,
 }
 
 impl Plan {
     /// Adds what `policy` in `namespace` needs.
     pub fn add(&mut self, namespace: &str, policy: &CompiledPolicy) {
-        for key in policy.queries() {
-            self.queries.entry(key).or_default().insert(namespace);
+        for key in &policy.queries {
+            self.queries.entry(Arc::clone(key)).or_default().insert(namespace);
         }
     }
 }

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::fixtures::{compiled, policy, record, with};
+use crate::observe::query::TextContext;
 
 /// The queries that policies with these metrics and this server need.
 fn plan(policies: &[(&str, &str, Value)]) -> Plan {
@@ -27,7 +28,15 @@ fn policies_of_many_namespaces_share_one_query_for_all_of_them() {
     ]);
     assert_eq!(plan.queries.len(), 1);
     let (key, namespaces) = plan.queries.first_key_value().unwrap();
-    assert!(key.template.text(namespaces, None).contains("namespace=~\"a|b\""));
+    assert!(
+        key.template
+            .text(&TextContext {
+                namespaces,
+                source: None,
+                auto_window_seconds: 60
+            })
+            .contains("namespace=~\"a|b\"")
+    );
 }
 
 #[test]

@@ -65,7 +65,8 @@ impl Server {
     /// When the HTTP client cannot be built or the URL is unusable.
     pub fn new(config: ServerConfig) -> Result<Self, ServerError> {
         let mut builder = reqwest::Client::builder();
-        if !config.url.starts_with("https:") {
+        let url = config.urls().next().unwrap_or_default().to_owned();
+        if !url.starts_with("https:") {
             // An image FROM scratch has no CA certificates; they are only asked for where they are needed.
             builder = builder.tls_certs_only(std::iter::empty());
         }
@@ -79,7 +80,7 @@ impl Server {
                 name: config.name.clone(),
                 source,
             })?;
-        let client = Client::from(http, &config.url).map_err(|source| ServerError::Url {
+        let client = Client::from(http, &url).map_err(|source| ServerError::Url {
             name: config.name.clone(),
             source,
         })?;

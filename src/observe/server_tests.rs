@@ -7,13 +7,7 @@ async fn quoting() -> Server {
     let refuse = |form: String| async { (axum::http::StatusCode::BAD_REQUEST, form) };
     let router = axum::Router::new().fallback(refuse);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let config = ServerConfig {
-        name: "default".into(),
-        url: format!("http://{}", listener.local_addr().unwrap()),
-        timeout_seconds: 5,
-        scrape_interval_seconds: 15,
-        max_response_bytes: 1000,
-    };
+    let config = ServerConfig::at("default", &format!("http://{}", listener.local_addr().unwrap()));
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     Server::new(config).unwrap()
 }

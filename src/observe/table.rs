@@ -87,6 +87,8 @@ pub struct Answer {
     pub table: Table,
     /// What the server said beside them.
     pub remarks: Remarks,
+    /// Seconds over which its rates were measured, where it has rates and who asked has said so.
+    pub window_seconds: Option<u32>,
 }
 
 /// What a server says of its own answer, beside the series.
@@ -188,6 +190,7 @@ pub fn decode_pods(text: &[u8], namespace_label: &str, pod_label: &str) -> Resul
     Ok(Answer {
         table: Table::Pods(pods),
         remarks,
+        window_seconds: None,
     })
 }
 
@@ -217,6 +220,7 @@ pub fn decode_series(text: &[u8]) -> Result<Answer, FetchError> {
     Ok(Answer {
         table: Table::Series(series),
         remarks,
+        window_seconds: None,
     })
 }
 

@@ -153,7 +153,7 @@ pub fn troubles(outcome: &Outcome) -> Vec<Trouble> {
 fn guard_troubles(compiled: &CompiledPolicy, decided: &Decided) -> Vec<Trouble> {
     let said = |reason: Reason, message: String| Some(Trouble { reason, message });
     let guards = compiled
-        .guards
+        .guards()
         .iter()
         .zip(&decided.decision.guards)
         .zip(&decided.guard_notes);

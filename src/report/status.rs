@@ -40,14 +40,10 @@ pub fn status_of(
         last_changes: known.map(|known| known.last_changes.clone()).unwrap_or_default(),
         ..ScalingPolicyStatus::default()
     };
-    let (Ok(policy), Some(compiled)) = (&outcome.record.policy, &outcome.compiled) else {
+    let (Ok(_), Some(compiled)) = (&outcome.record.policy, &outcome.compiled) else {
         return with_last_decision(status, outcome, time);
     };
-    status.effective = Some(
-        policy
-            .spec
-            .effective_settings(&compiled.decision, compiled.period_seconds),
-    );
+    status.effective = Some(compiled.effective_settings());
     let Ok(decided) = &outcome.result else {
         return with_last_decision(status, outcome, time);
     };
@@ -60,7 +56,7 @@ pub fn status_of(
         .zip(&decision.proposals)
         .zip(&decided.notes)
         .map(|((metric, proposal), note)| MetricStatus {
-            name: metric.name.clone(),
+            name: metric.name.to_string(),
             value: proposal
                 .measured
                 .map(|measured| value_text(measured, &metric.measure)),
@@ -120,14 +116,10 @@ pub fn status_of(
 pub fn summary(outcome: &Outcome) -> String {
     match (&outcome.result, &outcome.compiled) {
         (Ok(decided), Some(compiled)) => {
-            let metrics: Vec<&str> = compiled
-                .metrics
-                .iter()
-                .map(|metric| metric.name.as_str())
-                .collect();
-            let guards: Vec<&str> = compiled.guards.iter().map(|guard| guard.name.as_str()).collect();
+            let metrics: Vec<&str> = compiled.metrics.iter().map(|metric| &*metric.name).collect();
+            let guards: Vec<&str> = compiled.guards().iter().map(|guard| &*guard.name).collect();
             let schedules: Vec<&str> = compiled
-                .schedules
+                .schedules()
                 .iter()
                 .map(|schedule| schedule.name())
                 .collect();
@@ -182,12 +174,12 @@ fn condition(finding: &Finding, generation: Option<i64>, known: &[Condition], no
 /// The guards that are not clear.
 fn guards(compiled: &CompiledPolicy, decided: &Decided) -> Vec<GuardStatus> {
     compiled
-        .guards
+        .guards()
         .iter()
         .zip(&decided.decision.guards)
         .filter(|(_, record)| record.state != GuardState::Clear)
         .map(|(guard, record)| GuardStatus {
-            name: guard.name.clone(),
+            name: guard.name.to_string(),
             value: record.value.map(three_digits),
             state: record.state.as_str().to_owned(),
         })

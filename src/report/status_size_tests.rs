@@ -152,7 +152,7 @@ fn a_policy_in_trouble_tells_it_and_its_guards() {
                   rpc error: code = Unavailable desc = connection error: dial tcp 10.96.12.7:10901: connect: refused"
             .into(),
     };
-    let (reading, note) = total_reading(&std::collections::BTreeMap::new(), &Err(failed));
+    let (reading, note) = total_reading(&[], &Err(failed));
     let mut observation = observed(0.4);
     observation.metrics = vec![reading.clone(); 3];
     observation.guards = vec![total(0.0234), reading.clone()];

@@ -4,6 +4,7 @@
 //! sample behind it, how many series there are where there should be one, and of rates those that were not sampled for the
 //! whole window.
 use std::fmt::Write;
+use std::sync::Arc;
 
 use crate::api::{DiskDirection, NetworkDirection};
 use crate::config::SourceConfig;
@@ -25,43 +26,83 @@ const CONTAINER: &str = "namespace,pod,container";
 /// Up to this many namespaces a query names them; beyond it asks for all.
 const NAMESPACES_NAMED: usize = 50;
 
+/// The stretch of time over which a rate is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Window {
+    /// As long as the measured scrape interval asks for when the query is sent.
+    Auto,
+    /// So many seconds.
+    Seconds(u32),
+}
+
+impl Window {
+    /// The window in seconds, where `auto` is what the scrape interval asks for.
+    #[must_use]
+    pub const fn seconds(self, auto: u32) -> u32 {
+        match self {
+            Self::Auto => auto,
+            Self::Seconds(seconds) => seconds,
+        }
+    }
+}
+
+/// A rate is taken over this many scrapes: one may be late and one lost, and a rate is still there.
+const SCRAPES_PER_WINDOW: u32 = 4;
+
+/// The window in seconds of a rate whose series are scraped every so many seconds.
+#[must_use]
+pub const fn auto_window_seconds(scrape_interval_seconds: u32) -> u32 {
+    scrape_interval_seconds.saturating_mul(SCRAPES_PER_WINDOW)
+}
+
 /// What a query asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Template {
     /// CPU usage per container in cores, averaged over the window.
     Cpu {
-        /// Window of the rate in seconds.
-        window_seconds: u32,
+        /// Window of the rate.
+        window: Window,
     },
     /// Memory working set per container in bytes, now.
     Memory,
     /// Requests per second per pod, averaged over the window.
     RequestRate {
         /// The source's name.
-        source: String,
-        /// Window of the rate in seconds.
-        window_seconds: u32,
+        source: Arc<str>,
+        /// Window of the rate.
+        window: Window,
     },
     /// Bytes per second that each pod sends or receives over its interfaces but the loopback, averaged over the window.
     Network {
         /// Which bytes count.
         direction: NetworkDirection,
-        /// Window of the rate in seconds.
-        window_seconds: u32,
+        /// Window of the rate.
+        window: Window,
     },
     /// Bytes per second that the containers of each pod read or write on all their devices, averaged over the window. A
     /// container that has never used a disk has no series, so a pod of such containers has no sample.
     Disk {
         /// Which bytes count.
         direction: DiskDirection,
-        /// Window of the rate in seconds.
-        window_seconds: u32,
+        /// Window of the rate.
+        window: Window,
     },
     /// A user's own query, as written.
     Custom {
         /// PromQL.
-        query: String,
+        query: Arc<str>,
     },
+}
+
+/// What the text of a query takes from the configuration, and from what is known when it is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct TextContext<'a> {
+    /// The namespaces that it is narrowed to.
+    pub namespaces: &'a Namespaces,
+    /// The configuration of a request rate's source.
+    pub source: Option<&'a SourceConfig>,
+    /// Seconds of a window that is [`Window::Auto`].
+    pub auto_window_seconds: u32,
 }
 
 /// The set of namespaces a grouped query is narrowed to.
@@ -88,28 +129,40 @@ impl Namespaces {
 }
 
 impl Template {
-    /// Seconds over which a rate is measured; `None` where it is none, or a user's own.
+    /// The window over which a rate is measured; `None` where it is none, or a user's own.
     #[must_use]
-    pub const fn window_seconds(&self) -> Option<u32> {
+    pub const fn window(&self) -> Option<Window> {
         match self {
-            Self::Cpu { window_seconds }
-            | Self::RequestRate { window_seconds, .. }
-            | Self::Network { window_seconds, .. }
-            | Self::Disk { window_seconds, .. } => Some(*window_seconds),
+            Self::Cpu { window }
+            | Self::RequestRate { window, .. }
+            | Self::Network { window, .. }
+            | Self::Disk { window, .. } => Some(*window),
             Self::Memory | Self::Custom { .. } => None,
         }
     }
 
-    /// The text of the query. `source` is the configuration of a request rate's source.
+    /// The window in seconds, where `auto` is that of [`Window::Auto`]; `None` as for [`Template::window`].
     #[must_use]
-    pub fn text(&self, namespaces: &Namespaces, source: Option<&SourceConfig>) -> String {
+    pub fn window_seconds(&self, auto: u32) -> Option<u32> {
+        self.window().map(|window| window.seconds(auto))
+    }
+
+    /// The text of the query.
+    #[must_use]
+    pub fn text(&self, context: &TextContext<'_>) -> String {
+        let TextContext {
+            namespaces, source, ..
+        } = *context;
+        let window_seconds = self
+            .window_seconds(context.auto_window_seconds)
+            .unwrap_or_default();
         match self {
-            Self::Cpu { window_seconds } => {
+            Self::Cpu { .. } => {
                 let series = container_series("container_cpu_usage_seconds_total", namespaces);
                 // `and` drops the series of a container that is gone: its rate would linger for a window.
                 let value = format!("max by ({CONTAINER}) (rate({series}[{window_seconds}s]) and {series})");
                 let counts = format!("count by ({CONTAINER}) ({series})");
-                families(&value, &series, CONTAINER, &counts) + &partial(&series, CONTAINER, *window_seconds)
+                families(&value, &series, CONTAINER, &counts) + &partial(&series, CONTAINER, window_seconds)
             }
             Self::Memory => {
                 let series = container_series("container_memory_working_set_bytes", namespaces);
@@ -121,7 +174,7 @@ impl Template {
                     &format!("count by ({CONTAINER}) ({series})"),
                 )
             }
-            Self::RequestRate { window_seconds, .. } => {
+            Self::RequestRate { .. } => {
                 let Some(source) = source else {
                     return String::new();
                 };
@@ -139,12 +192,9 @@ impl Template {
                     "max by ({by}) (sum by ({by},job) (rate({series}[{window_seconds}s]) and {series}))"
                 );
                 let jobs = format!("count by ({by}) (count by ({by},job) ({series}))");
-                families(&value, &series, &by, &jobs) + &partial(&series, &by, *window_seconds)
+                families(&value, &series, &by, &jobs) + &partial(&series, &by, window_seconds)
             }
-            Self::Network {
-                direction,
-                window_seconds,
-            } => {
+            Self::Network { direction, .. } => {
                 let receive = "container_network_receive_bytes_total";
                 let transmit = "container_network_transmit_bytes_total";
                 let counters: &[&str] = match direction {
@@ -157,12 +207,9 @@ impl Template {
                     "{}pod!=\"\",container=~\"|POD\",interface!=\"lo\"",
                     namespaces.matcher("namespace")
                 );
-                throughput(counters, &matchers, "interface", *window_seconds)
+                throughput(counters, &matchers, "interface", window_seconds)
             }
-            Self::Disk {
-                direction,
-                window_seconds,
-            } => {
+            Self::Disk { direction, .. } => {
                 let (reads, writes) = (
                     "container_fs_reads_bytes_total",
                     "container_fs_writes_bytes_total",
@@ -173,9 +220,9 @@ impl Template {
                     DiskDirection::Both => &[reads, writes],
                 };
                 let matchers = container_matchers(namespaces);
-                throughput(counters, &matchers, "container,device", *window_seconds)
+                throughput(counters, &matchers, "container,device", window_seconds)
             }
-            Self::Custom { query } => query.clone(),
+            Self::Custom { query } => query.to_string(),
         }
     }
 }
@@ -243,106 +290,4 @@ fn families(value: &str, series: &str, by: &str, counts: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn namespaces(names: &[&str]) -> Namespaces {
-        let mut set = Namespaces::default();
-        names.iter().for_each(|name| set.insert(name));
-        set
-    }
-
-    #[test]
-    fn a_cpu_query_names_few_namespaces_and_carries_four_families() {
-        let text = Template::Cpu { window_seconds: 20 }.text(&namespaces(&["b", "a"]), None);
-        assert!(
-            text.contains(r#"container_cpu_usage_seconds_total{namespace=~"a|b",container!="""#),
-            "{text}"
-        );
-        assert!(text.contains("[20s]"));
-        for family in [FAMILY_VALUE, FAMILY_TIME, FAMILY_DUPLICATES, FAMILY_PARTIAL] {
-            assert!(text.contains(&format!("\"{family}\"")), "{text}");
-        }
-    }
-
-    #[test]
-    fn many_namespaces_are_not_named() {
-        let names: Vec<String> = (0..51).map(|i| format!("n{i}")).collect();
-        let text = Template::Memory.text(
-            &namespaces(&names.iter().map(String::as_str).collect::<Vec<_>>()),
-            None,
-        );
-        assert!(!text.contains("namespace=~"), "{text}");
-        assert!(!text.contains(FAMILY_PARTIAL), "memory is no rate: {text}");
-    }
-
-    #[test]
-    fn what_was_not_sampled_when_the_window_began_is_partial() {
-        assert_eq!(
-            partial("c{}", "pod", 20),
-            " or label_replace(count by (pod) (c{}) unless count by (pod) (count_over_time(c{}[15s] offset 15s)),\
-             \"concertina\",\"partial\",\"\",\"\")"
-        );
-    }
-
-    #[test]
-    fn the_throughput_of_a_pod_is_the_sum_of_its_counters_interfaces_and_devices() {
-        let network = |direction| {
-            Template::Network {
-                direction,
-                window_seconds: 60,
-            }
-            .text(&namespaces(&["a"]), None)
-        };
-        let both = network(NetworkDirection::Both);
-        assert_eq!(
-            both.matches("sum by (namespace,pod) (max by (namespace,pod,interface) (")
-                .count(),
-            2
-        );
-        assert!(both.contains(")) + sum by"), "{both}");
-        assert!(both.contains("interface!=\"lo\""), "{both}");
-        let sent = network(NetworkDirection::Transmit);
-        assert!(sent.contains("transmit") && !sent.contains("receive"), "{sent}");
-        let disk = Template::Disk {
-            direction: DiskDirection::Read,
-            window_seconds: 60,
-        };
-        let read = disk.text(&namespaces(&["a"]), None);
-        assert!(read.contains("max by (namespace,pod,container,device)"), "{read}");
-        assert!(read.contains("reads") && !read.contains("writes"), "{read}");
-    }
-
-    #[test]
-    fn the_rate_of_what_is_not_scraped_any_more_is_not_answered() {
-        let source = SourceConfig {
-            counter: "hits_total".into(),
-            namespace_label: "namespace".into(),
-            pod_label: "pod".into(),
-        };
-        let rate = Template::RequestRate {
-            source: "http".into(),
-            window_seconds: 60,
-        };
-        let series = r#"hits_total{namespace=~"a",pod!=""}"#;
-        for (template, series) in [
-            (rate, series),
-            (
-                Template::Cpu { window_seconds: 60 },
-                r#"container_cpu_usage_seconds_total{namespace=~"a",container!="",container!="POD",pod!=""}"#,
-            ),
-        ] {
-            let text = template.text(&namespaces(&["a"]), Some(&source));
-            let guarded = format!("rate({series}[60s]) and {series}");
-            assert!(text.contains(&guarded), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_custom_query_is_sent_as_written() {
-        let template = Template::Custom {
-            query: "sum(up)".into(),
-        };
-        assert_eq!(template.text(&namespaces(&["a"]), None), "sum(up)");
-    }
-}
+mod tests;
