@@ -101,7 +101,9 @@ impl Memory {
             (Want::Unknown, Some(last)) => now.milliseconds_since(last),
             (_, Some(_)) => now.milliseconds_since(self.known_until(now)),
         };
-        self.scale_down_wants.postpone(unknown_for, now);
+        if unknown_for > 0 {
+            self.scale_down_wants.postpone(unknown_for, now);
+        }
         if let Want::Known(replicas) = remember.want {
             self.scale_up_wants.push(Keep::Least, replicas, now, up_window);
             self.scale_down_wants

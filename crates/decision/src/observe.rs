@@ -95,51 +95,58 @@ pub(crate) struct PodSums {
     fault: Option<Missing>,
 }
 
-pub(crate) fn observe(policy: &Policy, observation: &Observation, now: Timestamp) -> Observed {
-    let current = observation.current_replicas.max(0);
-    let once_ready_pods = count(observation.pods.iter().filter(|pod| pod.was_ready()).count());
-    let mut observed = Observed {
-        current,
-        once_ready_pods,
-        starting_pods: count(observation.pods.len()).saturating_sub(once_ready_pods),
-        cpu_at_limit: false,
-        metrics: ArrayVec::new(),
-    };
-    for (index, metric) in policy.counted_metrics().iter().enumerate() {
-        let reading = observation
-            .metrics
-            .get(index)
-            .unwrap_or(&Reading::Missing(Missing::NotReadYet));
-        let measurement = match reading {
-            _ if !(metric.target.number() > 0.0 && metric.target.number().is_finite()) => {
-                missing(Missing::BadTarget)
-            }
-            _ if current == 0 && matches!(metric.target, Target::Utilization { .. }) => {
-                Measurement::NotApplicable
-            }
-            Reading::Missing(Missing::NoSamples) if counts_empty_as_zero(metric) => Measurement::Total {
-                value: 0.0,
-                age_seconds: None,
-                empty: true,
-            },
-            Reading::Missing(why) => missing(*why),
-            Reading::Total { value, time } => total(metric, *value, *time, now),
-            Reading::PerPod(_) if current == 0 => Measurement::NotApplicable,
-            Reading::PerPod(readings) => {
-                let absent = current
-                    .unsigned_abs()
-                    .saturating_sub(count(observation.pods.len()));
-                let sums = PodSums {
-                    absent,
-                    ..PodSums::of(metric, &observation.pods, readings, now)
-                };
-                observed.cpu_at_limit |= metric.cpu_bound && sums.cpu_at_limit();
-                sums.measurement(metric, observed.once_ready_pods)
-            }
-        };
-        observed.metrics.push(measurement);
+impl Observed {
+    /// What is known before any metric is looked at.
+    pub(crate) fn before_metrics(observation: &Observation) -> Self {
+        let current = observation.current_replicas.max(0);
+        let once_ready_pods = count(observation.pods.iter().filter(|pod| pod.was_ready()).count());
+        Self {
+            current,
+            once_ready_pods,
+            starting_pods: count(observation.pods.len()).saturating_sub(once_ready_pods),
+            cpu_at_limit: false,
+            metrics: ArrayVec::new(),
+        }
     }
-    observed
+
+    /// Looks at every metric, in place: the list has room for as many as a policy may have, and is not to be moved.
+    pub(crate) fn measure(&mut self, policy: &Policy, observation: &Observation, now: Timestamp) {
+        let current = self.current;
+        for (index, metric) in policy.counted_metrics().iter().enumerate() {
+            let reading = observation
+                .metrics
+                .get(index)
+                .unwrap_or(&Reading::Missing(Missing::NotReadYet));
+            let measurement = match reading {
+                _ if !(metric.target.number() > 0.0 && metric.target.number().is_finite()) => {
+                    missing(Missing::BadTarget)
+                }
+                _ if current == 0 && matches!(metric.target, Target::Utilization { .. }) => {
+                    Measurement::NotApplicable
+                }
+                Reading::Missing(Missing::NoSamples) if counts_empty_as_zero(metric) => Measurement::Total {
+                    value: 0.0,
+                    age_seconds: None,
+                    empty: true,
+                },
+                Reading::Missing(why) => missing(*why),
+                Reading::Total { value, time } => total(metric, *value, *time, now),
+                Reading::PerPod(_) if current == 0 => Measurement::NotApplicable,
+                Reading::PerPod(readings) => {
+                    let absent = current
+                        .unsigned_abs()
+                        .saturating_sub(count(observation.pods.len()));
+                    let sums = PodSums {
+                        absent,
+                        ..PodSums::of(metric, &observation.pods, readings, now)
+                    };
+                    self.cpu_at_limit |= metric.cpu_bound && sums.cpu_at_limit();
+                    sums.measurement(metric, self.once_ready_pods)
+                }
+            };
+            self.metrics.push(measurement);
+        }
+    }
 }
 
 const fn missing(why: Missing) -> Measurement {
@@ -187,7 +194,9 @@ fn usable(
 
 impl PodSums {
     fn of(metric: &Metric, pods: &[Pod], readings: &[PodReading], now: Timestamp) -> Self {
+        let nothing = PodReading::default();
         let mut sums = Self::default();
+        let mut oldest: Option<Timestamp> = None;
         for (index, pod) in pods.iter().enumerate() {
             if !pod.was_ready() {
                 continue;
@@ -195,12 +204,19 @@ impl PodSums {
             let reading = match pod {
                 Pod::Crashing => {
                     sums.crashing = sums.crashing.saturating_add(1);
-                    PodReading::default()
+                    &nothing
                 }
-                _ => readings.get(index).copied().unwrap_or_default(),
+                _ => readings.get(index).unwrap_or(&nothing),
             };
             match usable(metric, reading.value, reading.time, now) {
-                Ok(value) => sums.add(metric, value, &reading, now),
+                Ok(value) => {
+                    sums.add(metric, value, reading);
+                    if let Some(time) = reading.time
+                        && oldest.is_none_or(|oldest| time < oldest)
+                    {
+                        oldest = Some(time);
+                    }
+                }
                 Err(why) => {
                     sums.missing = sums.missing.saturating_add(1);
                     // That a value came and was refused says more than that none came.
@@ -210,10 +226,26 @@ impl PodSums {
                 }
             }
         }
+        sums.age_seconds = oldest.map(|oldest| now.seconds_since(oldest));
+        sums.keep_finite();
         if metric.starts_hot && sums.at_least > 0 {
             sums.forget_starts(metric);
         }
         sums
+    }
+
+    /// Nothing negative is added, so that a sum which has overflowed stays infinite until then.
+    fn keep_finite(&mut self) {
+        for sum in [
+            &mut self.value,
+            &mut self.young_value,
+            &mut self.young_request,
+            &mut self.filled,
+            &mut self.request,
+            &mut self.limit,
+        ] {
+            *sum = finite(*sum);
+        }
     }
 
     /// What a start burns is no load: together, the pods that were not Ready for the whole window count at most like the
@@ -244,28 +276,26 @@ impl PodSums {
         self.value = finite(settled_value + self.young_value.min(most));
     }
 
-    fn add(&mut self, metric: &Metric, value: f64, reading: &PodReading, now: Timestamp) {
+    fn add(&mut self, metric: &Metric, value: f64, reading: &PodReading) {
         self.counted = self.counted.saturating_add(1);
-        self.value = finite(self.value + value);
+        self.value += value;
         let may_be = if reading.at_least {
             self.at_least = self.at_least.saturating_add(1);
-            self.young_value = finite(self.young_value + value);
-            self.young_request = finite(self.young_request + positive(reading.request).unwrap_or(0.0));
+            self.young_value += value;
+            self.young_request += positive(reading.request).unwrap_or(0.0);
             value.max(at_target(metric, reading))
         } else {
             value
         };
-        self.filled = finite(self.filled + may_be);
+        self.filled += may_be;
         match positive(reading.request) {
-            Some(request) => self.request = finite(self.request + request),
+            Some(request) => self.request += request,
             None => self.without_request = self.without_request.saturating_add(1),
         }
         match positive(reading.limit) {
-            Some(limit) => self.limit = finite(self.limit + limit),
+            Some(limit) => self.limit += limit,
             None => self.without_limit = self.without_limit.saturating_add(1),
         }
-        let age = reading.time.map(|time| now.seconds_since(time));
-        self.age_seconds = self.age_seconds.max(age);
     }
 
     fn cpu_at_limit(&self) -> bool {
@@ -310,7 +340,7 @@ fn at_target(metric: &Metric, reading: &PodReading) -> f64 {
 }
 
 fn positive(number: Option<f64>) -> Option<f64> {
-    number.filter(|number| *number > 0.0 && number.is_finite())
+    number.filter(|number| *number > 0.0 && *number < f64::INFINITY)
 }
 
 fn count(length: usize) -> u32 {

@@ -7,7 +7,7 @@ use crate::combine::{Basis, Combined, combine};
 use crate::cooldown::cool_down;
 use crate::guard::{Forbidding, guard};
 use crate::limit::limit;
-use crate::observe::observe;
+use crate::observe::Observed;
 use crate::propose::propose;
 use crate::stabilise::stabilise;
 use crate::step::{Held, Step};
@@ -35,9 +35,11 @@ const HOLDING_STAGES: [(Stage, HoldingStage); 5] = [
 /// `now` is the time of the decision; it should be the one given to [`Memory::record`] afterwards.
 #[must_use]
 pub fn decide(policy: &Policy, memory: &Memory, observation: &Observation, now: Timestamp) -> Decision {
-    let observed = observe(policy, observation, now);
+    let mut observed = Observed::before_metrics(observation);
+    observed.measure(policy, observation, now);
     let current = observed.current;
-    let proposals = propose(policy, &observed);
+    let mut proposals = ArrayVec::new();
+    propose(policy, &observed, &mut proposals);
     let bounds = Bounds::of(policy, observation, now);
     let combined = combine(policy, memory, current, bounds.floor, &proposals, now);
     let bounded = bounds.apply(policy, memory, current, &combined, &proposals);

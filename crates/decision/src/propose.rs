@@ -44,12 +44,11 @@ use crate::observe::{Measurement, Observed, PodSums};
 use crate::rounding::{NOISE, finite, round_up};
 use crate::{MAX_METRICS, Measured, Metric, Outcome, Policy, Proposal, Reason, Replicas, Target};
 
-pub(crate) fn propose(policy: &Policy, observed: &Observed) -> ArrayVec<Proposal, MAX_METRICS> {
-    policy
-        .counted_metrics()
-        .iter()
-        .zip(&observed.metrics)
-        .map(|(metric, measurement)| match measurement {
+/// Adds the proposal of each metric to an empty list. The list has room for as many as a policy may have, and is not to be
+/// moved.
+pub(crate) fn propose(policy: &Policy, observed: &Observed, proposals: &mut ArrayVec<Proposal, MAX_METRICS>) {
+    for (metric, measurement) in policy.counted_metrics().iter().zip(&observed.metrics) {
+        proposals.push(match measurement {
             Measurement::Missing { why, missing_pods } => Proposal {
                 outcome: Outcome::Missing(*why),
                 missing_pods: *missing_pods,
@@ -69,8 +68,8 @@ pub(crate) fn propose(policy: &Policy, observed: &Observed) -> ArrayVec<Proposal
                 ..from_total(policy, metric, observed, *value)
             },
             Measurement::Pods(sums) => from_pods(policy, metric, observed, sums),
-        })
-        .collect()
+        });
+    }
 }
 
 /// A proposal without a number, to be filled in.

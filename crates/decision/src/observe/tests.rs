@@ -4,6 +4,12 @@ use super::*;
 use crate::fixtures::total;
 use crate::fixtures::*;
 
+fn observe(policy: &Policy, observation: &Observation, now: Timestamp) -> Observed {
+    let mut observed = Observed::before_metrics(observation);
+    observed.measure(policy, observation, now);
+    observed
+}
+
 fn observed(metric: Metric, pods: &[Pod], reading: Reading, now: Timestamp) -> Observed {
     let observation = Observation {
         current_replicas: 4,

@@ -2,10 +2,18 @@
 
 use super::*;
 use crate::fixtures::*;
-use crate::observe::observe;
 use crate::{Observation, Pod, PodReading, Reading};
 
 mod records;
+
+/// What each metric of a policy asks for at noon.
+fn proposals(policy: &Policy, observation: &Observation) -> ArrayVec<Proposal, MAX_METRICS> {
+    let mut observed = Observed::before_metrics(observation);
+    observed.measure(policy, observation, noon());
+    let mut proposals = ArrayVec::new();
+    propose(policy, &observed, &mut proposals);
+    proposals
+}
 
 fn proposal(metric: Metric, replicas: Replicas, pods: &[Pod], reading: Reading) -> Proposal {
     let observation = Observation {
@@ -15,7 +23,7 @@ fn proposal(metric: Metric, replicas: Replicas, pods: &[Pod], reading: Reading) 
         ..Observation::default()
     };
     let policy = policy(&[metric]);
-    propose(&policy, &observe(&policy, &observation, noon()))[0]
+    proposals(&policy, &observation)[0]
 }
 
 fn asked_for(proposal: &Proposal) -> (Replicas, Reason) {
@@ -297,9 +305,8 @@ fn tolerances_that_make_no_sense_are_none() {
         policy.scale_up.tolerance = tolerance;
         policy.scale_down.tolerance = tolerance;
         for (load, replicas) in [(100.1, 11), (100.0, 10), (90.0, 9)] {
-            let observed = observe(&policy, &observation(10, vec![total(load)]), noon());
             assert_eq!(
-                propose(&policy, &observed)[0].replicas(),
+                proposals(&policy, &observation(10, vec![total(load)]))[0].replicas(),
                 Some(replicas),
                 "{tolerance}, {load}"
             );
@@ -309,8 +316,8 @@ fn tolerances_that_make_no_sense_are_none() {
     policy.scale_up.tolerance = f64::INFINITY;
     policy.scale_down.tolerance = 1.0;
     for load in [0.0, 1e300] {
-        let observed = observe(&policy, &observation(10, vec![total(load)]), noon());
-        assert_eq!(propose(&policy, &observed)[0].reason, Reason::WithinTolerance);
+        let proposals = proposals(&policy, &observation(10, vec![total(load)]));
+        assert_eq!(proposals[0].reason, Reason::WithinTolerance);
     }
 }
 

@@ -6,6 +6,7 @@ mod fixtures;
 mod arbitrary;
 mod changes;
 mod forbidding;
+mod lists;
 mod one_decision;
 mod overload;
 mod properties;

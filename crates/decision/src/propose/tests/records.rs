@@ -182,12 +182,9 @@ fn what_means_at_least_has_no_tolerance_but_for_noise() {
         (1.0 + NOISE, (1, Reason::WithinTolerance)),
         ((1.0 + NOISE).next_up(), (2, Reason::MetricAboveTarget)),
     ] {
-        let observed = observe(
-            &policy,
-            &observation(1, vec![per_pod(&[value]), limited_cores(&[1.0])]),
-            noon(),
-        );
-        assert_eq!(asked_for(&propose(&policy, &observed)[0]), expected, "{value}");
+        let readings = vec![per_pod(&[value]), limited_cores(&[1.0])];
+        let found = proposals(&policy, &observation(1, readings))[0];
+        assert_eq!(asked_for(&found), expected, "{value}");
     }
 }
 
@@ -196,7 +193,6 @@ fn rounding_at_the_end_of_the_tolerance_is_not_put_down_to_pods() {
     // 24 × 0.4 ÷ 24 is a little more than 0.4, and this tolerance ends between the two.
     let mut policy = policy(&[rate()]);
     policy.scale_down.tolerance = 0.599_999_999_6;
-    let observed = observe(&policy, &observation(24, vec![per_pod(&[4.0; 24])]), noon());
-    let found = propose(&policy, &observed)[0];
+    let found = proposals(&policy, &observation(24, vec![per_pod(&[4.0; 24])]))[0];
     assert_eq!(asked_for(&found), (24, Reason::FewerWouldNotDo));
 }
