@@ -2,10 +2,10 @@
 use std::sync::Arc;
 
 use concertina_decision::{Memory, Observation, Pod, Reading, Timestamp, decide};
-use kube::core::DeserializeGuard;
 use serde_json::{Value, json};
 
 use crate::api::{Mode, ScalingPolicy};
+use crate::cluster::guarded::Guarded;
 use crate::cluster::policies::{PolicyRecord, PolicyTable};
 use crate::config::Config;
 use crate::control::compile::CompiledPolicy;
@@ -38,23 +38,28 @@ pub(crate) fn with(mut object: Value, pointer: &str, value: Value) -> Value {
 }
 
 /// As it comes from the API server.
-pub(crate) fn guarded(policy: Value) -> DeserializeGuard<ScalingPolicy> {
-    serde_json::from_value(policy).unwrap()
+pub(crate) fn guarded(policy: Value) -> Guarded<ScalingPolicy> {
+    Guarded::read(&policy.to_string()).unwrap()
 }
 
 /// As the table of policies holds it.
 pub(crate) fn record(policy: Value) -> Arc<PolicyRecord> {
-    let mut table = PolicyTable::default();
+    let mut table = table();
     table.apply(guarded(policy));
     table.iter().next().unwrap().clone()
+}
+
+/// No policy yet.
+pub(crate) fn table() -> PolicyTable {
+    PolicyTable::new(Arc::new(config()))
 }
 
 pub(crate) fn config() -> Config {
     Config::with_server("http://prometheus:9090", 15).unwrap()
 }
 
-pub(crate) fn compiled(record: &PolicyRecord) -> CompiledPolicy {
-    CompiledPolicy::of(record.policy.as_ref().unwrap(), &config()).unwrap()
+pub(crate) fn compiled(record: &PolicyRecord) -> Arc<CompiledPolicy> {
+    record.compiled.clone().unwrap()
 }
 
 /// The outcome of one evaluation of a policy: two Ready pods, one reading per metric, nothing remembered.
@@ -71,7 +76,7 @@ pub(crate) fn outcome(policy: Value, metrics: Vec<Reading>) -> Outcome {
 /// The outcome of one evaluation of a policy, nothing remembered.
 pub(crate) fn outcome_of(policy: Value, observation: &Observation) -> Outcome {
     let record = record(policy);
-    let compiled = Arc::new(compiled(&record));
+    let compiled = compiled(&record);
     let decision = decide(&compiled.decision, &Memory::default(), observation, NOW);
     let decided = Decided {
         notes: vec![None; compiled.metrics.len()],

@@ -89,7 +89,8 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
     let watch_client = client(kube_config.clone(), None)?;
     let call_client = client(kube_config, Some(READ_TIMEOUT))?;
 
-    let cluster = Arc::new(Cluster::default());
+    let config = Arc::new(config);
+    let cluster = Arc::new(Cluster::new(Arc::clone(&config)));
     let context = Arc::new(Context::new(config, call_client.clone(), Arc::clone(&cluster))?);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(RunError::Signal)?;

@@ -11,7 +11,7 @@ use super::*;
 
 fn web() -> TargetKey {
     TargetKey {
-        gvk: GroupVersionKind::gvk("apps", "v1", "Deployment"),
+        gvk: GroupVersionKind::gvk("apps", "v1", "Deployment").into(),
         namespace: "shop".into(),
         name: "web".into(),
     }
@@ -30,7 +30,7 @@ fn metadata(name: &str, owner: Option<&str>) -> Value {
 
 /// The Deployment `web` with pods of two ReplicaSets, of which `web-2` is the newer.
 fn cluster() -> Cluster {
-    let cluster = Cluster::default();
+    let cluster = Cluster::new(Arc::new(crate::fixtures::config()));
     change(&cluster, 2, json!({}), json!({}));
     let sets = [("web-1", "1"), ("web-2", "2")].map(|(name, revision)| {
         let mut metadata = metadata(name, Some("web"));
@@ -96,7 +96,7 @@ fn a_quota_that_refuses_pods_has_room_for_those_that_live() {
 
 #[test]
 fn of_what_is_not_there_nothing_is_known() {
-    let cluster = Cluster::default();
+    let cluster = Cluster::new(Arc::new(crate::fixtures::config()));
     assert_eq!(cluster.rollout(&web()), Rollout::None);
     assert_eq!(cluster.quota_refusal(&web()), None);
     assert_eq!(cluster.autoscaler_of(&web()), None);

@@ -74,7 +74,7 @@ fn owner_of_web(cluster: &Cluster) -> Option<String> {
 
 /// Runs the feed against such a server. Returns the tables, and what mends KEDA.
 fn fed(outage: Outage) -> (Arc<Cluster>, Arc<AtomicBool>) {
-    let (cluster, is_mended) = (Arc::new(Cluster::default()), Arc::new(AtomicBool::new(false)));
+    let (cluster, is_mended) = (Arc::new(Cluster::new(Arc::new(crate::fixtures::config()))), Arc::new(AtomicBool::new(false)));
     let client = client(outage, &is_mended);
     tokio::spawn(run(Arc::clone(&cluster), client.clone(), client));
     (cluster, is_mended)

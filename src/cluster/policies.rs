@@ -102,7 +102,7 @@ impl PolicyRecord {
         metadata.generation.is_some()
             && self.generation == metadata.generation
             && self.created == metadata.creation_timestamp.as_ref().map(|time| time.0)
-            && compiled.is_ok_and(|compiled| *compiled.pause() == policy.pause())
+            && compiled.is_ok_and(|compiled| compiled.pause() == policy.pause())
     }
 }
 

@@ -9,27 +9,21 @@ fn on_web(name: &str, created: &str) -> Value {
 }
 
 fn table(policies: &[Value]) -> PolicyTable {
-    let mut table = PolicyTable::default();
+    let mut table = crate::fixtures::table();
     table.replace(policies.iter().cloned().map(guarded).collect());
     table
 }
 
+/// Who owns the Deployment `web`.
 fn owner(table: &PolicyTable) -> Option<String> {
-    owner_without(table, &[])
-}
-
-/// Who owns the Deployment `web` while these policies are broken.
-fn owner_without(table: &PolicyTable, broken: &[&str]) -> Option<String> {
     let reference = crate::api::ScaleTargetRef {
         api_version: "apps/v1".into(),
         kind: "Deployment".into(),
         name: "web".into(),
     };
     table
-        .owner_of(&TargetKey::of("shop", &reference), |record| {
-            broken.contains(&record.key.name.as_str())
-        })
-        .map(|owner| owner.key.name.clone())
+        .owner_of(&TargetKey::of("shop", &reference))
+        .map(|owner| owner.key.name.to_string())
 }
 
 const OLD: &str = "2023-01-01T00:00:00Z";
@@ -47,27 +41,34 @@ fn the_oldest_policy_owns_a_target_then_the_lesser_uid_in_whatever_order_they_ca
 #[test]
 fn ownership_passes_on_when_the_owner_goes_or_turns_away() {
     let mut table = table(&[on_web("old", OLD), on_web("new", NEW)]);
-    table.apply(guarded(with(
-        on_web("old", OLD),
-        "/spec/scaleTargetRef/name",
-        "other".into(),
-    )));
+    let elsewhere = with(on_web("old", OLD), "/spec/scaleTargetRef/name", "other".into());
+    table.apply(guarded(with(elsewhere, "/metadata/generation", 2.into())));
     assert_eq!(owner(&table).as_deref(), Some("new"));
-    table.apply(guarded(on_web("old", OLD)));
+    table.apply(guarded(with(on_web("old", OLD), "/metadata/generation", 3.into())));
     assert_eq!(owner(&table).as_deref(), Some("old"));
     table.delete(&guarded(on_web("old", OLD)));
     assert_eq!(owner(&table).as_deref(), Some("new"));
     table.delete(&guarded(on_web("new", NEW)));
     assert_eq!(owner(&table), None);
-    assert!(table.claims.is_empty() && table.policies.is_empty());
+    assert!(table.claims.is_empty() && table.is_empty() && table.kinds.is_empty());
 }
 
 #[test]
-fn a_broken_policy_keeps_no_other_from_the_target() {
-    let table = table(&[on_web("old", OLD), on_web("new", NEW)]);
-    assert_eq!(owner_without(&table, &["new"]).as_deref(), Some("old"));
-    assert_eq!(owner_without(&table, &["old"]).as_deref(), Some("new"));
-    assert_eq!(owner_without(&table, &["old", "new"]), None);
+fn a_policy_that_contradicts_itself_keeps_no_other_from_the_target() {
+    let schedule = |start: &str, zone: &str| json!([{"name": "day", "start": start, "timeZone": zone, "durationMinutes": 60, "minReplicas": 2}]);
+    for (field, value, expected) in [
+        ("schedules", schedule("0 8 * * *", "UTC"), "old"),
+        ("schedules", schedule("0 25 * * *", "UTC"), "new"),
+        ("schedules", schedule("0 8 * * *", "Europe/Atlantis"), "new"),
+        ("minReplicas", 999.into(), "new"),
+    ] {
+        let told = format!("{field} {value}");
+        let old = with(on_web("old", OLD), &format!("/spec/{field}"), value);
+        let mut table = table(&[old, on_web("new", NEW)]);
+        assert_eq!(owner(&table).as_deref(), Some(expected), "{told}");
+        table.apply(guarded(with(on_web("old", OLD), "/metadata/generation", 2.into())));
+        assert_eq!(owner(&table).as_deref(), Some("old"), "mended: {told}");
+    }
 }
 
 #[test]
@@ -90,7 +91,6 @@ fn one_object_has_one_owner_whichever_version_of_its_kind_is_named() {
         "apps/v2".into(),
     );
     let table = table(&[on_web("old", OLD), other_version]);
-    assert_eq!(table.claims.len(), 1);
     assert_eq!(owner(&table).as_deref(), Some("old"));
 }
 
@@ -100,7 +100,8 @@ fn a_policy_that_is_applied_often_claims_its_target_once() {
     for _ in 0..5 {
         table.apply(guarded(on_web("a", OLD)));
     }
-    assert_eq!(table.claims.values().map(Vec::len).collect::<Vec<_>>(), [1]);
+    assert_eq!(table.claims.len(), 1);
+    assert_eq!(table.take_changes().changed.len(), 1, "told once");
 }
 
 #[test]
@@ -108,13 +109,10 @@ fn a_policy_that_cannot_be_read_is_kept_with_the_reason_and_claims_nothing() {
     let bad = with(on_web("bad", OLD), "/spec/maxReplicas", "many".into());
     let mut table = table(&[bad.clone(), on_web("good", NEW)]);
     assert_eq!(owner(&table).as_deref(), Some("good"));
-    let key = ObjectKey {
-        namespace: "shop".into(),
-        name: "bad".into(),
-    };
+    let key = ObjectKey::new("shop", "bad");
     let record = table.get(&key).unwrap();
-    assert_eq!((record.uid.as_str(), record.generation), ("uid-bad", Some(1)));
-    let reason = record.policy.as_ref().unwrap_err();
+    assert_eq!((record.uid.clone(), record.generation), ("uid-bad".into(), Some(1)));
+    let reason = record.compiled.as_ref().unwrap_err().to_string();
     assert!(reason.contains("spec.maxReplicas"), "{reason}");
     table.delete(&guarded(bad));
     assert!(table.get(&key).is_none());
@@ -124,9 +122,37 @@ fn a_policy_that_cannot_be_read_is_kept_with_the_reason_and_claims_nothing() {
 fn a_new_list_replaces_everything() {
     let mut table = table(&[on_web("old", OLD)]);
     assert!(table.is_synced());
+    table.take_changes();
     table.replace(vec![guarded(on_web("new", NEW))]);
     assert_eq!(owner(&table).as_deref(), Some("new"));
-    assert_eq!(table.iter().count(), 1);
+    assert_eq!((table.iter().count(), table.len()), (1, 1));
+    let changes = table.take_changes();
+    assert_eq!(changes.gone.len(), 1);
+    assert_eq!(&*changes.changed[0].0.key.name, "new");
+}
+
+#[test]
+fn a_status_is_handed_on_once_and_makes_no_other_record() {
+    let mut table = table(&[on_web("a", OLD)]);
+    let first = table.take_changes().changed.remove(0).0;
+    table.apply(guarded(with(on_web("a", OLD), "/status", json!({"currentReplicas": 7}))));
+    let (record, stored) = table.take_changes().changed.remove(0);
+    assert!(Arc::ptr_eq(&first, &record));
+    assert_eq!(stored.unwrap().current_replicas(), Some(7));
+    assert!(table.take_changes().changed.is_empty());
+}
+
+#[test]
+fn a_place_is_given_away_only_after_everybody_was_told() {
+    let mut table = table(&[on_web("a", OLD)]);
+    let first = table.take_changes().changed.remove(0).0.id;
+    table.delete(&guarded(on_web("a", OLD)));
+    table.apply(guarded(on_web("b", OLD)));
+    let told = table.take_changes();
+    assert_ne!(told.changed[0].0.id, first);
+    assert_eq!(told.gone[0].id, first);
+    table.apply(guarded(on_web("c", OLD)));
+    assert_eq!(table.take_changes().changed[0].0.id, first);
 }
 
 #[test]
@@ -142,7 +168,7 @@ fn no_stored_object_makes_the_table_panic() {
         assert!(
             table
                 .iter()
-                .all(|record| record.policy.is_err() && record.target().is_none()),
+                .all(|record| record.compiled.is_err() && record.target().is_none()),
             "{spec}"
         );
     }

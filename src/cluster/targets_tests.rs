@@ -32,7 +32,7 @@ fn scale(uid: &str, version: u64, replicas: Option<i32>) -> Scale {
 
 fn key(gvk: GroupVersionKind) -> TargetKey {
     TargetKey {
-        gvk,
+        gvk: gvk.into(),
         namespace: "shop".into(),
         name: "web".into(),
     }

@@ -202,8 +202,9 @@ fn restored(context: &Context, view: &mut View<'_>, record: &PolicyRecord, mut f
         state.and_then(|state| state.found_with()?.startup())
     };
     if let Some(known) = known {
-        view.pods.restore_startup(&found.uid, known);
-        found.startup = view.pods.startup(&found.uid);
+        let uid = found.uid.to_string();
+        view.pods.restore_startup(&uid, known);
+        found.startup = view.pods.startup(&uid);
     }
     found
 }

@@ -1,11 +1,13 @@
 //! The control loop: which policies are due, what each decides, and the one write per change.
 pub mod apply;
 pub mod compile;
+pub mod complete;
 pub mod enforce;
 pub mod evaluate;
 pub mod history;
 pub mod past;
 mod quota;
+pub mod replay;
 pub mod state;
 pub mod target;
 pub mod tick;
@@ -20,6 +22,7 @@ use crate::config::Config;
 use crate::observe::server::{Server, ServerError};
 use crate::report::Reporter;
 use crate::report::metrics::Metrics;
+use replay::Replays;
 use state::PolicyStates;
 
 /// Scale writes in flight at a time.
@@ -28,7 +31,7 @@ const CONCURRENT_WRITES: usize = 16;
 /// Everything that one tick works with.
 pub struct Context {
     /// The controller's configuration.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// The configured servers by name.
     pub servers: BTreeMap<String, Arc<Server>>,
     /// What the watches tell.
@@ -41,6 +44,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// What is remembered of each policy.
     states: Mutex<PolicyStates>,
+    /// What newest decisions were made from.
+    replays: Mutex<Replays>,
     /// Bounds the scale writes in flight.
     writers: tokio::sync::Semaphore,
 }
@@ -50,7 +55,7 @@ impl Context {
     ///
     /// # Errors
     /// When a server's client cannot be made.
-    pub fn new(config: Config, client: Client, cluster: Arc<Cluster>) -> Result<Self, ServerError> {
+    pub fn new(config: Arc<Config>, client: Client, cluster: Arc<Cluster>) -> Result<Self, ServerError> {
         let servers = config
             .servers
             .iter()
@@ -65,6 +70,7 @@ impl Context {
             client,
             metrics,
             states: Mutex::default(),
+            replays: Mutex::default(),
             writers: tokio::sync::Semaphore::new(CONCURRENT_WRITES),
         })
     }
@@ -72,5 +78,10 @@ impl Context {
     /// What is remembered of each policy; hold the guard briefly.
     pub fn states(&self) -> MutexGuard<'_, PolicyStates> {
         lock(&self.states)
+    }
+
+    /// What newest decisions were made from; hold the guard briefly.
+    pub fn replays(&self) -> MutexGuard<'_, Replays> {
+        lock(&self.replays)
     }
 }

@@ -1,4 +1,6 @@
 //! A target with a past, for the tests of what is rebuilt of it. Pure.
+use std::sync::Arc;
+
 use std::ops::Range;
 
 use serde_json::{Value, json};
@@ -11,7 +13,7 @@ use crate::fixtures::{compiled, policy, record, with};
 pub(super) const START: Timestamp = Timestamp::from_seconds(1_700_000_040);
 
 /// A policy at ten requests per second and replica, which shrinks as fast as its window lets it.
-pub(super) fn by_rate(window: u32, period: u32) -> CompiledPolicy {
+pub(super) fn by_rate(window: u32, period: u32) -> Arc<CompiledPolicy> {
     let policy = with(
         policy("web"),
         "/spec/metrics",

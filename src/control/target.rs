@@ -37,15 +37,14 @@ pub fn find(view: &View<'_>, key: &TargetKey, now: Timestamp) -> Result<Found, N
         Some(record) if view.targets.is_synced(&key.gvk) => record,
         _ => return Err(why_not(view, key)),
     };
-    let mut pods = Vec::new();
-    view.pods.of_owner(&record.uid, now, &mut pods);
+    let pods = view.pods.of_owner(&record.uid, now);
     Ok(Found {
-        uid: record.uid.clone(),
+        uid: Uid::of(&record.uid),
         replicas: record.replicas,
         replicas_manager: record.replicas_manager.clone(),
         startup: view.pods.startup(&record.uid),
-        rollout: view.rollout(key, record),
-        quota: view.quota_refusal(record),
+        rollout: view.rollout(key, &record),
+        quota: view.quota_refusal(&record),
         pods,
     })
 }

@@ -1,6 +1,6 @@
 //! The loop: at each full second the due policies are taken, their distinct queries asked once, and each policy
 //! is decided as soon as its own answers are there, so that a slow query or server delays only those who use it.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,16 +10,20 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 
 use super::Context;
-use super::compile::CompiledPolicy;
-use super::evaluate::{Answers, evaluate};
+use super::complete::complete;
+use super::evaluate::{Answers, Open, Outcome, Step, evaluate};
 use super::history::Histories;
-use super::state::Due;
 use crate::cluster::policies::PolicyRecord;
-use crate::config::{Config, SourceConfig};
+use crate::config::SourceConfig;
 use crate::observe::plan::{Plan, QueryKey};
 use crate::observe::query::{Namespaces, Template, TextContext, auto_window_seconds};
 use crate::observe::server::Server;
 use crate::observe::table::{Answer, FetchError};
+
+/// So many policies are evaluated while the tables are locked: some tens of microseconds.
+const BATCH: usize = 64;
+/// Evaluations that wait for the network at a time, of each group of policies.
+const CONCURRENT_COMPLETIONS: usize = 256;
 
 type SharedAnswer = Shared<BoxFuture<'static, Arc<Result<Answer, FetchError>>>>;
 
@@ -53,90 +57,148 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
     if due.is_empty() {
         return;
     }
-    let answers = ask(context, &due);
-    let histories = Histories::prepare(context, &due, now);
-    let mut evaluations: FuturesUnordered<_> = due
+    // Whatever ends this tick, no policy stays in flight for ever.
+    let tick = Tick {
+        context,
+        histories: Histories::prepare(context, &due, now),
+        now,
+    };
+    let mut groups: FuturesUnordered<_> = ask(context, due)
         .into_iter()
-        .map(|due| {
-            let waiting: Vec<SharedAnswer> = due
-                .compiled
-                .iter()
-                .flat_map(|compiled| &compiled.queries)
-                .filter_map(|query| answers.get(query).cloned())
-                .collect();
-            let past = histories.of(&due, now);
-            async move {
-                let mut in_flight = InFlight {
-                    context,
-                    record: &due.record,
-                    again_at_once: false,
-                };
-                let answers: Answers = futures::future::join_all(waiting).await;
-                let (outcome, again) = evaluate(context, &due, &answers, past, now).await;
-                in_flight.again_at_once = again;
-                let PolicyRecord { key, uid, .. } = &*due.record;
-                // What is gone is not spoken of any more: its series and its status would come back to stay.
-                let lives = context
-                    .cluster
-                    .policies()
-                    .get(key)
-                    .is_some_and(|stored| stored.uid == *uid);
-                if lives && outcome.is_news() {
-                    context.metrics.evaluated(&outcome);
-                    context.reporter.report(&outcome);
-                }
-            }
-        })
+        .map(|group| tick.evaluate(group))
         .collect();
-    while evaluations.next().await.is_some() {}
+    while groups.next().await.is_some() {}
 }
 
-/// Ends an evaluation however it ends, so that no policy stays in flight for ever.
-struct InFlight<'a> {
-    context: &'a Context,
-    record: &'a PolicyRecord,
+/// Policies that wait for the same answers.
+struct Group {
+    members: Vec<InFlight>,
+    answers: Vec<SharedAnswer>,
+}
+
+struct Tick<'a> {
+    context: &'a Arc<Context>,
+    histories: Histories,
+    now: Timestamp,
+}
+
+impl Tick<'_> {
+    /// Evaluates a group as soon as its answers are there: at once what can be, and then what must wait for the network.
+    async fn evaluate(&self, group: Group) {
+        let answers = futures::future::join_all(group.answers).await;
+        let mut open = Vec::new();
+        let mut members = group.members.into_iter();
+        loop {
+            let batch: Vec<InFlight> = members.by_ref().take(BATCH).collect();
+            if batch.is_empty() {
+                break;
+            }
+            self.evaluate_batch(batch, &answers, &mut open);
+            // Others have a right to the thread too: writes, watches, probes.
+            tokio::task::yield_now().await;
+        }
+        // Changes first: what must be asked may take as long as its time-out.
+        let (writes, questions): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, open)| open.is_write);
+        tokio::join!(
+            self.complete_all(writes, &answers),
+            self.complete_all(questions, &answers)
+        );
+    }
+
+    fn evaluate_batch(
+        &self,
+        batch: Vec<InFlight>,
+        answers: &Answers,
+        open: &mut Vec<(InFlight, Box<Open>)>,
+    ) {
+        let mut done = Vec::with_capacity(batch.len());
+        {
+            let mut view = self.context.cluster.view();
+            for member in batch {
+                match evaluate(self.context, &mut view, &member.record, answers, self.now) {
+                    Step::Done(outcome) => done.push((member, outcome)),
+                    Step::Open(left) => open.push((member, left)),
+                }
+            }
+        }
+        for (member, outcome) in done {
+            self.end(member, &outcome, false);
+        }
+    }
+
+    async fn complete_all(&self, open: Vec<(InFlight, Box<Open>)>, answers: &Answers) {
+        futures::stream::iter(open)
+            .for_each_concurrent(CONCURRENT_COMPLETIONS, async |(member, open)| {
+                let past = self.histories.of(&member.record, self.now);
+                let (outcome, again) = complete(self.context, *open, answers, past).await;
+                self.end(member, &outcome, again);
+            })
+            .await;
+    }
+
+    fn end(&self, mut member: InFlight, outcome: &Outcome, again: bool) {
+        // What is being looked up is soon found, so it need not wait for a whole period.
+        member.again_at_once = again || outcome.is_looking_up();
+        let PolicyRecord { id, uid, .. } = &*member.record;
+        // What is gone is not spoken of any more: its series and its status would come back to stay.
+        let lives = self
+            .context
+            .cluster
+            .policies()
+            .get_by_id(*id)
+            .is_some_and(|stored| stored.uid == *uid);
+        if lives {
+            self.context.metrics.evaluated(outcome);
+            self.context.reporter.report(outcome);
+        }
+    }
+}
+
+/// A policy under evaluation. However that ends, it can be evaluated again.
+struct InFlight {
+    context: Arc<Context>,
+    record: Arc<PolicyRecord>,
     again_at_once: bool,
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        let PolicyRecord { key, uid, .. } = self.record;
-        self.context.states().finish(key, uid, self.again_at_once);
+        self.context.states().finish(&self.record, self.again_at_once);
     }
 }
 
-fn take_due(context: &Context, now: Timestamp) -> Vec<Due> {
-    let policies = context.cluster.policies();
-    let mut states = context.states();
-    let gone = states.sync(policies.iter(), &context.config, compile);
-    for key in &gone {
-        context.reporter.forget(key);
-        context.metrics.forget(key);
+fn take_due(context: &Context, now: Timestamp) -> Vec<Arc<PolicyRecord>> {
+    let changes = context.cluster.policies().take_changes();
+    for record in &changes.gone {
+        context.reporter.forget(record);
+        context.metrics.forget(&record.key);
+        context.replays().forget(&record.key);
     }
-    context.metrics.policies(states.len());
-    let mut due: Vec<Due> = policies
-        .iter()
-        .filter_map(|record| states.take_due(record, context.config.period_seconds, now))
-        .collect();
-    // In an order that does not depend on hashing, so that requests are the same for the same input.
-    due.sort_by(|a, b| a.record.key.cmp(&b.record.key));
+    for (record, stored) in &changes.changed {
+        if let Some(stored) = stored {
+            context.reporter.stored(record, stored);
+        }
+    }
+    let mut states = context.states();
+    states.sync(changes, context.config.period_seconds);
+    let due = states.take_due(now);
+    let count = states.len();
+    drop(states);
+    context.replays().sweep(now, count);
+    context.metrics.policies(count);
     due
 }
 
-fn compile(record: &PolicyRecord, config: &Config) -> Result<Arc<CompiledPolicy>, String> {
-    let policy = record.policy.as_ref().map_err(Clone::clone)?;
-    CompiledPolicy::of(policy, config).map(Arc::new)
-}
-
-/// Starts every distinct query once.
-fn ask(context: &Arc<Context>, due: &[Due]) -> HashMap<Arc<QueryKey>, SharedAnswer> {
+/// Starts every distinct query once, and groups the policies by what they wait for.
+fn ask(context: &Arc<Context>, due: Vec<Arc<PolicyRecord>>) -> Vec<Group> {
     let mut plan = Plan::default();
-    for due in due {
-        if let Ok(compiled) = &due.compiled {
-            plan.add(&due.record.key.namespace, compiled);
+    for record in &due {
+        if let Ok(compiled) = &record.compiled {
+            plan.add(&record.key.namespace, compiled);
         }
     }
-    plan.queries
+    let answers: HashMap<Arc<QueryKey>, SharedAnswer> = plan
+        .queries
         .into_iter()
         .map(|(key, namespaces)| {
             let context = Arc::clone(context);
@@ -145,6 +207,28 @@ fn ask(context: &Arc<Context>, due: &[Due]) -> HashMap<Arc<QueryKey>, SharedAnsw
                 .boxed()
                 .shared();
             (key, answer)
+        })
+        .collect();
+    let mut groups: BTreeMap<Vec<Arc<QueryKey>>, Vec<InFlight>> = BTreeMap::new();
+    for record in due {
+        let queries = record
+            .compiled
+            .as_ref()
+            .map_or_else(|_| Vec::new(), |compiled| compiled.queries.to_vec());
+        groups.entry(queries).or_default().push(InFlight {
+            context: Arc::clone(context),
+            record,
+            again_at_once: false,
+        });
+    }
+    groups
+        .into_iter()
+        .map(|(queries, members)| Group {
+            members,
+            answers: queries
+                .iter()
+                .filter_map(|query| answers.get(query).cloned())
+                .collect(),
         })
         .collect()
 }

@@ -288,7 +288,7 @@ fn policy_reference(outcome: &Outcome) -> ObjectReference {
         kind: Some(ScalingPolicy::kind(&()).into_owned()),
         namespace: Some(record.key.namespace.to_string()),
         name: Some(record.key.name.to_string()),
-        uid: Some(record.uid.clone()),
+        uid: Some(record.uid.to_string()),
         ..ObjectReference::default()
     }
 }
@@ -300,7 +300,7 @@ fn target_reference(outcome: &Outcome) -> Option<ObjectReference> {
         kind: Some(target.gvk.kind.clone()),
         namespace: Some(target.namespace.to_string()),
         name: Some(target.name.to_string()),
-        uid: Some(outcome.target_uid.clone()?),
+        uid: Some(outcome.target_uid.as_ref()?.to_string()),
         ..ObjectReference::default()
     })
 }

@@ -162,7 +162,7 @@ fn a_change_by_others_names_who_wrote_it_where_that_is_known() {
         outcome.result.as_mut().unwrap().changed_by_other = Some(ChangeByOther {
             from: 5,
             to: 2,
-            manager: manager.map(str::to_owned),
+            manager: manager.map(Into::into),
         });
         changes(&outcome)[0].message.clone()
     };

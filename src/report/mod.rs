@@ -21,11 +21,13 @@ use serde_json::json;
 
 use crate::api::{ScalingPolicy, ScalingPolicyStatus};
 use crate::cluster::lock;
-use crate::cluster::pods::ObjectKey;
+use crate::cluster::names::{ObjectKey, Uid};
+use crate::cluster::policies::PolicyRecord;
 use crate::cluster::targets::TargetKey;
 use crate::control::apply::FIELD_MANAGER;
 use crate::control::evaluate::Outcome;
 use crate::observe::join::Note as Trouble;
+use stored::StoredStatus;
 use difference::{Difference, difference};
 use metrics::Metrics;
 
@@ -68,7 +70,7 @@ struct Queue {
 /// What was last told about one policy.
 #[derive(Debug, Default)]
 struct PolicyReport {
-    uid: String,
+    uid: Option<Uid>,
     target: Option<TargetKey>,
     written: Option<ScalingPolicyStatus>,
     written_at: Option<Timestamp>,
@@ -148,21 +150,18 @@ impl Reporter {
             let mut guard = lock(&self.queue);
             let queue = &mut *guard;
             let report = queue.policies.entry(outcome.record.key.clone()).or_default();
-            if report.uid != outcome.record.uid {
-                // A restart goes on from what is stored, so that it neither repeats nor forgets.
+            if report.uid.as_ref() != Some(&outcome.record.uid) {
                 *report = PolicyReport {
-                    uid: outcome.record.uid.clone(),
-                    written: outcome
-                        .record
-                        .policy
-                        .as_ref()
-                        .ok()
-                        .and_then(|policy| policy.status.clone()),
+                    uid: Some(outcome.record.uid.clone()),
                     ..PolicyReport::default()
                 };
             }
+            // That a target is being looked up is told to a new policy only: every start of the controller begins with it.
+            if outcome.is_looking_up() && report.written.is_some() {
+                return;
+            }
             let now = outcome.time;
-            report.speak_of(outcome.record.target());
+            report.speak_of(outcome.record.target().cloned());
             let troubles = report.lasting(events::troubles(outcome), now);
             let known = report.pending.as_ref().or(report.written.as_ref());
             let status = status::status_of(outcome, known, &troubles);
@@ -197,9 +196,23 @@ impl Reporter {
         self.wake.notify_one();
     }
 
+    /// Takes over the status that a policy was found with: a restart goes on from what is stored, so that it neither
+    /// repeats nor forgets.
+    pub fn stored(&self, record: &PolicyRecord, stored: &StoredStatus) {
+        let mut queue = lock(&self.queue);
+        let report = queue.policies.entry(record.key.clone()).or_default();
+        if report.uid.as_ref() != Some(&record.uid) {
+            *report = PolicyReport {
+                uid: Some(record.uid.clone()),
+                written: Some(stored.status().clone()),
+                ..PolicyReport::default()
+            };
+        }
+    }
+
     /// Forgets a policy that is gone.
-    pub fn forget(&self, key: &ObjectKey) {
-        lock(&self.queue).policies.remove(key);
+    pub fn forget(&self, record: &PolicyRecord) {
+        lock(&self.queue).policies.remove(&record.key);
     }
 
     /// Sends what is due, until the future is dropped.
@@ -241,13 +254,13 @@ impl Reporter {
         }
     }
 
-    async fn send_statuses(&self, due: Vec<(ObjectKey, String, ScalingPolicyStatus)>, now: Timestamp) {
+    async fn send_statuses(&self, due: Vec<(ObjectKey, Uid, ScalingPolicyStatus)>, now: Timestamp) {
         // Many at a time: one that hangs must not hold up the others.
         futures::stream::iter(due)
             .for_each_concurrent(CONCURRENT_STATUSES, |(key, uid, status)| async move {
                 let sent = self.send_status(&key, &uid, &status).await;
                 let mut queue = lock(&self.queue);
-                let Some(report) = queue.policies.get_mut(&key).filter(|report| report.uid == uid) else {
+                let Some(report) = queue.policies.get_mut(&key).filter(|report| report.uid.as_ref() == Some(&uid)) else {
                     return;
                 };
                 report.written_at = Some(now);
@@ -264,7 +277,7 @@ impl Reporter {
             .await;
     }
 
-    fn due_statuses(&self, now: Timestamp, pace: Pace) -> Vec<(ObjectKey, String, ScalingPolicyStatus)> {
+    fn due_statuses(&self, now: Timestamp, pace: Pace) -> Vec<(ObjectKey, Uid, ScalingPolicyStatus)> {
         let queue = lock(&self.queue);
         let mut due: Vec<_> = queue
             .policies
@@ -288,21 +301,22 @@ impl Reporter {
                         // After the clock was set back the gap starts anew.
                         at > now || now.milliseconds_since(at) >= gap
                     });
-                gap_passed.then(|| (key.clone(), report.uid.clone(), pending.clone()))
+                let uid = report.uid.clone()?;
+                gap_passed.then(|| (key.clone(), uid, pending.clone()))
             })
             .collect();
         due.sort_by(|a, b| a.0.cmp(&b.0));
         due
     }
 
-    async fn send_status(&self, key: &ObjectKey, uid: &str, status: &ScalingPolicyStatus) -> Sent {
+    async fn send_status(&self, key: &ObjectKey, uid: &Uid, status: &ScalingPolicyStatus) -> Sent {
         // The answer is read as an untyped object: a malformed policy has a status too.
         let resource = ApiResource::erase::<ScalingPolicy>(&());
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &key.namespace, &resource);
         let operations = json!([
             // A policy of the same name that came later is not the one this speaks of. (Server-side apply would
             // write to it all the same: it does not look at the uid when it applies a status.)
-            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "test", "path": "/metadata/uid", "value": uid.to_string()},
             {"op": "add", "path": "/status", "value": status},
         ]);
         let patch: json_patch::Patch = match serde_json::from_value(operations) {

@@ -40,7 +40,7 @@ pub fn status_of(
         last_changes: known.map(|known| known.last_changes.clone()).unwrap_or_default(),
         ..ScalingPolicyStatus::default()
     };
-    let (Ok(_), Some(compiled)) = (&outcome.record.policy, &outcome.compiled) else {
+    let Some(compiled) = &outcome.compiled else {
         return with_last_decision(status, outcome, time);
     };
     status.effective = Some(compiled.effective_settings());

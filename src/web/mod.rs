@@ -10,6 +10,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use kube::Api;
+
+use crate::api::ScalingPolicy;
 use crate::case::Case;
 use crate::cluster::pods::ObjectKey;
 use crate::control::Context;
@@ -66,9 +69,14 @@ async fn case(
         let message = format!("there is no policy {key}: write its namespace and its name\n");
         return (StatusCode::NOT_FOUND, message).into_response();
     };
-    let newest = context.states().newest(&stored).cloned();
-    match (&stored.policy, newest) {
-        (Ok(policy), Some(replay)) => {
+    let newest = context.replays().newest(&stored).cloned();
+    let api: Api<ScalingPolicy> = Api::namespaced(context.client.clone(), &key.namespace);
+    let policy = match api.get(&key.name).await {
+        Ok(policy) => policy,
+        Err(error) => return (StatusCode::BAD_GATEWAY, format!("the policy cannot be read: {error}\n")).into_response(),
+    };
+    match newest {
+        Some(replay) if policy.metadata.generation == replay.generation => {
             let mut case = Case::of(&policy.spec, &replay.observation, &replay.memory, replay.now);
             case.name = Some(key.to_string());
             Json(case.write()).into_response()

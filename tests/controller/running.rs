@@ -80,7 +80,7 @@ async fn a_controller_that_knows_nothing_yet_is_alive_but_not_ready_and_does_not
     deployment(&world.api, "web", 2);
     world.api.has(policy("web"));
     let config = world.controller.context.config.clone();
-    let nothing = Arc::new(Cluster::default());
+    let nothing = Arc::new(Cluster::new(config.clone()));
     let context = concertina::control::Context::new(config, world.api.client(), nothing).unwrap();
     let context = Arc::new(context);
     let address = free_address().await;

@@ -121,7 +121,7 @@ impl World {
         let wanted: Vec<_> = cluster
             .policies()
             .iter()
-            .filter_map(|record| record.target())
+            .filter_map(|record| record.target().cloned())
             .collect();
         for target in wanted {
             match cluster.targets().kind(&target.gvk) {
@@ -216,7 +216,8 @@ impl Controller {
         add("impatient", &prometheus.url, json!({"timeoutSeconds": 1}));
         add("narrow", &prometheus.url, json!({"maxResponseBytes": 2000}));
         add("refusing", &refusing, json!({}));
-        let cluster = Arc::new(Cluster::default());
+        let config = Arc::new(config);
+        let cluster = Arc::new(Cluster::new(Arc::clone(&config)));
         let context = Arc::new(Context::new(config, api.client(), Arc::clone(&cluster)).unwrap());
         let feed = tokio::spawn(feed::run(Arc::clone(&cluster), api.client(), api.client()));
         Self {

@@ -176,6 +176,12 @@ impl CompiledPolicy {
             .map_or(Ok(self.spec_mode), |rare| rare.pause.mode(self.spec_mode, now))
     }
 
+    /// What pauses the policy, beside the mode that its spec asks for.
+    #[must_use]
+    pub fn pause(&self) -> Pause {
+        self.rare.as_ref().map(|rare| rare.pause.clone()).unwrap_or_default()
+    }
+
     /// What `status.effective` shows.
     #[must_use]
     pub fn effective_settings(&self) -> EffectiveSettings {

@@ -2,12 +2,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{DiskDirection, NetworkDirection};
-use crate::fixtures::{config, policy, record, with};
+use crate::fixtures::{config, policy, guarded, with};
 use crate::observe::query::{Template, Window};
 
 fn compile(metrics: Value) -> CompiledPolicy {
-    let record = record(with(policy("web"), "/spec/metrics", metrics));
-    CompiledPolicy::of(record.policy.as_ref().unwrap(), &config()).unwrap()
+    let stored = guarded(with(policy("web"), "/spec/metrics", metrics));
+    CompiledPolicy::of(&stored.0.unwrap(), &config()).unwrap()
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn every_kind_of_metric_becomes_its_query_and_measure() {
 #[test]
 fn the_period_is_the_policys_or_the_controllers() {
     let compile = |policy: Value| {
-        let record = record(policy);
-        CompiledPolicy::of(record.policy.as_ref().unwrap(), &config())
+        let stored = guarded(policy);
+        CompiledPolicy::of(&stored.0.unwrap(), &config())
             .unwrap()
             .period_seconds
     };
@@ -118,8 +118,8 @@ fn the_queries_of_guards_come_after_those_of_the_metrics() {
         {"name": "errors", "query": "errors", "above": 1},
         {"name": "latency", "query": "latency", "above": 1, "match": {"service": "web"}},
     ]);
-    let record = record(with(policy("web"), "/spec/guards", guards));
-    let compiled = CompiledPolicy::of(record.policy.as_ref().unwrap(), &config()).unwrap();
+    let stored = guarded(with(policy("web"), "/spec/guards", guards));
+    let compiled = CompiledPolicy::of(&stored.0.unwrap(), &config()).unwrap();
     let texts: Vec<&str> = compiled
         .queries
         .iter()
@@ -139,8 +139,8 @@ fn each_schedule_has_the_windows_of_its_own_place() {
     let schedule = |name: &str, start: &str| json!({"name": name, "start": start, "durationMinutes": 60, "minReplicas": 3});
     let schedules = |second: &str| json!([schedule("never-now", "0 0 1 1 *"), schedule("always", second)]);
     let compile = |second: &str| {
-        let record = record(with(policy("web"), "/spec/schedules", schedules(second)));
-        CompiledPolicy::of(record.policy.as_ref().unwrap(), &config())
+        let stored = guarded(with(policy("web"), "/spec/schedules", schedules(second)));
+        CompiledPolicy::of(&stored.0.unwrap(), &config())
     };
     let windows = compile("0 * * * *").unwrap().windows(crate::fixtures::NOW);
     assert!(!windows.is_empty());
@@ -206,8 +206,8 @@ fn a_policy_of_one_query_and_two_labels_takes_few_bytes() {
 fn what_pauses_a_policy_is_known_without_the_stored_object() {
     let until = |text: &str| json!({"concertina.dev/paused-until": text});
     let mode = |policy: Value, at: &str| {
-        let record = record(policy);
-        let compiled = CompiledPolicy::of(record.policy.as_ref().unwrap(), &config()).unwrap();
+        let stored = guarded(policy);
+        let compiled = CompiledPolicy::of(&stored.0.unwrap(), &config()).unwrap();
         compiled.mode_in_force(at.parse().unwrap())
     };
     let (before, after) = ("2030-01-01T00:00:00Z", "2030-01-01T02:00:00Z");
