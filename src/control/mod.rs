@@ -17,13 +17,14 @@ use kube::Client;
 
 use crate::cluster::{Cluster, lock};
 use crate::config::Config;
+use crate::leader::Leadership;
 use crate::observe::server::{Server, ServerError};
 use crate::report::Reporter;
 use crate::report::metrics::Metrics;
 use state::PolicyStates;
 
 /// Scale writes in flight at a time.
-const CONCURRENT_WRITES: usize = 16;
+const CONCURRENT_WRITES: u32 = 16;
 
 /// Everything that one tick works with.
 pub struct Context {
@@ -39,6 +40,8 @@ pub struct Context {
     pub reporter: Reporter,
     /// The controller's own metrics.
     pub metrics: Arc<Metrics>,
+    /// Whether this process is the one that writes; it is unless somebody puts another answer here.
+    pub leadership: Arc<Leadership>,
     /// What is remembered of each policy.
     states: Mutex<PolicyStates>,
     /// Bounds the scale writes in flight.
@@ -64,13 +67,19 @@ impl Context {
             reporter: Reporter::new(client.clone(), Arc::clone(&metrics)),
             client,
             metrics,
+            leadership: Arc::new(Leadership::alone()),
             states: Mutex::default(),
-            writers: tokio::sync::Semaphore::new(CONCURRENT_WRITES),
+            writers: tokio::sync::Semaphore::new(CONCURRENT_WRITES as usize),
         })
     }
 
     /// What is remembered of each policy; hold the guard briefly.
     pub fn states(&self) -> MutexGuard<'_, PolicyStates> {
         lock(&self.states)
+    }
+
+    /// Waits until no scale write is under way. None begins meanwhile where [`Leadership::resign`] was called before.
+    pub async fn writes_have_ended(&self) {
+        let _ = self.writers.acquire_many(CONCURRENT_WRITES).await;
     }
 }
