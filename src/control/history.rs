@@ -18,8 +18,9 @@ use super::target::Found;
 use super::tick::server_and_source;
 use crate::cluster::policies::PolicyRecord;
 use crate::observe::history::{History, Steps};
-use crate::observe::plan::QueryKey;
+use crate::observe::plan::{QueryKey, needs};
 use crate::observe::query::{Namespaces, TextContext, auto_window_seconds};
+use crate::observe::table::Wanted;
 
 /// One query about the past; nothing when it failed, which the log says. It is sent when somebody waits for it.
 type SharedHistory = Shared<BoxFuture<'static, Option<Arc<History>>>>;
@@ -35,7 +36,7 @@ impl Histories {
     /// Prepares the queries of those policies that this process has not evaluated yet; nothing is sent.
     #[must_use]
     pub fn prepare(context: &Arc<Context>, due: &[Due], now: Timestamp) -> Self {
-        let mut plan: BTreeMap<(Arc<QueryKey>, Steps), Namespaces> = BTreeMap::new();
+        let mut plan: BTreeMap<(Arc<QueryKey>, Steps), (Namespaces, Wanted)> = BTreeMap::new();
         for due in due {
             if !context.states().is_undecided(&due.record) {
                 continue;
@@ -43,18 +44,20 @@ impl Histories {
             let Some((compiled, steps)) = steps_of(due, now) else {
                 continue;
             };
-            for query in compiled.metric_queries() {
-                plan.entry((Arc::clone(query), steps))
-                    .or_default()
-                    .insert(&due.record.key.namespace);
+            for (query, matching) in needs(compiled).take(compiled.metrics.len()) {
+                let wanted = || (Namespaces::default(), Wanted::of(matching));
+                let key = (Arc::clone(query), steps);
+                let (namespaces, wanted) = plan.entry(key).or_insert_with(wanted);
+                namespaces.insert(&due.record.key.namespace);
+                wanted.include(matching);
             }
         }
-        let prepared = plan.into_iter().map(|(key, namespaces)| {
+        let prepared = plan.into_iter().map(|(key, (namespaces, wanted))| {
             let context = Arc::clone(context);
             let (query, steps) = key.clone();
             let history = async move {
                 // In a task of its own: what is decoded here is large, and those who wait for other answers share a task.
-                let fetched = tokio::spawn(async move { fetch(&context, &query, steps, &namespaces).await });
+                let fetched = tokio::spawn(async move { fetch(&context, &query, steps, &namespaces, &wanted).await });
                 fetched.await.ok().flatten()
             };
             (key, history.boxed().shared())
@@ -94,6 +97,7 @@ async fn fetch(
     query: &QueryKey,
     steps: Steps,
     namespaces: &Namespaces,
+    wanted: &Wanted,
 ) -> Option<Arc<History>> {
     let (server, source) = server_and_source(context, query).ok()?;
     let auto_window_seconds = auto_window_seconds(server.config().scrape_interval_seconds);
@@ -103,7 +107,7 @@ async fn fetch(
         auto_window_seconds,
     });
     let started = tokio::time::Instant::now();
-    let history = server.fetch_range(&query.template, &text, source, steps).await;
+    let history = server.fetch_range(&query.template, &text, source, steps, wanted).await;
     context
         .metrics
         .queried(&query.server, &history, started.elapsed());
