@@ -30,6 +30,10 @@ pub enum Effect {
 
 /// What forbids writing at this moment, if anything does: the world may have moved since the evaluation began.
 fn forbidden(context: &Context, record: &PolicyRecord, outcome: &Outcome, key: &TargetKey) -> Option<Effect> {
+    if !context.leadership.may_write() {
+        // Another controller writes.
+        return Some(Effect::Withheld);
+    }
     let policies = context.cluster.policies();
     let Some(stored) = policies
         .get(&record.key)

@@ -252,8 +252,12 @@ fn decide_on(
     let mut states = context.states();
     let state = states.get_mut(record)?;
     state.is_decided = true;
-    if found.replicas == 0 && found.replicas_manager.as_deref() == Some(FIELD_MANAGER) {
-        state.memory.restore_own_zero();
+    if found.replicas_manager.as_deref() == Some(FIELD_MANAGER) {
+        // What this process did not write another controller did, which leads or led before it.
+        state.memory.see_own(found.replicas, now);
+        if found.replicas == 0 {
+            state.memory.restore_own_zero();
+        }
     }
     let memory = state.memory.clone();
     let decision = decide(&compiled.decision, &memory, &observation, now);
