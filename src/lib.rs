@@ -8,6 +8,7 @@ pub mod control;
 #[cfg(test)]
 mod fixtures;
 pub mod intern;
+pub mod leader;
 pub mod observe;
 pub mod report;
 pub mod schedule;

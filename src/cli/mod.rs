@@ -3,6 +3,7 @@ pub mod crd;
 pub mod decide;
 mod decide_table;
 pub mod explain;
+mod leader;
 pub mod run;
 
 use clap::{Parser, Subcommand};

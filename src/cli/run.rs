@@ -9,16 +9,21 @@ use clap::Args;
 use kube::Client;
 use kube::config::KubeConfigOptions;
 
+use super::leader::{self, LeaderArguments};
 use crate::cluster::{Cluster, feed};
 use crate::config::{Config, ConfigError};
 use crate::control::{Context, tick};
+use crate::leader::Leadership;
+use crate::leader::settings::SettingsError;
 use crate::observe::server::ServerError;
 use crate::web;
 
 /// Reads and writes of the API server are given up after this; watches are not.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// Evaluations and reports under way get so long to end after a signal.
+/// Writes and reports under way get so long to end after a signal.
 const GRACE: Duration = Duration::from_secs(5);
+/// Evaluations under way get so long to end after a signal; one that still waits for Prometheus then is left to whoever takes over.
+const EVALUATION_GRACE: Duration = Duration::from_millis(500);
 
 /// Arguments of `concertina run`.
 #[derive(Debug, Args)]
@@ -41,6 +46,8 @@ pub struct RunArguments {
     /// Log as JSON instead of text.
     #[arg(long)]
     log_json: bool,
+    #[command(flatten)]
+    leader: LeaderArguments,
 }
 
 /// Why the controller cannot run.
@@ -52,6 +59,12 @@ pub enum RunError {
     /// A server's client cannot be made.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// The election cannot work as it was asked for.
+    #[error(transparent)]
+    Election(#[from] SettingsError),
+    /// The task that holds the Lease is gone.
+    #[error("the election has ended by itself; start the controller anew, and report this")]
+    ElectionEnded,
     /// There is no cluster to talk to.
     #[error("no cluster to talk to: run inside a cluster, or set KUBECONFIG or --context")]
     Kubeconfig(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -86,16 +99,38 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
         )?,
     };
     let kube_config = kube_config(arguments.context).await?;
+    let election = arguments.leader.settings(&kube_config.default_namespace)?;
     let watch_client = client(kube_config.clone(), None)?;
     let call_client = client(kube_config, Some(READ_TIMEOUT))?;
 
     let config = Arc::new(config);
     let cluster = Arc::new(Cluster::new(Arc::clone(&config)));
-    let context = Arc::new(Context::new(config, call_client.clone(), Arc::clone(&cluster))?);
+    let leadership = Arc::new(if election.is_some() {
+        Leadership::standby()
+    } else {
+        Leadership::alone()
+    });
+    let mut context = Context::new(config, call_client.clone(), Arc::clone(&cluster))?;
+    context.leadership = Arc::clone(&leadership);
+    let context = Arc::new(context);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(RunError::Signal)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %arguments.listen, "concertina starts");
 
+    let mut election = election.map(|settings| {
+        leader::start(
+            settings,
+            Arc::clone(&leadership),
+            call_client.clone(),
+            watch_client.clone(),
+        )
+    });
+    let election_ended = async {
+        match &mut election {
+            Some(election) => election.has_ended().await,
+            None => std::future::pending().await,
+        }
+    };
     let address = arguments.listen;
     let reports = Arc::clone(&context);
     tokio::select! {
@@ -105,17 +140,26 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
         served = web::run(Arc::clone(&context), address) => {
             served.map_err(|source| RunError::Listen { address, source })?;
         }
+        () = election_ended => return Err(RunError::ElectionEnded),
         _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
         _ = tokio::signal::ctrl_c() => tracing::info!("SIGINT: ending"),
     }
-    // No tick begins any more. Writes under way end, and what was decided is reported, before the process does.
+    // No tick and no write begins any more. Writes under way end and are told, and then somebody else may write.
+    leadership.resign();
     let end = async {
-        while context.states().any_in_flight() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        context.writes_have_ended().await;
+        let evaluated = async {
+            while context.states().any_in_flight() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _ = tokio::time::timeout(EVALUATION_GRACE, evaluated).await;
         context.reporter.flush_all(tick::wall_clock()).await;
     };
     let _ = tokio::time::timeout(GRACE, end).await;
+    if let Some(election) = election {
+        election.end().await;
+    }
     Ok(())
 }
 

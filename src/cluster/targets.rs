@@ -277,7 +277,12 @@ impl TargetTable {
         if record.uid != *uid {
             *record = TargetRecord::of(&TargetFields::default(), uid, None, version);
         }
-        record.replicas = Some(scale_replicas(scale));
+        let replicas = Some(scale_replicas(scale));
+        if record.replicas != replicas {
+            // A Scale does not tell who wrote it, and who wrote the last count did not write this one.
+            record.replicas_manager = None;
+        }
+        record.replicas = replicas;
         record.resource_version = version;
     }
 

@@ -30,7 +30,7 @@ pub async fn complete(context: &Context, mut open: Open, answers: &Answers, past
     let decision = &decided.decision;
     let without_write = {
         let view = context.cluster.view();
-        effect_without_write(&view, &record, &outcome, key, decision.verdict)
+        effect_without_write(context, &view, &outcome, key, decision.verdict)
     };
     let effect = match without_write {
         Some(effect) => effect,

@@ -9,7 +9,6 @@ use super::evaluate::Outcome;
 use crate::api::Mode;
 use crate::cluster::View;
 use crate::cluster::names::Uid;
-use crate::cluster::policies::PolicyRecord;
 use crate::cluster::targets::{KindState, TargetKey};
 
 /// What was done with a decision.
@@ -32,7 +31,12 @@ pub enum Effect {
 }
 
 /// What forbids writing at this moment, if anything does: the world may have moved since the evaluation began.
-fn forbidden(view: &View<'_>, record: &PolicyRecord, outcome: &Outcome, key: &TargetKey) -> Option<Effect> {
+fn forbidden(context: &Context, view: &View<'_>, outcome: &Outcome, key: &TargetKey) -> Option<Effect> {
+    if !context.leadership.may_write() {
+        // Another controller writes.
+        return Some(Effect::Withheld);
+    }
+    let record = &outcome.record;
     let stored = view.policies.get_by_id(record.id);
     let Some(stored) = stored.filter(|stored| stored.uid == record.uid) else {
         // Deleted meanwhile: its decisions are void.
@@ -58,13 +62,13 @@ fn forbidden(view: &View<'_>, record: &PolicyRecord, outcome: &Outcome, key: &Ta
 /// What becomes of a decision without a write; `None` when it is to be written.
 #[must_use]
 pub fn effect_without_write(
+    context: &Context,
     view: &View<'_>,
-    record: &PolicyRecord,
     outcome: &Outcome,
     key: &TargetKey,
     verdict: Verdict,
 ) -> Option<Effect> {
-    match (verdict, forbidden(view, record, outcome, key)) {
+    match (verdict, forbidden(context, view, outcome, key)) {
         (_, Some(not_owner @ (Effect::NotOwner(_) | Effect::OwnedByAutoscaler(_)))) => Some(not_owner),
         (Verdict::Hold, _) => Some(Effect::None),
         (Verdict::Scale, effect) => effect,
@@ -79,14 +83,13 @@ pub async fn write(
     uid: &Uid,
     (from, to): (Replicas, Replicas),
 ) -> Effect {
-    let record = &outcome.record;
     let Ok(_permit) = context.writers.acquire().await else {
         return Effect::Withheld;
     };
     // The wait for the permit may have been long.
     let looked = {
         let view = context.cluster.view();
-        match forbidden(&view, record, outcome, key) {
+        match forbidden(context, &view, outcome, key) {
             Some(effect) => Err(effect),
             None => served(&view, key).ok_or(Effect::Withheld),
         }

@@ -139,7 +139,7 @@ pub fn evaluate(
         return Step::Done(Box::new(open.outcome));
     };
     let (decided, key) = (&first.decided, &open.compiled.target);
-    let effect = effect_without_write(view, record, &open.outcome, key, decided.decision.verdict);
+    let effect = effect_without_write(context, view, &open.outcome, key, decided.decision.verdict);
     let must_look = quota_in_the_way(decided).is_some()
         || (first.is_first && may_matter(context, record, &open.compiled, &decided.decision));
     match effect {
@@ -279,8 +279,12 @@ pub fn decide_on(
     let state = states.get_mut(record)?;
     let is_first = !state.is_decided;
     state.is_decided = true;
-    if replicas == 0 && found.replicas_manager.as_deref() == Some(FIELD_MANAGER) {
-        state.memory.restore_own_zero();
+    if found.replicas_manager.as_deref() == Some(FIELD_MANAGER) {
+        // What this process did not write another controller did, which leads or led before it.
+        state.memory.see_own(replicas, now);
+        if replicas == 0 {
+            state.memory.restore_own_zero();
+        }
     }
     let decision = decide(&compiled.decision, &state.memory, &observation, now);
     let mut replays = context.replays();

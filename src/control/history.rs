@@ -17,8 +17,9 @@ use super::past::{Past, rebuild};
 use super::tick::server_and_source;
 use crate::cluster::policies::PolicyRecord;
 use crate::observe::history::{History, Steps};
-use crate::observe::plan::QueryKey;
+use crate::observe::plan::{QueryKey, needs};
 use crate::observe::query::{Namespaces, TextContext, auto_window_seconds};
+use crate::observe::table::Wanted;
 
 /// One query about the past; nothing when it failed, which the log says. It is sent when somebody waits for it.
 type SharedHistory = Shared<BoxFuture<'static, Option<Arc<History>>>>;
@@ -34,7 +35,7 @@ impl Histories {
     /// Prepares the queries of those policies that this process has not decided on yet; nothing is sent.
     #[must_use]
     pub fn prepare(context: &Arc<Context>, due: &[Arc<PolicyRecord>], now: Timestamp) -> Self {
-        let mut plan: BTreeMap<(Arc<QueryKey>, Steps), Namespaces> = BTreeMap::new();
+        let mut plan: BTreeMap<(Arc<QueryKey>, Steps), (Namespaces, Wanted)> = BTreeMap::new();
         let mut states = context.states();
         for record in due {
             let was_found_with_status = states
@@ -46,19 +47,21 @@ impl Histories {
             let Some((compiled, steps)) = steps_of(record, now) else {
                 continue;
             };
-            for query in compiled.metric_queries() {
-                plan.entry((Arc::clone(query), steps))
-                    .or_default()
-                    .insert(&record.key.namespace);
+            for (query, matching) in needs(compiled).take(compiled.metrics.len()) {
+                let wanted = || (Namespaces::default(), Wanted::of(matching));
+                let key = (Arc::clone(query), steps);
+                let (namespaces, wanted) = plan.entry(key).or_insert_with(wanted);
+                namespaces.insert(&record.key.namespace);
+                wanted.include(matching);
             }
         }
         drop(states);
-        let prepared = plan.into_iter().map(|(key, namespaces)| {
+        let prepared = plan.into_iter().map(|(key, (namespaces, wanted))| {
             let context = Arc::clone(context);
             let (query, steps) = key.clone();
             let history = async move {
                 // In a task of its own: what is decoded here is large, and those who wait for other answers share a task.
-                let fetched = tokio::spawn(async move { fetch(&context, &query, steps, &namespaces).await });
+                let fetched = tokio::spawn(async move { fetch(&context, &query, steps, &namespaces, &wanted).await });
                 fetched.await.ok().flatten()
             };
             (key, history.boxed().shared())
@@ -102,6 +105,7 @@ async fn fetch(
     query: &QueryKey,
     steps: Steps,
     namespaces: &Namespaces,
+    wanted: &Wanted,
 ) -> Option<Arc<History>> {
     let (server, source) = server_and_source(context, query).ok()?;
     let auto_window_seconds = auto_window_seconds(server.config().scrape_interval_seconds);
@@ -111,7 +115,7 @@ async fn fetch(
         auto_window_seconds,
     });
     let started = tokio::time::Instant::now();
-    let history = server.fetch_range(&query.template, &text, source, steps).await;
+    let history = server.fetch_range(&query.template, &text, source, steps, wanted).await;
     context
         .metrics
         .queried(&query.server, &history, started.elapsed());

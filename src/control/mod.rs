@@ -19,6 +19,7 @@ use kube::Client;
 
 use crate::cluster::{Cluster, lock};
 use crate::config::Config;
+use crate::leader::Leadership;
 use crate::observe::server::{Server, ServerError};
 use crate::report::Reporter;
 use crate::report::metrics::Metrics;
@@ -26,7 +27,7 @@ use replay::Replays;
 use state::PolicyStates;
 
 /// Scale writes in flight at a time.
-const CONCURRENT_WRITES: usize = 16;
+const CONCURRENT_WRITES: u32 = 16;
 
 /// Everything that one tick works with.
 pub struct Context {
@@ -42,6 +43,8 @@ pub struct Context {
     pub reporter: Reporter,
     /// The controller's own metrics.
     pub metrics: Arc<Metrics>,
+    /// Whether this process is the one that writes; it is unless somebody puts another answer here.
+    pub leadership: Arc<Leadership>,
     /// What is remembered of each policy.
     states: Mutex<PolicyStates>,
     /// What newest decisions were made from.
@@ -69,9 +72,10 @@ impl Context {
             reporter: Reporter::new(client.clone(), Arc::clone(&metrics)),
             client,
             metrics,
+            leadership: Arc::new(Leadership::alone()),
             states: Mutex::default(),
             replays: Mutex::default(),
-            writers: tokio::sync::Semaphore::new(CONCURRENT_WRITES),
+            writers: tokio::sync::Semaphore::new(CONCURRENT_WRITES as usize),
         })
     }
 
@@ -83,5 +87,10 @@ impl Context {
     /// What newest decisions were made from; hold the guard briefly.
     pub fn replays(&self) -> MutexGuard<'_, Replays> {
         lock(&self.replays)
+    }
+
+    /// Waits until no scale write is under way. None begins meanwhile where [`Leadership::resign`] was called before.
+    pub async fn writes_have_ended(&self) {
+        let _ = self.writers.acquire_many(CONCURRENT_WRITES).await;
     }
 }

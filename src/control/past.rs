@@ -131,7 +131,7 @@ impl<'a> Replay<'a> {
     fn of(past: &'a Past<'a>) -> Self {
         let part = |(metric, history): (&'a super::compile::CompiledMetric, &'a Arc<History>)| {
             let matching = match &metric.measure {
-                Measure::Total { matching } => Some(matching),
+                Measure::Total { matching } => Some(&**matching),
                 _ => None,
             };
             history.part(

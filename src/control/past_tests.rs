@@ -4,10 +4,19 @@ use serde_json::{Value, json};
 
 use self::world::{START, World, at, by_rate, pod};
 use super::*;
+use crate::observe::table::{Naming, Wanted};
 use crate::fixtures::{compiled, policy, record, with};
 
 #[path = "past_world.rs"]
 mod world;
+
+fn history(text: &str, steps: Steps, wanted: &Wanted) -> History {
+    let naming = match wanted {
+        Wanted::Pods => Naming::CONTAINERS,
+        Wanted::Labels(_) => Naming::OWN,
+    };
+    History::decode(text.as_bytes(), steps, wanted, naming).unwrap()
+}
 
 #[test]
 fn with_full_history_a_restart_shrinks_at_the_very_tick_at_which_it_would_have_without() {
@@ -90,7 +99,7 @@ fn before_a_pod_was_ready_it_may_not_have_served() {
     };
     let result = json!([row("a", 10.0), row("b", 0.0)]);
     let text = json!({"status": "success", "data": {"resultType": "matrix", "result": result}}).to_string();
-    let history = Arc::new(History::of_pods(text.as_bytes(), steps, "namespace", "pod").unwrap());
+    let history = Arc::new(history(&text, steps, &Wanted::Pods));
     let desired = |ready_seconds_ago: i64| {
         let since = |seconds: i64| PodRecord {
             ready_since: Some(Timestamp(START.0 - seconds * 1000)),
@@ -165,7 +174,7 @@ fn an_empty_answer_of_the_past_is_never_taken_for_zero() {
             replicas: 8,
             changes: &[],
             startup_seconds: None,
-            histories: &[Arc::new(History::of_series(text.as_bytes(), steps).unwrap())],
+            histories: &[Arc::new(history(&text, steps, &Wanted::of(Some(&[]))))],
         };
         let observation = Observation {
             current_replicas: 8,
@@ -212,7 +221,7 @@ fn guards_and_the_fallback_do_not_begin_in_the_past() {
         replicas: 4,
         changes: &[],
         startup_seconds: None,
-        histories: &[Arc::new(History::of_series(text.as_bytes(), steps).unwrap())],
+        histories: &[Arc::new(history(&text, steps, &Wanted::of(Some(&[]))))],
     };
     let observation = Observation {
         current_replicas: 4,
@@ -268,7 +277,7 @@ fn pods_that_are_gone_count_as_much_as_those_that_stayed() {
         changes: &[change, grown],
         startup_seconds: Some(30),
         histories: &[Arc::new(
-            History::of_pods(text.as_bytes(), steps, "namespace", "pod").unwrap(),
+            history(&text, steps, &Wanted::Pods),
         )],
     };
     let low = concertina_decision::PodReading {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use crate::cluster::pods::Resources;
+use crate::observe::table::{Naming, Wanted};
 use crate::fixtures::{compiled, policy, record, with};
 
 /// At a full minute.
@@ -126,7 +127,7 @@ impl World {
         let row = |(pod, values): (String, Vec<Value>)| json!({"metric": {"concertina": "value", "namespace": "shop", "pod": pod}, "values": values});
         let rows: Vec<Value> = rows.into_iter().map(row).collect();
         let text = json!({"status": "success", "data": {"resultType": "matrix", "result": rows}}).to_string();
-        History::of_pods(text.as_bytes(), steps, "namespace", "pod").unwrap()
+        History::decode(text.as_bytes(), steps, &Wanted::Pods, Naming::CONTAINERS).unwrap()
     }
 
     /// Another controller takes over before a second: it knows the last changes, and what Prometheus knows.

@@ -18,7 +18,7 @@ use crate::config::SourceConfig;
 use crate::observe::plan::{Plan, QueryKey};
 use crate::observe::query::{Namespaces, Template, TextContext, auto_window_seconds};
 use crate::observe::server::Server;
-use crate::observe::table::{Answer, FetchError};
+use crate::observe::table::{Answer, FetchError, Wanted};
 
 /// So many policies are evaluated while the tables are locked: some tens of microseconds.
 const BATCH: usize = 64;
@@ -200,10 +200,10 @@ fn ask(context: &Arc<Context>, due: Vec<Arc<PolicyRecord>>) -> Vec<Group> {
     let answers: HashMap<Arc<QueryKey>, SharedAnswer> = plan
         .queries
         .into_iter()
-        .map(|(key, namespaces)| {
+        .map(|(key, (namespaces, wanted))| {
             let context = Arc::clone(context);
             let asked = Arc::clone(&key);
-            let answer = async move { Arc::new(fetch(&context, &asked, &namespaces).await) }
+            let answer = async move { Arc::new(fetch(&context, &asked, &namespaces, &wanted).await) }
                 .boxed()
                 .shared();
             (key, answer)
@@ -233,7 +233,12 @@ fn ask(context: &Arc<Context>, due: Vec<Arc<PolicyRecord>>) -> Vec<Group> {
         .collect()
 }
 
-async fn fetch(context: &Context, key: &QueryKey, namespaces: &Namespaces) -> Result<Answer, FetchError> {
+async fn fetch(
+    context: &Context,
+    key: &QueryKey,
+    namespaces: &Namespaces,
+    wanted: &Wanted,
+) -> Result<Answer, FetchError> {
     let (server, source) = server_and_source(context, key)?;
     let auto_window_seconds = auto_window_seconds(server.config().scrape_interval_seconds);
     let text = key.template.text(&TextContext {
@@ -242,7 +247,7 @@ async fn fetch(context: &Context, key: &QueryKey, namespaces: &Namespaces) -> Re
         auto_window_seconds,
     });
     let started = tokio::time::Instant::now();
-    let answer = server.fetch(&key.template, &text, source).await;
+    let answer = server.fetch(&key.template, &text, source, wanted).await;
     context.metrics.queried(&key.server, &answer, started.elapsed());
     answer.map(|answer| Answer {
         window_seconds: key.template.window_seconds(auto_window_seconds),

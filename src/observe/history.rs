@@ -1,14 +1,11 @@
 //! Answers of range queries: for each step of the past what an instant query would have answered then. Pure.
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use concertina_decision::Timestamp;
-use serde::Deserialize;
-
-use super::join::carries;
-use super::query::FAMILY_LABEL;
-use super::table::{Answer, Entry, FetchError, Labels, Pods, Remarks, Table, entry_of, envelope, number};
-use crate::control::compile::Matching;
+use super::table::{
+    Answer, Cells, Family, FetchError, Field, Group, LabelRows, LabelTable, Labels, Naming, PodRows, PodTable, Remarks,
+    Sink, Table, Wanted, number, pod_of, read,
+};
 
 /// The longest past that is asked for, in seconds.
 pub const MAX_PAST_SECONDS: u32 = 3600;
@@ -74,11 +71,6 @@ impl Steps {
     }
 }
 
-/// The containers of one pod, each with one entry per step.
-type Containers = Vec<(Box<str>, Vec<Entry>)>;
-/// The labels of a series, and its value at each step.
-type Series = (BTreeMap<String, String>, Vec<Option<f64>>);
-
 /// A decoded answer of a range query.
 #[derive(Debug)]
 pub struct History {
@@ -86,83 +78,54 @@ pub struct History {
     pub steps: Steps,
     /// Seconds over which its rates were measured, where it has rates and who asked has said so.
     pub window_seconds: Option<u32>,
-    tables: Tables,
+    rows: Rows,
     remarks: Remarks,
 }
 
+/// What is known under each name, with a cell per step.
 #[derive(Debug)]
-enum Tables {
-    /// By namespace, then pod.
-    Pods(HashMap<Box<str>, HashMap<Box<str>, Containers>>),
-    /// The series of a user's own query.
-    Series(Vec<Series>),
-}
-
-#[derive(Deserialize)]
-struct Row<'a, L> {
-    metric: L,
-    #[serde(borrow)]
-    values: Vec<(f64, Cow<'a, str>)>,
+enum Rows {
+    /// Containers.
+    Pods(PodRows, Cells),
+    /// Totals under the values of each set of labels, in the order of the labels.
+    Labels(Vec<(LabelRows, Cells)>),
 }
 
 impl History {
-    /// Decodes the answer of a grouped query whose groups are named by these labels.
+    /// Decodes the answer of a range query of these steps.
     ///
     /// # Errors
-    /// When the text is not a Prometheus answer with a matrix of these steps.
-    pub fn of_pods(
-        text: &[u8],
+    /// When the text is not a Prometheus answer with a matrix.
+    pub fn decode(
+        body: &[u8],
         steps: Steps,
-        namespace_label: &str,
-        pod_label: &str,
+        wanted: &Wanted,
+        naming: Naming<'_>,
     ) -> Result<Self, FetchError> {
-        let (rows, remarks) = matrix::<Labels<'_>>(text)?;
-        let mut pods: HashMap<Box<str>, HashMap<Box<str>, Containers>> = HashMap::new();
-        for row in &rows {
-            let label = |name: &str| row.metric.get(name).map_or("", |text| text.as_ref());
-            let containers = entry_of(entry_of(&mut pods, label(namespace_label)), label(pod_label));
-            let name = label("container");
-            let known = containers.iter().position(|(known, _)| known.as_ref() == name);
-            let index = known.unwrap_or_else(|| {
-                containers.push((name.into(), vec![Entry::default(); steps.count()]));
-                containers.len() - 1
-            });
-            let Some((_, entries)) = containers.get_mut(index) else {
-                continue;
-            };
-            for (index, value) in values(&row.values, steps)? {
-                if let Some(entry) = entries.get_mut(index) {
-                    entry.set(label(FAMILY_LABEL), value);
-                }
+        let (names, family) = wanted.labels(naming);
+        let cells = || Cells::of_steps(steps.count());
+        let rows = match wanted {
+            Wanted::Pods => Rows::Pods(PodRows::default(), cells()),
+            Wanted::Labels(sets) => {
+                let mut sets: Vec<_> = sets.iter().collect();
+                sets.sort();
+                sets.dedup();
+                let of = |set| (LabelRows::of(set, &names), cells());
+                Rows::Labels(sets.into_iter().map(of).collect())
             }
-        }
+        };
+        let mut sink = Matrix {
+            steps,
+            family,
+            points: Vec::new(),
+            rows,
+        };
+        let remarks = read(body, Labels::wanted(names), &mut sink)?;
+        sink.rows.shrink();
         Ok(Self {
             steps,
             window_seconds: None,
-            tables: Tables::Pods(pods),
-            remarks,
-        })
-    }
-
-    /// Decodes the answer of a user's own query.
-    ///
-    /// # Errors
-    /// When the text is not a Prometheus answer with a matrix of these steps.
-    pub fn of_series(text: &[u8], steps: Steps) -> Result<Self, FetchError> {
-        let (rows, remarks) = matrix::<BTreeMap<String, String>>(text)?;
-        let series = rows.into_iter().map(|row| {
-            let mut at_steps = vec![None; steps.count()];
-            for (index, value) in values(&row.values, steps)? {
-                if let Some(at_step) = at_steps.get_mut(index) {
-                    *at_step = Some(value);
-                }
-            }
-            Ok((row.metric, at_steps))
-        });
-        Ok(Self {
-            steps,
-            window_seconds: None,
-            tables: Tables::Series(series.collect::<Result<_, FetchError>>()?),
+            rows: sink.rows,
             remarks,
         })
     }
@@ -172,86 +135,142 @@ impl History {
         &'h self,
         namespace: &'h str,
         pods: impl Iterator<Item = &'h str>,
-        matching: Option<&Matching>,
+        matching: Option<&'h [(Arc<str>, Box<str>)]>,
     ) -> Part<'h> {
-        let rows = match &self.tables {
-            Tables::Pods(by_namespace) => {
-                let known = by_namespace.get(namespace);
-                let rows = pods.filter_map(|pod| Some((pod, known?.get(pod)?)));
-                Rows::Pods(namespace, rows.collect())
+        let found = match &self.rows {
+            Rows::Pods(rows, cells) => {
+                let containers = |pod| rows.get(namespace, pod).map(move |(name, row)| (pod, name, row));
+                Found::Pods(namespace, pods.flat_map(containers).collect(), cells)
             }
-            Tables::Series(series) => {
-                let carries =
-                    |(labels, _): &&Series| matching.is_none_or(|matching| carries(labels, matching));
-                Rows::Series(series.iter().filter(carries).collect())
+            Rows::Labels(sets) => {
+                let matching = matching.unwrap_or_default();
+                let set = LabelRows::among(sets, |(rows, _)| rows, matching);
+                Found::Labels(matching, set.and_then(|(rows, cells)| Some((rows.get(matching)?, cells))))
             }
         };
         Part {
-            rows,
+            found,
             remarks: &self.remarks,
             window_seconds: self.window_seconds,
         }
     }
 }
 
+impl Rows {
+    fn shrink(&mut self) {
+        match self {
+            Self::Pods(rows, cells) => {
+                rows.shrink();
+                cells.shrink();
+            }
+            Self::Labels(sets) => {
+                for (rows, cells) in sets {
+                    rows.shrink();
+                    cells.shrink();
+                }
+            }
+        }
+    }
+}
+
+/// Takes the series of a matrix.
+struct Matrix {
+    steps: Steps,
+    family: Option<usize>,
+    /// The numbers of the series that is being read, with their steps. What was not asked for is left out.
+    points: Vec<(usize, f64)>,
+    rows: Rows,
+}
+
+impl Sink for Matrix {
+    const FIELD: Field = Field::Values;
+    const KIND: &'static str = "matrix";
+    const TAKES_SCALAR: bool = false;
+
+    fn point(&mut self, seconds: f64, text: &str) -> Result<(), String> {
+        if let Some(step) = self.steps.index_of(seconds) {
+            self.points.push((step, number(text)?));
+        }
+        Ok(())
+    }
+
+    fn series(&mut self, labels: &Labels) {
+        let add = |cells: &mut Cells, (row, is_new): (usize, bool), family| {
+            if is_new {
+                cells.add_row();
+            }
+            for (step, number) in &self.points {
+                cells.set(row, *step, family, *number);
+            }
+        };
+        match &mut self.rows {
+            Rows::Pods(rows, cells) => {
+                let (namespace, pod, container, family) = pod_of(labels);
+                add(cells, rows.insert(namespace, pod, container), family);
+            }
+            Rows::Labels(sets) => {
+                let family = self.family.map_or(Family::Value, |family| {
+                    Family::of(labels.get(family).unwrap_or_default())
+                });
+                for (rows, cells) in sets {
+                    if let Some(row) = rows.insert(labels) {
+                        add(cells, row, family);
+                    }
+                }
+            }
+        }
+        self.points.clear();
+    }
+}
+
 /// The part of a history that one metric of one policy needs.
 pub struct Part<'h> {
-    rows: Rows<'h>,
+    found: Found<'h>,
     remarks: &'h Remarks,
     window_seconds: Option<u32>,
 }
 
-enum Rows<'h> {
-    Pods(&'h str, Vec<(&'h str, &'h Containers)>),
-    Series(Vec<&'h Series>),
+enum Found<'h> {
+    /// The namespace, and each container with its pod and its row.
+    Pods(&'h str, Vec<(&'h str, &'h str, usize)>, &'h Cells),
+    /// The labels, and the row that carries them.
+    Labels(&'h [(Arc<str>, Box<str>)], Option<(usize, &'h Cells)>),
 }
 
 impl Part<'_> {
     /// What an instant query would have answered at this step.
     #[must_use]
     pub fn at(&self, step: usize) -> Answer {
-        let table = match &self.rows {
-            Rows::Pods(namespace, pods) => {
-                let entries = |containers: &Containers| -> Vec<(Box<str>, Entry)> {
-                    let at_step = |(name, entries): &(Box<str>, Vec<Entry>)| {
-                        let entry = entries.get(step).filter(|entry| **entry != Entry::default())?;
-                        Some((name.clone(), *entry))
-                    };
-                    containers.iter().filter_map(at_step).collect()
-                };
-                let pods = pods.iter().map(|(pod, rows)| ((*pod).into(), entries(rows)));
-                Table::Pods(Pods::from([((*namespace).into(), pods.collect())]))
+        let (table, series) = match &self.found {
+            Found::Pods(namespace, containers, cells) => {
+                let mut table = PodTable::default();
+                for (pod, name, row) in containers {
+                    if let Some(entry) = cells.known(*row, step) {
+                        table.insert(namespace, pod, name, entry);
+                    }
+                }
+                (Table::Pods(table), containers.len())
             }
-            Rows::Series(series) => {
-                let at_step = |(labels, values): &&Series| Some((labels.clone(), (*values.get(step)?)?));
-                Table::Series(series.iter().filter_map(at_step).collect())
+            Found::Labels(matching, row) => {
+                let group = row.and_then(|(row, cells)| {
+                    Some(Group {
+                        entry: cells.known(row, step)?,
+                        series: if cells.has_several(row, step) { 2 } else { 1 },
+                    })
+                });
+                let table = LabelTable::of_group(matching, group);
+                let series = table.series();
+                (Table::Labels(table), series)
             }
         };
         Answer {
             table,
             remarks: self.remarks.clone(),
             window_seconds: self.window_seconds,
+            series,
+            bytes: 0,
         }
     }
-}
-
-fn matrix<'a, L: Deserialize<'a>>(text: &'a [u8]) -> Result<(Vec<Row<'a, L>>, Remarks), FetchError> {
-    let (rows, remarks, kind) = envelope::<Vec<Row<'a, L>>>(text)?;
-    if kind == "matrix" {
-        Ok((rows, remarks))
-    } else {
-        Err(FetchError::Undecodable(format!(
-            "the result is a {kind} where a matrix was asked for"
-        )))
-    }
-}
-
-/// The values with the indices of their steps. What was not asked for is left out.
-fn values(row: &[(f64, Cow<'_, str>)], steps: Steps) -> Result<Vec<(usize, f64)>, FetchError> {
-    row.iter()
-        .filter_map(|(seconds, text)| Some((steps.index_of(*seconds)?, text)))
-        .map(|(index, text)| Ok((index, number(text)?)))
-        .collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::observe::join::total_reading;
+use crate::observe::table::Entry;
 
 const NOW: Timestamp = Timestamp(1_700_000_040_000);
 
@@ -74,6 +75,16 @@ fn family(name: &str, pod: &str) -> Value {
     json!({"concertina": name, "namespace": "shop", "pod": pod, "container": "app"})
 }
 
+fn of_pods(text: &[u8]) -> Result<History, FetchError> {
+    History::decode(text, STEPS, &Wanted::Pods, Naming::CONTAINERS)
+}
+
+/// The history of a user's own query, of which all series together and those of each queue are wanted.
+fn of_series(text: &[u8]) -> Result<History, FetchError> {
+    let sets = vec![[].into(), ["queue".into()].into()];
+    History::decode(text, STEPS, &Wanted::Labels(sets), Naming::OWN)
+}
+
 #[test]
 fn each_step_is_what_an_instant_query_would_have_answered() {
     let text = matrix(&[
@@ -88,16 +99,18 @@ fn each_step_is_what_an_instant_query_would_have_answered() {
         (family("value", "web-1"), json!([[1_700_000_025.0, "2"]])),
         (family("value", "not-asked-for"), json!([[1_700_000_025.0, "9"]])),
     ]);
-    let history = History::of_pods(&text, STEPS, "namespace", "pod").unwrap();
+    let history = of_pods(&text).unwrap();
     let part = history.part("shop", ["web-0", "web-1", "gone"].into_iter(), None);
     let at = |step: usize| match part.at(step).table {
-        Table::Pods(mut pods) => {
-            let pods: BTreeMap<_, _> = pods.remove("shop").unwrap().into_iter().collect();
-            let of = |name: &str| pods.get(name).cloned().unwrap_or_default();
-            assert!(!pods.contains_key("not-asked-for") && !pods.contains_key("gone"));
+        Table::Pods(pods) => {
+            let of = |pod: &str| -> Vec<(String, Entry)> {
+                let containers = pods.containers("shop", pod);
+                containers.map(|(name, entry)| (name.to_owned(), entry)).collect()
+            };
+            assert!(of("not-asked-for").is_empty() && of("gone").is_empty());
             (of("web-0"), of("web-1"))
         }
-        Table::Series(_) => panic!("not by pod"),
+        Table::Labels(_) => panic!("not by pod"),
     };
     let entry = |value: f64, time_ms: Option<i64>| {
         let entry = Entry {
@@ -118,7 +131,7 @@ fn each_step_is_what_an_instant_query_would_have_answered() {
 fn each_step_of_an_answer_in_part_is_a_part() {
     let text = r#"{"status":"success","isPartial":true,"data":{"resultType":"matrix","result":[
         {"metric":{},"values":[[1700000010,"1"]]}]},"stats":{"seriesFetched":"1","executionTimeMsec":3}}"#;
-    let history = History::of_series(text.as_bytes(), STEPS).unwrap();
+    let history = of_series(text.as_bytes()).unwrap();
     let part = history.part("shop", std::iter::empty(), None);
     for step in 0..3 {
         let (reading, _) = total_reading(&[], &Ok(part.at(step)));
@@ -135,18 +148,27 @@ fn series_of_ones_own_are_those_that_match() {
         ),
         (json!({"queue": "b"}), json!([[1_700_000_010, "5"]])),
     ]);
-    let history = History::of_series(&text, STEPS).unwrap();
-    let matching = Matching::from([("queue".into(), "a".into())]);
-    let values = |matching: Option<&Matching>, step: usize| -> Vec<f64> {
-        match history.part("shop", std::iter::empty(), matching).at(step).table {
-            Table::Series(series) => series.into_iter().map(|(_, value)| value).collect(),
-            Table::Pods(_) => panic!("by pod"),
-        }
+    let history = of_series(&text).unwrap();
+    let queue = |name: &str| Vec::from([("queue".into(), name.into())]);
+    let reading = |matching: &[(Arc<str>, Box<str>)], step: usize| {
+        let part = history.part("shop", std::iter::empty(), Some(matching));
+        // The answer is one in part as the server warns, which is not looked at here.
+        let answer = Answer {
+            remarks: Remarks::default(),
+            ..part.at(step)
+        };
+        total_reading(matching, &Ok(answer)).0
     };
-    assert_eq!(values(Some(&matching), 0), [1.0]);
-    assert!(values(Some(&matching), 1)[0].is_nan());
-    assert_eq!(values(Some(&matching), 2), [0.0; 0]);
-    assert_eq!(values(None, 0), [1.0, 5.0]);
+    let value = |matching: &[(Arc<str>, Box<str>)], step: usize| match reading(matching, step) {
+        Reading::Total { value, .. } => value,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((value(&queue("a"), 0), value(&queue("b"), 0)), (1.0, 5.0));
+    assert!(value(&queue("a"), 1).is_nan());
+    assert_eq!(reading(&queue("a"), 2), Reading::Missing(Missing::NoSamples));
+    assert_eq!(reading(&queue("c"), 0), Reading::Missing(Missing::NoSamples));
+    assert_eq!(reading(&[], 0), Reading::Missing(Missing::Ambiguous));
+    assert!(value(&[], 1).is_nan(), "one of two is there");
 }
 
 #[test]
@@ -161,10 +183,12 @@ fn instants_that_were_not_asked_for_are_left_out() {
             [-1e300, "5"]
         ]),
     )]);
-    let history = History::of_series(&text, STEPS).unwrap();
+    let history = of_series(&text).unwrap();
     for step in 0..3 {
-        let answer = history.part("shop", std::iter::empty(), None).at(step);
-        assert_eq!(answer.table, Table::Series(vec![]), "{step}");
+        match history.part("shop", std::iter::empty(), None).at(step).table {
+            Table::Labels(table) => assert_eq!(table.group(&[]), Some(Group::default()), "{step}"),
+            Table::Pods(_) => panic!("by pod"),
+        }
     }
 }
 
@@ -180,8 +204,8 @@ fn what_is_no_matrix_is_refused() {
         .into_iter()
         .chain(cut)
     {
-        assert!(History::of_pods(&text, STEPS, "namespace", "pod").is_err());
-        assert!(History::of_series(&text, STEPS).is_err());
+        assert!(of_pods(&text).is_err());
+        assert!(of_series(&text).is_err());
     }
-    assert!(History::of_pods(&whole, STEPS, "namespace", "pod").is_ok());
+    assert!(of_pods(&whole).is_ok());
 }

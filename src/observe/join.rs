@@ -1,13 +1,15 @@
 //! Joins the decoded answers with the pods of one target: the readings that a decision starts from. Pure.
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use concertina_decision::{Missing, PodReading, Reading, Reason, Timestamp};
 
-use super::table::{Answer, Entry, FetchError, Table, shortened};
+use super::table::{Answer, Entry, FetchError, Group, Table, shortened};
 use crate::api::UtilizationOf;
 use crate::cluster::pods::{PodRecord, Resources};
 use crate::control::compile::{CompiledMetric, Measure};
+
+const NO_RATE_YET: &str =
+    "there are samples, but a rate needs two within its window: a longer windowSeconds holds more";
 
 /// Something to tell the user about a metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,31 +35,30 @@ pub fn reading(
         Ok(answer) => answer,
         Err(error) => return missing_answer(error),
     };
-    let Table::Pods(by_namespace) = &answer.table else {
+    let Table::Pods(table) = &answer.table else {
         return missing(Missing::BadAnswer, "the answer has no pods".to_owned());
     };
-    let entries = by_namespace.get(namespace);
-    let containers_of = |pod: &PodRecord| {
-        entries
-            .and_then(|pods| pods.get(pod.name.as_str()))
-            .map_or(&[][..], Vec::as_slice)
-    };
+    let mut duplicate = None;
+    let mut has_series = false;
+    // As many as there are pods, in one allocation.
     let readings: Vec<PodReading> = pods
         .iter()
         .map(|pod| {
-            let reading = pod_reading(&metric.measure, pod, containers_of(pod));
+            let entries = table.containers(namespace, &pod.name);
+            if duplicate.is_none() && entries.clone().any(|(_, entry)| entry.duplicate) {
+                duplicate = Some(pod);
+            }
+            has_series |= pod.state.was_ready() && entries.clone().next().is_some();
+            let reading = pod_reading(&metric.measure, pod, entries);
             PodReading {
                 at_least: reading.at_least || began_early(answer.window_seconds, pod, reading.time),
                 ..reading
             }
         })
         .collect();
-    if let Some(not_empty) = not_empty(metric, answer, pods, &readings, containers_of) {
+    if let Some(not_empty) = not_empty(metric, answer, pods, &readings, has_series) {
         return not_empty;
     }
-    let duplicate = pods
-        .iter()
-        .find(|pod| containers_of(pod).iter().any(|(_, entry)| entry.duplicate));
     let note = duplicate.map(|pod| Note {
         reason: Reason::DuplicateSeries,
         message: format!(
@@ -71,12 +72,12 @@ pub fn reading(
 
 /// That no pod has a value means that there is nothing, which a policy may take for 0: but not where the counters are
 /// there and only their rates are not, nor when the server says that the answer may be a part only.
-fn not_empty<'e>(
+fn not_empty(
     metric: &CompiledMetric,
     answer: &Answer,
     pods: &[PodRecord],
     readings: &[PodReading],
-    containers_of: impl Fn(&PodRecord) -> &'e [(Box<str>, Entry)],
+    has_series: bool,
 ) -> Option<(Reading, Option<Note>)> {
     if matches!(metric.measure, Measure::Cpu { .. } | Measure::Memory { .. }) {
         // A running pod uses some, so that nothing is never taken for 0.
@@ -86,14 +87,14 @@ fn not_empty<'e>(
     if serving().next().is_none() || serving().any(|(_, reading)| reading.value.is_some()) {
         return None;
     }
-    if serving().any(|(pod, _)| !containers_of(pod).is_empty()) {
-        let message = "the pods have samples, but a rate needs two within its window: a longer windowSeconds holds more";
-        return Some(missing(Missing::NotReadYet, message.to_owned()));
+    if has_series {
+        return Some(missing(Missing::NotReadYet, NO_RATE_YET.to_owned()));
     }
     answer.remarks.doubtful().map(empty_with_remark)
 }
 
-/// The one number of a query of a user's own, whose series must carry these labels: a metric of totals, or a guard.
+/// The one number of a whole target, whose series must carry these labels: a metric of totals, or a guard. Where there
+/// is a number and nothing to tell, this allocates nothing.
 #[must_use]
 pub fn total_reading(
     matching: &[(Arc<str>, Box<str>)],
@@ -103,7 +104,7 @@ pub fn total_reading(
         Ok(answer) => answer,
         Err(error) => return missing_answer(error),
     };
-    let Table::Series(series) = &answer.table else {
+    let Table::Labels(table) = &answer.table else {
         return missing(Missing::BadAnswer, "the answer has no series".to_owned());
     };
     if let Some(lacking) = answer.remarks.lacking() {
@@ -114,32 +115,36 @@ pub fn total_reading(
         );
         return missing(Missing::ServerError, message);
     }
-    let mut fitting = series.iter().filter(|(labels, _)| carries(labels, matching));
-    match (fitting.next(), fitting.count()) {
-        (None, _) => nothing(answer, no_series(series.len(), matching.is_empty())),
-        (Some((_, value)), 0) => {
-            let reading = Reading::Total {
-                value: *value,
-                time: None,
-            };
-            (reading, None)
+    let Some(Group { series, entry }) = table.group(matching) else {
+        let message = "the answer was not read for the labels of match".to_owned();
+        return missing(Missing::BadAnswer, message);
+    };
+    match entry.value {
+        None if entry == Entry::default() => {
+            nothing(answer, no_series(table.series(), matching.is_empty()))
         }
-        (Some(_), more) => missing(
+        None => missing(Missing::NotReadYet, NO_RATE_YET.to_owned()),
+        Some(value) if series <= 1 => {
+            let reading = Reading::Total {
+                value,
+                time: entry.time_ms.map(Timestamp),
+            };
+            (reading, entry.duplicate.then(duplicate_total))
+        }
+        Some(_) => missing(
             Missing::Ambiguous,
-            format!(
-                "the query answers {} series: aggregate them with sum() or pick one with match",
-                more + 1
-            ),
+            format!("the query answers {series} series: aggregate them with sum() or pick one with match"),
         ),
     }
 }
 
-/// Whether a series carries all labels of `match`.
-#[must_use]
-pub fn carries(labels: &BTreeMap<String, String>, matching: &[(Arc<str>, Box<str>)]) -> bool {
-    matching
-        .iter()
-        .all(|(name, value)| labels.get(&**name).is_some_and(|text| **text == **value))
+fn duplicate_total() -> Note {
+    Note {
+        reason: Reason::DuplicateSeries,
+        message: "there are several series where one should be; the greatest counts. \
+                  Scrape them by one job only, or set matchers that pick one"
+            .to_owned(),
+    }
 }
 
 /// There is nothing for the target, which a policy may take for 0: but not when the server says that something was
@@ -212,11 +217,15 @@ fn began_early(window: Option<u32>, pod: &PodRecord, time: Option<Timestamp>) ->
         .is_some_and(|((window, since), time)| time < since.plus_seconds(window))
 }
 
-fn pod_reading(measure: &Measure, pod: &PodRecord, entries: &[(Box<str>, Entry)]) -> PodReading {
+fn pod_reading<'e>(
+    measure: &Measure,
+    pod: &PodRecord,
+    entries: impl Iterator<Item = (&'e str, Entry)> + Clone,
+) -> PodReading {
     let entry_of = |name: &str| {
         entries
-            .iter()
-            .find(|(container, _)| container.as_ref() == name)
+            .clone()
+            .find(|(container, _)| *container == name)
             .map(|(_, entry)| entry)
     };
     match measure {
@@ -230,7 +239,7 @@ fn pod_reading(measure: &Measure, pod: &PodRecord, entries: &[(Box<str>, Entry)]
             })
         }
         Measure::RequestRate | Measure::Network | Measure::Disk | Measure::Total { .. } => {
-            let entry = entry_of("").copied().unwrap_or_default();
+            let entry = entry_of("").unwrap_or_default();
             PodReading {
                 value: entry.value,
                 time: entry.time_ms.map(Timestamp),
@@ -251,10 +260,10 @@ const fn whole(of: UtilizationOf, request: Option<f64>, limit: Option<f64>) -> O
 
 /// A pod's usage is the sum over its containers. One container without a sample leaves the pod without one:
 /// a part would look like less load. What the pod asks for as a whole goes before what its containers do.
-fn sum_containers<'e>(
+fn sum_containers(
     pod: &PodRecord,
     only: Option<&str>,
-    entry_of: impl Fn(&str) -> Option<&'e Entry>,
+    entry_of: impl Fn(&str) -> Option<Entry>,
     resources_of: impl Fn(&Resources) -> (Option<f64>, Option<f64>),
 ) -> PodReading {
     let mut counted = pod
@@ -272,7 +281,7 @@ fn sum_containers<'e>(
         ..PodReading::default()
     };
     let sum = counted.fold(start, |sum, container| {
-        let entry = entry_of(&container.name).copied().unwrap_or_default();
+        let entry = entry_of(&container.name).unwrap_or_default();
         let (request, limit) = resources_of(&container.resources);
         PodReading {
             value: sum.value.zip(entry.value).map(|(a, b)| a + b),

@@ -1,10 +1,8 @@
-use std::collections::BTreeMap;
-
 use concertina_decision::Pod;
 
 use super::*;
 use crate::cluster::pods::ContainerResources;
-use crate::observe::table::{Pods, Remarks};
+use crate::observe::table::{Naming, PodTable, Remarks, Wanted, decode};
 
 #[path = "join_total_tests.rs"]
 mod totals;
@@ -59,19 +57,16 @@ fn sample(value: f64, time_ms: i64) -> Entry {
 
 /// An answer with these entries: namespace, pod, container.
 fn answer(entries: &[(&str, &str, &str, Entry)]) -> Result<Answer, FetchError> {
-    let mut pods = Pods::new();
+    let mut pods = PodTable::default();
     for (namespace, pod, container, entry) in entries {
-        let containers = pods
-            .entry((*namespace).into())
-            .or_default()
-            .entry((*pod).into())
-            .or_default();
-        containers.push(((*container).into(), *entry));
+        pods.insert(namespace, pod, container, *entry);
     }
     Ok(Answer {
         table: Table::Pods(pods),
         remarks: Remarks::default(),
         window_seconds: None,
+        series: entries.len(),
+        bytes: 0,
     })
 }
 

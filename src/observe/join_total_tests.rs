@@ -1,4 +1,7 @@
 //! Totals and empty answers: what is whole, what is a part, and what is nothing.
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -120,19 +123,65 @@ fn a_part_of_the_pods_is_a_part_of_the_readings() {
     assert_eq!((readings[0].value, readings[1].value), (Some(1.0), None));
 }
 
+/// The answer to a user's own query: a series of 7 for each of these labels.
 fn series(labels: &[&[(&str, &str)]]) -> Result<Answer, FetchError> {
     let one = |labels: &&[(&str, &str)]| {
-        let labels: BTreeMap<String, String> = labels
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        (labels, 7.0)
+        let labels: BTreeMap<_, _> = labels.iter().copied().collect();
+        json!({"metric": labels, "value": [1.5, "7"]})
     };
-    Ok(Answer {
-        table: Table::Series(labels.iter().map(one).collect()),
-        remarks: Remarks::default(),
-        window_seconds: None,
-    })
+    decoded(labels.iter().map(one).collect(), Naming::OWN)
+}
+
+/// Series of which all together, those of each queue and those of each queue and host are wanted.
+fn decoded(series: Vec<Value>, naming: Naming<'_>) -> Result<Answer, FetchError> {
+    let body = json!({"status": "success", "data": {"resultType": "vector", "result": series}}).to_string();
+    let sets = [&[][..], &["queue"], &["host", "queue"]];
+    let set = |set: &[&str]| set.iter().map(|name| (*name).into()).collect();
+    decode(body.as_bytes(), &Wanted::Labels(sets.map(set).into()), naming)
+}
+
+#[test]
+fn a_total_of_a_grouped_query_has_its_time_and_tells_of_what_is_doubled() {
+    let family = |family: &str, queue: &str, number: &str| json!({"metric": {"queue": queue, "concertina": family}, "value": [1.5, number]});
+    let grouped = Naming {
+        has_families: true,
+        ..Naming::OWN
+    };
+    let answer = decoded(
+        vec![
+            family("value", "a", "7"),
+            family("time", "a", "12.5"),
+            family("time", "b", "12.5"),
+            family("value", "c", "8"),
+            family("duplicates", "c", "2"),
+        ],
+        grouped,
+    );
+    let found = |value: f64, time: Option<i64>| Reading::Total {
+        value,
+        time: time.map(Timestamp),
+    };
+    assert_eq!(
+        total(&[("queue", "a")], &answer),
+        (found(7.0, Some(12_500)), None)
+    );
+    let (reading, note) = total(&[("queue", "b")], &answer);
+    assert_eq!(reading, Reading::Missing(Missing::NotReadYet));
+    assert!(note.unwrap().message.contains("a rate needs two"));
+    let (reading, note) = total(&[("queue", "c")], &answer);
+    assert_eq!(
+        (reading, note.unwrap().reason),
+        (found(8.0, None), Reason::DuplicateSeries)
+    );
+    let (reading, _) = total(&[("queue", "d")], &answer);
+    assert_eq!(reading, Reading::Missing(Missing::NoSamples));
+}
+
+#[test]
+fn labels_for_which_an_answer_was_not_read_are_no_empty_answer() {
+    let (reading, note) = total(&[("zone", "a")], &series(&[&[("zone", "a")]]));
+    assert_eq!(reading, Reading::Missing(Missing::BadAnswer));
+    assert!(note.unwrap().message.contains("not read for"));
 }
 
 pub(super) fn total(

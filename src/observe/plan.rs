@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use super::query::{Namespaces, Template};
-use crate::control::compile::CompiledPolicy;
+use super::table::Wanted;
+use crate::control::compile::{CompiledPolicy, Measure};
 use crate::intern::Interner;
 
 /// One query to one server.
@@ -32,16 +33,32 @@ impl QueryKey {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// By query.
-    pub queries: BTreeMap<Arc<QueryKey>, Namespaces>,
+    pub queries: BTreeMap<Arc<QueryKey>, (Namespaces, Wanted)>,
 }
 
 impl Plan {
     /// Adds what `policy` in `namespace` needs.
     pub fn add(&mut self, namespace: &str, policy: &CompiledPolicy) {
-        for key in &policy.queries {
-            self.queries.entry(Arc::clone(key)).or_default().insert(namespace);
+        for (key, matching) in needs(policy) {
+            let wanted = || (Namespaces::default(), Wanted::of(matching));
+            let (namespaces, wanted) = self.queries.entry(Arc::clone(key)).or_insert_with(wanted);
+            namespaces.insert(namespace);
+            wanted.include(matching);
         }
     }
+}
+
+/// The queries of a policy in their order, each with the labels by which the policy takes its series; `None` where it
+/// takes those of its pods.
+pub fn needs(
+    policy: &CompiledPolicy,
+) -> impl Iterator<Item = (&Arc<QueryKey>, Option<&[(Arc<str>, Box<str>)]>)> {
+    let of_metrics = policy.metrics.iter().map(|metric| match &metric.measure {
+        Measure::Total { matching } => Some(&**matching),
+        _ => None,
+    });
+    let of_guards = policy.guards().iter().map(|guard| Some(&*guard.matching));
+    policy.queries.iter().zip(of_metrics.chain(of_guards))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ fn policies_of_many_namespaces_share_one_query_for_all_of_them() {
         ("a", "default", cpu()),
     ]);
     assert_eq!(plan.queries.len(), 1);
-    let (key, namespaces) = plan.queries.first_key_value().unwrap();
+    let (key, (namespaces, _)) = plan.queries.first_key_value().unwrap();
     assert!(
         key.template
             .text(&TextContext {

@@ -6,7 +6,7 @@ use prometheus_http_query::Client;
 
 use super::history::{History, Steps};
 use super::query::Template;
-use super::table::{Answer, FetchError, decode_pods, decode_series, error_text, shortened};
+use super::table::{Answer, FetchError, Naming, Wanted, decode, error_text, shortened};
 use crate::config::{ServerConfig, SourceConfig};
 
 /// Asks Thanos and `VictoriaMetrics` for an error instead of an answer from the parts that are there; others leave these
@@ -110,6 +110,7 @@ impl Server {
         template: &Template,
         text: &str,
         source: Option<&SourceConfig>,
+        wanted: &Wanted,
     ) -> Result<Answer, FetchError> {
         let permits = match template {
             Template::Custom { .. } => &self.custom_permits,
@@ -122,11 +123,7 @@ impl Server {
             query.post_raw()
         };
         let body = self.body(permits, request).await?;
-        match (template, source) {
-            (Template::Custom { .. }, _) => decode_series(&body),
-            (_, Some(source)) => decode_pods(&body, &source.namespace_label, &source.pod_label),
-            (_, None) => decode_pods(&body, "namespace", "pod"),
-        }
+        decode(&body, wanted, naming(template, source))
     }
 
     /// Runs one query at these steps of the past and decodes its answer.
@@ -139,6 +136,7 @@ impl Server {
         text: &str,
         source: Option<&SourceConfig>,
         steps: Steps,
+        wanted: &Wanted,
     ) -> Result<History, FetchError> {
         let request = || {
             let query = self
@@ -150,11 +148,7 @@ impl Server {
             query.post_raw()
         };
         let body = self.body(&self.range_permits, request).await?;
-        match (template, source) {
-            (Template::Custom { .. }, _) => History::of_series(&body, steps),
-            (_, Some(source)) => History::of_pods(&body, steps, &source.namespace_label, &source.pod_label),
-            (_, None) => History::of_pods(&body, steps, "namespace", "pod"),
-        }
+        History::decode(&body, steps, wanted, naming(template, source))
     }
 
     /// Whether this is the first time that the past could not be asked: once is enough to be said.
@@ -237,6 +231,19 @@ impl Server {
             innermost = source;
         }
         FetchError::Unreachable(shortened(&innermost.to_string()))
+    }
+}
+
+/// How the series of a query are told apart.
+fn naming<'n>(template: &Template, source: Option<&'n SourceConfig>) -> Naming<'n> {
+    match (template, source) {
+        (Template::Custom { .. }, _) => Naming::OWN,
+        (_, Some(source)) => Naming {
+            namespace: &source.namespace_label,
+            pod: &source.pod_label,
+            ..Naming::CONTAINERS
+        },
+        (_, None) => Naming::CONTAINERS,
     }
 }
 

@@ -32,8 +32,8 @@ async fn whole_answers_are_asked_for_where_a_part_would_be_taken_for_the_whole()
         query: "sum(queue)".into(),
     };
     for (template, expected) in [(own, true), (Template::Memory, false)] {
-        let now = server.fetch(&template, "sum(queue)", None).await;
-        let past = server.fetch_range(&template, "sum(queue)", None, STEPS).await;
+        let now = server.fetch(&template, "sum(queue)", None, &Wanted::of(Some(&[]))).await;
+        let past = server.fetch_range(&template, "sum(queue)", None, STEPS, &Wanted::of(Some(&[]))).await;
         for form in [quoted(now.err()), quoted(past.err())] {
             assert!(form.contains("query=sum"), "{form}");
             for parameter in ["&partial_response=false", "&deny_partial_response=1"] {

@@ -9,13 +9,54 @@ fn answer(kind: &str, result: &Value) -> Vec<u8> {
         .into_bytes()
 }
 
+/// Namespace and pod with the containers and what is known of them.
+struct Pods(PodTable);
+
+impl Pods {
+    fn of(&self, pod: &str) -> Vec<(String, Entry)> {
+        let containers = self.0.containers("shop", pod);
+        containers.map(|(name, entry)| (name.to_owned(), entry)).collect()
+    }
+}
+
+fn decode_pods(text: &[u8]) -> Result<Answer, FetchError> {
+    decode(text, &Wanted::Pods, Naming::CONTAINERS)
+}
+
+/// Decodes a user's own query, of which series with these labels are wanted.
+fn decode_own(text: &[u8], sets: &[&[&str]]) -> Result<Answer, FetchError> {
+    let set = |set: &&[&str]| set.iter().map(|name| Arc::from(*name)).collect();
+    decode(text, &Wanted::Labels(sets.iter().map(set).collect()), Naming::OWN)
+}
+
+/// All series of a user's own query together.
+fn decode_total(text: &[u8]) -> Result<Answer, FetchError> {
+    decode_own(text, &[&[]])
+}
+
+fn matching(labels: &[(&str, &str)]) -> Vec<(Arc<str>, Box<str>)> {
+    let label = |(name, value): &(&str, &str)| (Arc::from(*name), Box::from(*value));
+    labels.iter().map(label).collect()
+}
+
+fn group(answer: &Answer, labels: &[(&str, &str)]) -> Group {
+    match &answer.table {
+        Table::Labels(table) => table.group(&matching(labels)).unwrap(),
+        Table::Pods(_) => panic!("by pod"),
+    }
+}
+
+fn by_pod(answer: Answer) -> Pods {
+    match answer.table {
+        Table::Pods(pods) => Pods(pods),
+        Table::Labels(_) => panic!("not by pod"),
+    }
+}
+
 fn pods(series: &[(Value, &str)]) -> Pods {
     let one = |(labels, value): &(Value, &str)| json!({"metric": labels, "value": [1.5, value]});
     let text = answer("vector", &series.iter().map(one).collect());
-    match decode_pods(&text, "namespace", "pod").unwrap().table {
-        Table::Pods(pods) => pods,
-        Table::Series(_) => panic!("not by pod"),
-    }
+    by_pod(decode_pods(&text).unwrap())
 }
 
 fn sample(family: &str, container: &str) -> Value {
@@ -38,7 +79,7 @@ fn the_families_of_one_container_make_one_entry_in_any_order() {
             duplicate: true,
             partial: true,
         };
-        assert_eq!(pods(&series)["shop"]["web-0"], [("app".into(), expected)]);
+        assert_eq!(pods(&series).of("web-0"), [("app".into(), expected)]);
     }
 }
 
@@ -50,14 +91,11 @@ fn containers_stay_apart_and_a_pod_without_container_label_has_one_without_name(
         (sample("value", "proxy"), "2"),
         (labels, "3"),
     ]);
-    let names = |pod: &str| {
-        pods["shop"][pod]
-            .iter()
-            .map(|(name, _)| name.as_ref())
-            .collect::<Vec<&str>>()
-    };
+    let names = |pod: &str| -> Vec<String> { pods.of(pod).into_iter().map(|(name, _)| name).collect() };
     assert_eq!(names("web-0"), ["app", "proxy"]);
     assert_eq!(names("web-1"), [""]);
+    assert_eq!(names("web-2"), [""; 0]);
+    assert_eq!(pods.0.containers("elsewhere", "web-0").count(), 0);
 }
 
 #[test]
@@ -68,27 +106,22 @@ fn nan_and_infinities_are_kept_for_the_decision_to_refuse() {
         ("-Inf", f64::is_infinite),
     ] {
         let pods = pods(&[(sample("value", "app"), text)]);
-        assert!(check(pods["shop"]["web-0"][0].1.value.unwrap()), "{text}");
+        assert!(check(pods.of("web-0")[0].1.value.unwrap()), "{text}");
     }
 }
 
 #[test]
 fn a_time_that_is_no_time_is_unknown() {
     for text in ["NaN", "+Inf", "1e300"] {
-        assert_eq!(
-            pods(&[(sample("time", "app"), text)])["shop"]["web-0"][0]
-                .1
-                .time_ms,
-            None,
-            "{text}"
-        );
+        let pods = pods(&[(sample("time", "app"), text)]);
+        assert_eq!(pods.of("web-0")[0].1.time_ms, None, "{text}");
     }
 }
 
 #[test]
 fn families_of_other_names_are_left_out() {
     let pods = pods(&[(sample("other", "app"), "1")]);
-    assert_eq!(pods["shop"]["web-0"], [("app".into(), Entry::default())]);
+    assert_eq!(pods.of("web-0"), [("app".into(), Entry::default())]);
 }
 
 #[test]
@@ -99,9 +132,11 @@ fn a_value_that_is_no_number_is_not_taken_for_a_missing_one() {
     );
     let scalar = answer("scalar", &json!([1, ""]));
     for error in [
-        decode_pods(&vector, "namespace", "pod").unwrap_err(),
-        decode_series(&vector).unwrap_err(),
-        decode_series(&scalar).unwrap_err(),
+        decode_pods(&vector).unwrap_err(),
+        decode_total(&vector).unwrap_err(),
+        // Nobody takes this series, and yet it may be the one that is meant.
+        decode_own(&vector, &[&["queue"]]).unwrap_err(),
+        decode_total(&scalar).unwrap_err(),
     ] {
         assert!(error.to_string().contains("is no number"), "{error}");
     }
@@ -111,23 +146,22 @@ fn a_value_that_is_no_number_is_not_taken_for_a_missing_one() {
 fn the_labels_of_namespace_and_pod_are_those_of_the_source() {
     let metric = json!({"concertina": "value", "exported_namespace": "shop", "exported_pod": "web-0", "pod": "exporter"});
     let text = answer("vector", &json!([{"metric": metric, "value": [1, "7"]}]));
-    let Table::Pods(pods) = decode_pods(&text, "exported_namespace", "exported_pod")
-        .unwrap()
-        .table
-    else {
-        panic!()
+    let naming = Naming {
+        namespace: "exported_namespace",
+        pod: "exported_pod",
+        ..Naming::CONTAINERS
     };
-    assert_eq!(pods["shop"]["web-0"][0].1.value, Some(7.0));
+    let pods = by_pod(decode(&text, &Wanted::Pods, naming).unwrap());
+    assert_eq!(pods.of("web-0")[0].1.value, Some(7.0));
 }
 
 #[test]
 fn escaped_labels_are_read() {
     let text = r#"{"status":"success","data":{"resultType":"vector","result":
-        [{"metric":{"queue":"a\"b\\cé\n"},"value":[1,"7"]}]}}"#;
-    let Table::Series(series) = decode_series(text.as_bytes()).unwrap().table else {
-        panic!()
-    };
-    assert_eq!(series[0].0["queue"], "a\"b\\cé\n");
+        [{"metric":{"queue":"a\"b\\cé\n","\u0068ost":"\ud83d\ude00"},"value":[1,"7"]}]}}"#;
+    let answer = decode_own(text.as_bytes(), &[&["host", "queue"]]).unwrap();
+    let group = group(&answer, &[("host", "😀"), ("queue", "a\"b\\cé\n")]);
+    assert_eq!((group.series, group.entry.value), (1, Some(7.0)));
 }
 
 #[test]
@@ -136,8 +170,8 @@ fn what_a_server_says_of_its_answer_is_kept_whatever_else_it_says() {
         "data": {"resultType": "vector", "result": [], "stats": {"seriesFetched": "0"}, "explanation": null}});
     let remarks = |text: &Value| {
         let text = text.to_string();
-        let by_pod = decode_pods(text.as_bytes(), "namespace", "pod").unwrap().remarks;
-        assert_eq!(by_pod, decode_series(text.as_bytes()).unwrap().remarks);
+        let by_pod = decode_pods(text.as_bytes()).unwrap().remarks;
+        assert_eq!(by_pod, decode_total(text.as_bytes()).unwrap().remarks);
         by_pod
     };
     let said = |warnings: &[&str], is_partial: bool| Remarks {
@@ -201,7 +235,7 @@ const ANSWERS: [(&str, &str, Option<&str>); 7] = [
 #[test]
 fn an_answer_in_part_is_told_from_a_remark_on_the_query() {
     for (server, text, expected) in ANSWERS {
-        let remarks = decode_series(text.as_bytes()).unwrap().remarks;
+        let remarks = decode_total(text.as_bytes()).unwrap().remarks;
         match expected {
             Some(words) => assert!(remarks.lacking().unwrap().starts_with(words), "{server}"),
             None => assert_eq!(remarks.lacking(), None, "{server}"),
@@ -219,8 +253,8 @@ fn an_answer_that_is_no_vector_is_refused_with_what_to_write() {
     for kind in ["matrix", "string", "streams"] {
         let text = answer(kind, &json!([]));
         for error in [
-            decode_series(&text).unwrap_err(),
-            decode_pods(&text, "namespace", "pod").unwrap_err(),
+            decode_total(&text).unwrap_err(),
+            decode_pods(&text).unwrap_err(),
         ] {
             assert!(
                 error
@@ -235,18 +269,18 @@ fn an_answer_that_is_no_vector_is_refused_with_what_to_write() {
 #[test]
 fn a_scalar_is_a_number_only_for_a_users_own_query() {
     let text = answer("scalar", &json!([1, "7"]));
-    assert_eq!(
-        decode_series(&text).unwrap().table,
-        Table::Series(vec![(BTreeMap::new(), 7.0)])
-    );
-    assert!(decode_pods(&text, "namespace", "pod").is_err());
+    let scalar = decode_own(&text, &[&[], &["queue"]]).unwrap();
+    let total = group(&scalar, &[]);
+    assert_eq!((total.series, total.entry.value), (1, Some(7.0)));
+    assert_eq!(group(&scalar, &[("queue", "a")]).series, 0, "it has no labels");
+    assert!(decode_pods(&text).is_err());
 }
 
 #[test]
 fn an_error_in_place_of_data_is_quoted() {
     let text = json!({"status": "error", "errorType": "timeout", "error": "query timed out"}).to_string();
     assert!(
-        decode_series(text.as_bytes())
+        decode_total(text.as_bytes())
             .unwrap_err()
             .to_string()
             .contains("query timed out")
@@ -262,15 +296,15 @@ fn an_answer_cut_off_anywhere_is_refused() {
         &json!([{"metric": sample("value", "app"), "value": [1, "7"]}]),
     );
     for end in 0..whole.len() {
-        assert!(decode_pods(&whole[..end], "namespace", "pod").is_err(), "{end}");
-        assert!(decode_series(&whole[..end]).is_err(), "{end}");
+        assert!(decode_pods(&whole[..end]).is_err(), "{end}");
+        assert!(decode_total(&whole[..end]).is_err(), "{end}");
     }
 }
 
 #[test]
 fn endless_nesting_is_refused() {
     for text in ["[".repeat(100_000), "{\"a\":".repeat(100_000)] {
-        assert!(decode_series(text.as_bytes()).is_err());
+        assert!(decode_total(text.as_bytes()).is_err());
         assert_eq!(error_text(text.as_bytes()), None);
     }
 }
@@ -300,7 +334,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn no_bytes_make_the_decoders_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = (decode_series(&bytes), decode_pods(&bytes, "namespace", "pod"), error_text(&bytes));
+        let _ = (decode_total(&bytes), decode_pods(&bytes), error_text(&bytes));
     }
 
     #[test]
@@ -309,7 +343,7 @@ proptest! {
         result in any_json(), warnings in any_json(),
     ) {
         let text = json!({"status": status, "warnings": warnings, "data": {"resultType": kind, "result": result}}).to_string();
-        let _ = (decode_series(text.as_bytes()), decode_pods(text.as_bytes(), "namespace", "pod"));
+        let _ = (decode_total(text.as_bytes()), decode_pods(text.as_bytes()));
     }
 
     #[test]
@@ -317,13 +351,13 @@ proptest! {
         let samples: Vec<Value> =
             samples.into_iter().map(|(metric, value)| json!({"metric": metric, "value": [1, value]})).collect();
         let text = answer("vector", &samples.into());
-        let _ = (decode_series(&text), decode_pods(&text, "namespace", "pod"));
+        let _ = (decode_total(&text), decode_pods(&text));
     }
 
     #[test]
     fn every_number_that_prometheus_writes_is_read_back(value in any::<f64>()) {
         let text = answer("vector", &json!([{"metric": {}, "value": [1, value.to_string()]}]));
-        let Table::Series(series) = decode_series(&text).unwrap().table else { panic!() };
-        prop_assert!(series[0].1.to_bits() == value.to_bits() || value.is_nan());
+        let read = group(&decode_total(&text).unwrap(), &[]).entry.value.unwrap();
+        prop_assert!(read.to_bits() == value.to_bits() || value.is_nan());
     }
 }

@@ -13,6 +13,9 @@ use crate::control::enforce::Effect;
 use crate::control::evaluate::{Decided, Outcome};
 use crate::observe::join::Note as Trouble;
 
+/// The types of all conditions, in their order.
+pub const KINDS: [&str; 4] = ["Ready", "AbleToScale", "ScalingActive", "ScalingLimited"];
+
 /// One condition before it gets its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {

@@ -1,8 +1,14 @@
 //! Whether a reader would notice that a status became another one, and how soon that is to be told. Pure.
-use concertina_decision::Reason;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+//!
+//! What was written is not kept for that, only marks of it: hashes of the parts that matter alike.
+use std::hash::{BuildHasher, Hasher};
+use std::io;
 
-use crate::api::{EffectiveSettings, GuardStatus, RulesStatus, ScalingPolicyStatus};
+use foldhash::quality::FixedState;
+use serde::Serialize;
+
+use super::known::reason_of;
+use crate::api::{EffectiveSettings, RulesStatus, ScalingPolicyStatus};
 
 /// How a new status differs from the one that is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,116 +20,169 @@ pub enum Difference {
     Slight,
     /// Only why nothing changes, which metrics are missing, or how fast pods start.
     Uneventful,
-    /// A condition's status, a trouble, a count, a mode, a change.
+    /// How a condition stands, with a trouble's reason, or a guard. It may be for a moment only.
+    Standing,
+    /// A count, a mode, a setting, a change.
     Eventful,
 }
 
-/// How `new` differs from `stored` in the eyes of a reader. Ages, values and times of decisions move all the time
-/// and are no difference, nor is what one of the two had no room for.
-#[must_use]
-pub fn difference(stored: &ScalingPolicyStatus, new: &ScalingPolicyStatus) -> Difference {
-    if facts(stored) != facts(new)
-        || standing(stored) != standing(new)
-        || !same_settings(stored.effective.as_ref(), new.effective.as_ref())
-    {
-        Difference::Eventful
-    } else if stored.startup != new.startup
-        || reasons(stored) != reasons(new)
-        || missing(stored) != missing(new)
-    {
-        Difference::Uneventful
-    } else if asked(stored) != asked(new) || stored.stages != new.stages || messages(stored) != messages(new)
-    {
-        Difference::Slight
-    } else {
-        Difference::None
-    }
+/// Marks of a status. Equal marks mean that a reader would notice no difference; hashes of 64 bits, so that two
+/// statuses are taken for one another once in 10^19 times, and then until the next difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    eventful: u64,
+    standing: u64,
+    uneventful: u64,
+    slight: u64,
+    /// The settings without their rules. 0 where the status has no room for them, which is no difference.
+    settings: u32,
+    scale_up: u32,
+    scale_down: u32,
 }
 
-/// What is told at once, beside conditions and settings.
-fn facts(status: &ScalingPolicyStatus) -> ScalingPolicyStatus {
-    let without_value = |guard: &GuardStatus| GuardStatus {
-        value: None,
-        ..guard.clone()
-    };
-    ScalingPolicyStatus {
-        effective: None,
-        conditions: Vec::new(),
-        metrics: Vec::new(),
-        metrics_omitted: None,
-        stages: Vec::new(),
-        startup: None,
-        guards: status.guards.iter().map(without_value).collect(),
-        last_decision: None,
-        ..status.clone()
+impl Marks {
+    /// The marks of this status. Ages, values and times of decisions move all the time and leave none.
+    #[must_use]
+    pub fn of(status: &ScalingPolicyStatus) -> Self {
+        // Every field is named, so that a new one finds its place.
+        let ScalingPolicyStatus {
+            observed_generation,
+            mode,
+            effective,
+            conditions,
+            current_replicas,
+            desired_replicas,
+            last_scale_time,
+            last_decision,
+            metrics,
+            stages,
+            guards,
+            startup,
+            last_changes,
+            metrics_omitted: _,
+        } = status;
+        let conditions = || conditions.iter();
+        let guards = guards.iter();
+        let reasons = last_decision.iter().map(|decision| &decision.reason);
+        let silent = metrics.iter().filter(|metric| metric.proposal.is_none());
+        Self {
+            eventful: mark(&(
+                (observed_generation, mode, current_replicas, desired_replicas),
+                (last_scale_time, last_changes),
+            )),
+            standing: mark(&(
+                each(conditions().map(|condition| {
+                    let reason = &condition.reason;
+                    (
+                        (&condition.type_, &condition.status),
+                        &condition.last_transition_time,
+                        // Between other reasons a load at an edge moves to and fro.
+                        is_trouble(reason).then_some(reason),
+                    )
+                })),
+                each(guards.map(|guard| (&guard.name, &guard.state))),
+            )),
+            uneventful: mark(&(
+                startup,
+                each(reasons.chain(conditions().map(|condition| &condition.reason))),
+                each(silent.map(|metric| (&metric.name, &metric.reason))),
+            )),
+            slight: mark(&(
+                each(
+                    metrics
+                        .iter()
+                        .map(|metric| (&metric.name, metric.proposal, &metric.reason)),
+                ),
+                stages,
+                each(conditions().map(|condition| &condition.message)),
+            )),
+            settings: part(effective.as_ref().map(without_rules)),
+            scale_up: rules(effective.as_ref(), |settings| settings.scale_up.as_ref()),
+            scale_down: rules(effective.as_ref(), |settings| settings.scale_down.as_ref()),
+        }
     }
-}
 
-/// How each condition stands, since when, and its reason where that is a trouble. Between other reasons a load at an
-/// edge moves to and fro.
-fn standing(status: &ScalingPolicyStatus) -> Vec<(&str, &str, &Time, Option<&str>)> {
-    let conditions = status.conditions.iter();
-    conditions
-        .map(|condition| {
-            let reason = condition.reason.as_str();
-            (
-                condition.type_.as_str(),
-                condition.status.as_str(),
-                &condition.last_transition_time,
-                is_trouble(reason).then_some(reason),
-            )
-        })
-        .collect()
+    /// How `new` differs from the status with these marks in the eyes of a reader.
+    #[must_use]
+    pub fn difference(&self, new: &Self) -> Difference {
+        let is_other = |this: u32, other: u32| this != 0 && other != 0 && this != other;
+        if self.eventful != new.eventful
+            || is_other(self.settings, new.settings)
+            || is_other(self.scale_up, new.scale_up)
+            || is_other(self.scale_down, new.scale_down)
+        {
+            Difference::Eventful
+        } else if self.standing != new.standing {
+            Difference::Standing
+        } else if self.uneventful != new.uneventful {
+            Difference::Uneventful
+        } else if self.slight != new.slight {
+            Difference::Slight
+        } else {
+            Difference::None
+        }
+    }
 }
 
 /// Whether somebody should look at it; a word that this version does not know may be anything.
 fn is_trouble(word: &str) -> bool {
-    let known = Reason::ALL.iter().find(|reason| reason.as_str() == word);
-    known.is_none_or(|reason| reason.is_trouble())
+    reason_of(word).is_none_or(|reason| reason.is_trouble())
 }
 
-/// Whether the settings are the same as far as both statuses show them.
-fn same_settings(stored: Option<&EffectiveSettings>, new: Option<&EffectiveSettings>) -> bool {
-    let (Some(stored), Some(new)) = (stored, new) else {
-        return true;
+fn without_rules(settings: &EffectiveSettings) -> impl Serialize + '_ {
+    let EffectiveSettings {
+        min_replicas,
+        max_replicas,
+        period_seconds,
+        prometheus,
+        scale_up: _,
+        scale_down: _,
+        rollout_freeze_seconds,
+        fallback,
+    } = settings;
+    (
+        (min_replicas, max_replicas, period_seconds),
+        (prometheus, rollout_freeze_seconds, fallback),
+    )
+}
+
+fn rules(
+    settings: Option<&EffectiveSettings>,
+    of: impl Fn(&EffectiveSettings) -> Option<&RulesStatus>,
+) -> u32 {
+    part(settings.and_then(of))
+}
+
+/// The mark of something that a status may have no room for, which is 0.
+fn part(part: Option<impl Serialize>) -> u32 {
+    let Some(part) = part else {
+        return 0;
     };
-    let same_rules = |stored: &Option<RulesStatus>, new: &Option<RulesStatus>| {
-        stored.is_none() || new.is_none() || stored == new
-    };
-    let without_rules = |settings: &EffectiveSettings| EffectiveSettings {
-        scale_up: None,
-        scale_down: None,
-        ..settings.clone()
-    };
-    without_rules(stored) == without_rules(new)
-        && same_rules(&stored.scale_up, &new.scale_up)
-        && same_rules(&stored.scale_down, &new.scale_down)
+    let [high, low] = [mark(&part) >> 32, mark(&part) & u64::from(u32::MAX)];
+    u32::try_from(high ^ low).unwrap_or(1).max(1)
 }
 
-/// The reasons of the decision and of all conditions.
-fn reasons(status: &ScalingPolicyStatus) -> Vec<&str> {
-    let decision = status.last_decision.iter().map(|decision| &decision.reason);
-    let conditions = status.conditions.iter().map(|condition| &condition.reason);
-    decision.chain(conditions).map(String::as_str).collect()
+fn each<T>(items: impl Iterator<Item = T>) -> Vec<T> {
+    items.collect()
 }
 
-/// The metrics that propose nothing, and why.
-fn missing(status: &ScalingPolicyStatus) -> Vec<(&str, &str)> {
-    let silent = status.metrics.iter().filter(|metric| metric.proposal.is_none());
-    silent
-        .map(|metric| (metric.name.as_str(), metric.reason.as_str()))
-        .collect()
+/// A hash of what is written of it: what is written alike is alike.
+fn mark(value: &impl Serialize) -> u64 {
+    let mut hashed = Hashed(FixedState::default().build_hasher());
+    // What cannot be written down cannot be sent either, and says so there.
+    let _ = serde_json::to_writer(&mut hashed, value);
+    hashed.0.finish()
 }
 
-/// What each metric proposes, and why.
-fn asked(status: &ScalingPolicyStatus) -> Vec<(&str, Option<i32>, &str)> {
-    let metrics = status.metrics.iter();
-    metrics
-        .map(|metric| (metric.name.as_str(), metric.proposal, metric.reason.as_str()))
-        .collect()
-}
+struct Hashed<H>(H);
 
-fn messages(status: &ScalingPolicyStatus) -> Vec<&str> {
-    let conditions = status.conditions.iter();
-    conditions.map(|condition| condition.message.as_str()).collect()
+impl<H: Hasher> io::Write for Hashed<H> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

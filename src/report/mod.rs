@@ -1,132 +1,111 @@
 //! From one outcome to status, event and log line, in one place. Writing happens in [`Reporter::flush`], off the path of scaling.
+//!
+//! Nearly all outcomes are like the one before. These cost a [`fingerprint`] and a look at what was [`told`]; only the
+//! others become a status.
 pub mod conditions;
 pub mod difference;
 pub mod events;
+pub mod fingerprint;
+pub mod hold;
+pub mod known;
+pub mod lasting;
 pub mod metrics;
+pub mod pace;
+mod queue;
 pub mod reference;
+pub mod second;
+mod send;
 pub mod status;
 pub mod stored;
+mod told;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use concertina_decision::{Reason, Timestamp};
+use concertina_decision::Timestamp;
 use futures::StreamExt;
-use k8s_openapi::api::events::v1::Event;
 use kube::Client;
-use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
-use kube::core::ApiResource;
-use serde_json::json;
+use tokio::time::Instant;
 
-use crate::api::{ScalingPolicy, ScalingPolicyStatus};
 use crate::cluster::lock;
-use crate::cluster::names::{ObjectKey, Uid};
 use crate::cluster::policies::PolicyRecord;
-use crate::cluster::targets::TargetKey;
-use crate::control::apply::FIELD_MANAGER;
 use crate::control::evaluate::Outcome;
-use crate::observe::join::Note as Trouble;
-use stored::StoredStatus;
-use difference::{Difference, difference};
+use difference::Marks;
+use fingerprint::fingerprint;
+use hold::ScaleWrites;
+use known::Known;
 use metrics::Metrics;
+use queue::{Due, Queue};
+use second::Second;
+use send::Sent;
+use stored::StoredStatus;
 
-/// A status is written at most this often when something happened.
-const EVENTFUL_GAP_MS: u64 = 2_000;
-/// A status is written at most this often when only the reason why nothing changes moved.
-const UNEVENTFUL_GAP_MS: u64 = 15_000;
-/// A status is written at most this often when only the words of a condition changed, or what metrics ask for.
-const SLIGHT_GAP_MS: u64 = 60_000;
-/// A status that the API server refuses as invalid is tried again after this: a malformed object may keep any status
-/// from being valid, until it is mended.
-const REFUSED_GAP_MS: u64 = 300_000;
-/// Events waiting to be sent; beyond it the oldest is dropped and counted.
-const MAX_PENDING_EVENTS: usize = 4096;
-/// The same trouble of the same policy is not announced again within this time.
-const TROUBLE_REPEAT_MS: u64 = 300_000;
-/// A status or event write is given up after this.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Statuses on their way at a time.
-const CONCURRENT_STATUSES: usize = 8;
+/// Statuses on their way at a time, and as many events.
+const CONCURRENT: usize = 8;
 /// So often is an event tried.
 const EVENT_ATTEMPTS: u32 = 3;
+/// Reports wait for scale writes, but in each turn no longer than this.
+const HOLD: Duration = Duration::from_secs(5);
 
 /// Status and events on their way to the API server.
 pub struct Reporter {
     client: Client,
     metrics: Arc<Metrics>,
     queue: Mutex<Queue>,
+    scale_writes: ScaleWrites,
     wake: tokio::sync::Notify,
     instance: String,
 }
 
-#[derive(Debug, Default)]
-struct Queue {
-    policies: HashMap<ObjectKey, PolicyReport>,
-    events: VecDeque<(Event, u32)>,
-    event_number: u64,
+/// Takes outcomes, one after another under one lock; drop it soon.
+pub struct Reports<'a> {
+    reporter: &'a Reporter,
+    queue: MutexGuard<'a, Queue>,
+    has_news: bool,
 }
 
-/// What was last told about one policy.
-#[derive(Debug, Default)]
-struct PolicyReport {
-    uid: Option<Uid>,
-    target: Option<TargetKey>,
-    written: Option<ScalingPolicyStatus>,
-    written_at: Option<Timestamp>,
-    pending: Option<ScalingPolicyStatus>,
-    /// The generation of the policy beside which the last status was refused.
-    refused_generation: Option<i64>,
-    /// Since when each trouble is there.
-    since: BTreeMap<Reason, Timestamp>,
-    /// When each trouble was last announced, and whether it is still there.
-    troubles: BTreeMap<Reason, (Timestamp, bool)>,
-}
-
-/// Whether statuses keep their distance.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    Gaps,
-    AtOnce,
-}
-
-/// What became of a status.
-enum Sent {
-    Accepted,
-    /// To be tried again.
-    Failed,
-    /// Invalid, or beside a malformed object: not to be tried again soon.
-    Refused,
-    /// The policy does not exist.
-    Gone,
-}
-
-impl PolicyReport {
-    /// Changes of another target are not to be told of this one.
-    fn speak_of(&mut self, target: Option<TargetKey>) {
-        if self.target.is_some()
-            && self.target != target
-            && let Some(status) = &mut self.pending
-        {
-            status.last_changes.clear();
-            status.last_scale_time = None;
+impl Reports<'_> {
+    /// Takes over an outcome: logs it, queues its events and its status. Sends nothing yet.
+    pub fn report(&mut self, outcome: &Outcome) {
+        let now = Second::of(outcome.time);
+        let fingerprint = fingerprint(outcome);
+        let (told, place) = self.queue.told(&outcome.record);
+        told.speak_of(&outcome.record);
+        // That a target is being looked up is told to a new policy only: every start of the controller begins with it.
+        if outcome.is_looking_up() && told.has_status() {
+            return;
         }
-        self.target = target;
+        if told.is_old_news(fingerprint, now) {
+            return;
+        }
+        self.has_news = true;
+        let troubles = told.look_at(events::troubles(outcome), now);
+        let status = status::status_of(outcome, told.known(), &troubles.lasting);
+        let mut notes = events::changes(outcome);
+        let new = troubles.to_announce.iter();
+        let new = new.filter_map(|place| troubles.lasting.get(*place));
+        notes.extend(new.map(|trouble| events::Note::warning(trouble.reason, trouble.message.clone())));
+        if let Some(due) = told.offer(status, troubles.look_again, now) {
+            self.queue.is_due(place, due);
+        }
+        for note in notes {
+            note.log(&outcome.record.key);
+            for regarding in events::subjects(outcome, &note) {
+                let number = self.queue.next_event_number();
+                let event = events::event(outcome, &note, regarding, &self.reporter.instance, number);
+                if self.queue.add_event(event) {
+                    self.reporter.metrics.event_dropped();
+                }
+            }
+        }
     }
+}
 
-    /// Those of `troubles` that last: what a pod's start brings with it is none until it stays.
-    fn lasting(&mut self, troubles: Vec<Trouble>, now: Timestamp) -> Vec<Trouble> {
-        self.since
-            .retain(|reason, _| troubles.iter().any(|trouble| trouble.reason == *reason));
-        troubles
-            .into_iter()
-            .filter(|trouble| {
-                let since = self.since.entry(trouble.reason).or_insert(now);
-                // After the clock was set back the wait begins anew.
-                *since = (*since).min(now);
-                now.milliseconds_since(*since) >= events::patience_ms(trouble.reason)
-            })
-            .collect()
+impl Drop for Reports<'_> {
+    fn drop(&mut self) {
+        if self.has_news {
+            self.reporter.wake.notify_one();
+        }
     }
 }
 
@@ -139,80 +118,52 @@ impl Reporter {
             client,
             metrics,
             queue: Mutex::default(),
+            scale_writes: ScaleWrites::default(),
             wake: tokio::sync::Notify::new(),
             instance,
         }
     }
 
-    /// Takes over an outcome: logs it, queues its events and its status. Sends nothing yet.
+    /// Takes over one outcome; see [`Reports::report`].
     pub fn report(&self, outcome: &Outcome) {
-        {
-            let mut guard = lock(&self.queue);
-            let queue = &mut *guard;
-            let report = queue.policies.entry(outcome.record.key.clone()).or_default();
-            if report.uid.as_ref() != Some(&outcome.record.uid) {
-                *report = PolicyReport {
-                    uid: Some(outcome.record.uid.clone()),
-                    ..PolicyReport::default()
-                };
-            }
-            // That a target is being looked up is told to a new policy only: every start of the controller begins with it.
-            if outcome.is_looking_up() && report.written.is_some() {
-                return;
-            }
-            let now = outcome.time;
-            report.speak_of(outcome.record.target().cloned());
-            let troubles = report.lasting(events::troubles(outcome), now);
-            let known = report.pending.as_ref().or(report.written.as_ref());
-            let status = status::status_of(outcome, known, &troubles);
-            let mut events = events::changes(outcome);
-            for trouble in &troubles {
-                let told = report.troubles.get(&trouble.reason).is_some_and(|(at, present)| {
-                    // A time in the future is from before the clock was set back, and says nothing.
-                    *present || (*at <= now && now.milliseconds_since(*at) < TROUBLE_REPEAT_MS)
-                });
-                if !told {
-                    events.push(events::Note::warning(trouble.reason, trouble.message.clone()));
-                    report.troubles.insert(trouble.reason, (now, true));
-                }
-            }
-            for (reason, (_, present)) in &mut report.troubles {
-                *present = troubles.iter().any(|trouble| trouble.reason == *reason);
-            }
-            report.pending = Some(status);
-            for note in events {
-                note.log(&outcome.record.key);
-                for regarding in events::subjects(outcome, &note) {
-                    queue.event_number += 1;
-                    let event = events::event(outcome, &note, regarding, &self.instance, queue.event_number);
-                    if queue.events.len() >= MAX_PENDING_EVENTS {
-                        queue.events.pop_front();
-                        self.metrics.event_dropped();
-                    }
-                    queue.events.push_back((event, 0));
-                }
-            }
-        }
-        self.wake.notify_one();
+        self.reports().report(outcome);
     }
 
-    /// Takes over the status that a policy was found with: a restart goes on from what is stored, so that it neither
-    /// repeats nor forgets.
-    pub fn stored(&self, record: &PolicyRecord, stored: &StoredStatus) {
-        let mut queue = lock(&self.queue);
-        let report = queue.policies.entry(record.key.clone()).or_default();
-        if report.uid.as_ref() != Some(&record.uid) {
-            *report = PolicyReport {
-                uid: Some(record.uid.clone()),
-                written: Some(stored.status().clone()),
-                ..PolicyReport::default()
-            };
+    /// Takes over several outcomes, under one lock.
+    pub fn report_all<'o>(&self, outcomes: impl IntoIterator<Item = &'o Outcome>) {
+        let mut reports = self.reports();
+        for outcome in outcomes {
+            reports.report(outcome);
         }
+    }
+
+    /// To take over several outcomes one after another.
+    pub fn reports(&self) -> Reports<'_> {
+        Reports {
+            reporter: self,
+            queue: lock(&self.queue),
+            has_news: false,
+        }
+    }
+
+    /// Scale writes are counted here, so that statuses and events let them pass.
+    #[must_use]
+    pub const fn scale_writes(&self) -> &ScaleWrites {
+        &self.scale_writes
+    }
+
+    /// Takes over the status that a policy is stored with: after a start, or while another process leads, this one goes on
+    /// from there, so that it neither repeats nor forgets.
+    pub fn stored(&self, record: &Arc<PolicyRecord>, stored: &StoredStatus) {
+        let status = stored.status();
+        let mut queue = lock(&self.queue);
+        let (told, _) = queue.told(record);
+        told.stored(&Known::of(status), Marks::of(status));
     }
 
     /// Forgets a policy that is gone.
     pub fn forget(&self, record: &PolicyRecord) {
-        lock(&self.queue).policies.remove(&record.key);
+        lock(&self.queue).forget(record);
     }
 
     /// Sends what is due, until the future is dropped.
@@ -224,158 +175,68 @@ impl Reporter {
         }
     }
 
-    /// Sends all events, and every status in which a reader would notice a difference and whose gap has passed.
+    /// Sends all events, and every status in which a reader would notice a difference and whose gap has passed. Where the
+    /// API server has asked for rest, nothing.
     pub async fn flush(&self, now: Timestamp) {
-        self.send_events().await;
-        self.send_statuses(self.due_statuses(now, Pace::Gaps), now).await;
+        let now = Second::of(now);
+        let Some(due) = lock(&self.queue).take_due(now) else {
+            return;
+        };
+        self.send(due, now, Instant::now() + HOLD).await;
     }
 
-    /// As [`Self::flush`], without waiting for gaps: for the end of the process.
+    /// As [`Self::flush`], without waiting for gaps or for anything else: for the end of the process.
     pub async fn flush_all(&self, now: Timestamp) {
-        self.send_statuses(self.due_statuses(now, Pace::AtOnce), now)
-            .await;
-        self.send_events().await;
+        let due = lock(&self.queue).take_all();
+        self.send(due, Second::of(now), Instant::now()).await;
     }
 
-    async fn send_events(&self) {
-        loop {
-            let Some((event, attempts)) = lock(&self.queue).events.pop_front() else {
-                break;
-            };
-            if !self.send_event(&event).await {
-                if attempts + 1 < EVENT_ATTEMPTS {
-                    lock(&self.queue).events.push_back((event, attempts + 1));
-                } else {
-                    self.metrics.event_dropped();
-                }
-                // The API server is in trouble: the rest waits for the next flush.
-                break;
-            }
-        }
+    async fn send(&self, due: Vec<Due>, now: Second, latest: Instant) {
+        futures::future::join(
+            self.send_events(now, latest),
+            self.send_statuses(due, now, latest),
+        )
+        .await;
     }
 
-    async fn send_statuses(&self, due: Vec<(ObjectKey, Uid, ScalingPolicyStatus)>, now: Timestamp) {
-        // Many at a time: one that hangs must not hold up the others.
-        futures::stream::iter(due)
-            .for_each_concurrent(CONCURRENT_STATUSES, |(key, uid, status)| async move {
-                let sent = self.send_status(&key, &uid, &status).await;
+    async fn send_events(&self, now: Second, latest: Instant) {
+        let waiting = std::iter::from_fn(|| lock(&self.queue).next_event());
+        futures::stream::iter(waiting)
+            .for_each_concurrent(CONCURRENT, |(event, attempts)| async move {
+                self.scale_writes.until_none(latest).await;
+                let sent = send::event(&self.client, &event).await;
                 let mut queue = lock(&self.queue);
-                let Some(report) = queue.policies.get_mut(&key).filter(|report| report.uid.as_ref() == Some(&uid)) else {
-                    return;
-                };
-                report.written_at = Some(now);
-                report.refused_generation = None;
                 match sent {
-                    Sent::Accepted => report.written = Some(status),
-                    Sent::Failed => {}
-                    Sent::Refused => report.refused_generation = status.observed_generation,
-                    Sent::Gone => {
-                        queue.policies.remove(&key);
+                    Sent::Accepted => {}
+                    Sent::Refused | Sent::Gone => self.metrics.event_dropped(),
+                    Sent::Busy(seconds) => {
+                        queue.rest(now, seconds);
+                        queue.retry_event(event, attempts);
+                    }
+                    // The API server is in trouble: the rest waits for the next flush.
+                    Sent::Failed if attempts + 1 < EVENT_ATTEMPTS => queue.retry_event(event, attempts + 1),
+                    Sent::Failed => {
+                        queue.hold_events();
+                        self.metrics.event_dropped();
                     }
                 }
             })
             .await;
+        lock(&self.queue).release_events();
     }
 
-    fn due_statuses(&self, now: Timestamp, pace: Pace) -> Vec<(ObjectKey, Uid, ScalingPolicyStatus)> {
-        let queue = lock(&self.queue);
-        let mut due: Vec<_> = queue
-            .policies
-            .iter()
-            .filter_map(|(key, report)| {
-                let pending = report.pending.as_ref()?;
-                let is_refused = report.refused_generation.is_some()
-                    && report.refused_generation == pending.observed_generation;
-                let gap = match &report.written {
-                    _ if is_refused => REFUSED_GAP_MS,
-                    None => EVENTFUL_GAP_MS,
-                    Some(written) => match difference(written, pending) {
-                        Difference::None => return None,
-                        Difference::Slight => SLIGHT_GAP_MS,
-                        Difference::Eventful => EVENTFUL_GAP_MS,
-                        Difference::Uneventful => UNEVENTFUL_GAP_MS,
-                    },
-                };
-                let gap_passed = pace == Pace::AtOnce
-                    || report.written_at.is_none_or(|at| {
-                        // After the clock was set back the gap starts anew.
-                        at > now || now.milliseconds_since(at) >= gap
-                    });
-                let uid = report.uid.clone()?;
-                gap_passed.then(|| (key.clone(), uid, pending.clone()))
-            })
-            .collect();
-        due.sort_by(|a, b| a.0.cmp(&b.0));
-        due
-    }
-
-    async fn send_status(&self, key: &ObjectKey, uid: &Uid, status: &ScalingPolicyStatus) -> Sent {
-        // The answer is read as an untyped object: a malformed policy has a status too.
-        let resource = ApiResource::erase::<ScalingPolicy>(&());
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &key.namespace, &resource);
-        let operations = json!([
-            // A policy of the same name that came later is not the one this speaks of. (Server-side apply would
-            // write to it all the same: it does not look at the uid when it applies a status.)
-            {"op": "test", "path": "/metadata/uid", "value": uid.to_string()},
-            {"op": "add", "path": "/status", "value": status},
-        ]);
-        let patch: json_patch::Patch = match serde_json::from_value(operations) {
-            Ok(patch) => patch,
-            Err(error) => {
-                tracing::error!(policy = %key, %error, "the status cannot be written down");
-                return Sent::Failed;
-            }
-        };
-        let parameters = PatchParams {
-            field_manager: Some(FIELD_MANAGER.into()),
-            ..PatchParams::default()
-        };
-        let patch = Patch::Json::<()>(patch);
-        let request = api.patch_status(&key.name, &parameters, &patch);
-        let result = tokio::time::timeout(CALL_TIMEOUT, request).await;
-        self.metrics.status_write(matches!(result, Ok(Ok(_))));
-        match result {
-            Ok(Ok(_)) => Sent::Accepted,
-            // Nothing is left to be told.
-            Ok(Err(kube::Error::Api(error))) if error.code == 404 => Sent::Gone,
-            Ok(Err(kube::Error::Api(error))) if error.code == 422 => {
-                tracing::warn!(
-                    policy = %key, error = %error.message,
-                    "the API server refuses a status beside this object: apply the policy again in the present schema"
-                );
-                Sent::Refused
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(policy = %key, %error, "the status could not be written and will be tried again");
-                Sent::Failed
-            }
-            Err(_) => {
-                tracing::warn!(policy = %key, "the status could not be written in 10 s and will be tried again");
-                Sent::Failed
-            }
-        }
-    }
-
-    async fn send_event(&self, event: &Event) -> bool {
-        let namespace = event.metadata.namespace.as_deref().unwrap_or("default");
-        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
-        let parameters = PostParams::default();
-        let request = api.create(&parameters, event);
-        match tokio::time::timeout(CALL_TIMEOUT, request).await {
-            Ok(Ok(_)) => true,
-            // Already there, or refused for good (a namespace that is being deleted): trying again changes nothing.
-            Ok(Err(kube::Error::Api(error))) if error.code < 500 && error.code != 429 => {
-                if error.code != 409 {
-                    tracing::warn!(error = %error.message, "an event was refused");
-                    self.metrics.event_dropped();
+    async fn send_statuses(&self, due: Vec<Due>, now: Second, latest: Instant) {
+        // Many at a time: one that hangs must not hold up the others.
+        futures::stream::iter(due)
+            .for_each_concurrent(CONCURRENT, |due| async move {
+                self.scale_writes.until_none(latest).await;
+                if lock(&self.queue).postpone_while_resting(&due, now) {
+                    return;
                 }
-                true
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "an event could not be sent");
-                false
-            }
-            Err(_) => false,
-        }
+                let sent = send::status(&self.client, &due.record, &due.pending.status).await;
+                self.metrics.status_write(sent == Sent::Accepted);
+                lock(&self.queue).sent(&due, sent, now);
+            })
+            .await;
     }
 }

@@ -6,6 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::conditions::{Finding, findings};
 use super::events::cut;
+use super::known::Known;
+use super::second::Second;
 use crate::api::{
     CHANGED_BY_CONCERTINA, CHANGED_BY_OTHER, ChangeStatus, DecisionStatus, GuardStatus, MetricStatus, Mode,
     ScalingPolicyStatus, StageStatus, StartupStatus,
@@ -20,24 +22,19 @@ const LAST_CHANGES: usize = 5;
 /// Longest message in the status, as the schema bounds it.
 const MAX_MESSAGE_BYTES: usize = 256;
 
-/// The status that `outcome` leads to, given the last one and the troubles that last.
+/// The status that `outcome` leads to, given what the last one told and the troubles that last.
 #[must_use]
-pub fn status_of(
-    outcome: &Outcome,
-    known: Option<&ScalingPolicyStatus>,
-    troubles: &[Trouble],
-) -> ScalingPolicyStatus {
+pub fn status_of(outcome: &Outcome, known: &Known, troubles: &[Trouble]) -> ScalingPolicyStatus {
     let time = rfc3339(outcome.time);
-    let known_conditions = known.map_or(&[][..], |known| &known.conditions);
     let mut status = ScalingPolicyStatus {
         observed_generation: outcome.record.generation,
         mode: Some(outcome.mode),
         conditions: findings(outcome, troubles)
             .iter()
-            .map(|finding| condition(finding, outcome.record.generation, known_conditions, &time))
+            .map(|finding| condition(finding, outcome.record.generation, known, &time))
             .collect(),
-        last_scale_time: known.and_then(|known| known.last_scale_time.clone()),
-        last_changes: known.map(|known| known.last_changes.clone()).unwrap_or_default(),
+        last_scale_time: known.last_scale().map(Second::time),
+        last_changes: known.changes(),
         ..ScalingPolicyStatus::default()
     };
     let Some(compiled) = &outcome.compiled else {
@@ -155,12 +152,11 @@ fn with_last_decision(mut status: ScalingPolicyStatus, outcome: &Outcome, time: 
     status.fitted()
 }
 
-fn condition(finding: &Finding, generation: Option<i64>, known: &[Condition], now: &Time) -> Condition {
+fn condition(finding: &Finding, generation: Option<i64>, known: &Known, now: &Time) -> Condition {
     let status = if finding.holds { "True" } else { "False" };
     let since = known
-        .iter()
-        .find(|known| known.type_ == finding.kind && known.status == status)
-        .map_or_else(|| now.clone(), |known| known.last_transition_time.clone());
+        .since(finding.kind, finding.holds)
+        .map_or_else(|| now.clone(), Second::time);
     Condition {
         type_: finding.kind.into(),
         status: status.into(),

@@ -88,7 +88,7 @@ fn evaluated(policy: &Value, observation: &Observation) -> Outcome {
 
 /// The stored status after five changes: by the controller and others in turn.
 fn past(policy: &Value) -> ScalingPolicyStatus {
-    let mut known = None;
+    let mut known: Option<ScalingPolicyStatus> = None;
     for round in 0..3 {
         let mut outcome = evaluated(policy, &observed(0.97));
         outcome.time = NOW.plus_seconds(round * 60);
@@ -99,7 +99,8 @@ fn past(policy: &Value) -> ScalingPolicyStatus {
             to: 12,
             manager: None,
         });
-        known = Some(status_of(&outcome, known.as_ref(), &[]));
+        let before = known.as_ref().map(Known::of).unwrap_or_default();
+        known = Some(status_of(&outcome, &before, &[]));
     }
     let known = known.unwrap();
     assert_eq!(known.last_changes.len(), 5);
@@ -110,7 +111,7 @@ fn past(policy: &Value) -> ScalingPolicyStatus {
 fn remembered(policy: &Value, mut outcome: Outcome) -> ScalingPolicyStatus {
     let known = past(policy);
     outcome.time = NOW.plus_seconds(600);
-    let status = status_of(&outcome, Some(&known), &troubles(&outcome));
+    let status = status_of(&outcome, &Known::of(&known), &troubles(&outcome));
     let size = serde_json::to_string(&status).unwrap().len();
     assert!(size <= MAX_STATUS_BYTES, "{size} bytes");
     assert_eq!(status.last_changes, known.last_changes);
@@ -203,7 +204,7 @@ fn a_policy_without_a_target_keeps_its_past() {
         ),
     });
     let known = past(&rich());
-    let status = status_of(&outcome, Some(&known), &troubles(&outcome));
+    let status = status_of(&outcome, &Known::of(&known), &troubles(&outcome));
     assert_eq!(status.last_changes, known.last_changes);
     assert!(serde_json::to_string(&status).unwrap().len() <= MAX_STATUS_BYTES);
 }

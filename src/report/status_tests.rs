@@ -6,11 +6,16 @@ use crate::api::UtilizationOf;
 use crate::cluster::pods::StartupTimes;
 use crate::control::evaluate::ChangeByOther;
 use crate::fixtures::{NOW, outcome, outcome_of, policy, total, with};
-use crate::report::difference::{Difference, difference};
+use crate::report::difference::{Difference, Marks};
 use crate::report::events::troubles;
 
 fn status(outcome: &Outcome, known: Option<&ScalingPolicyStatus>) -> ScalingPolicyStatus {
-    status_of(outcome, known, &troubles(outcome))
+    let known = known.map(Known::of).unwrap_or_default();
+    status_of(outcome, &known, &troubles(outcome))
+}
+
+fn difference(stored: &ScalingPolicyStatus, new: &ScalingPolicyStatus) -> Difference {
+    Marks::of(stored).difference(&Marks::of(new))
 }
 
 fn written(load: f64) -> Outcome {
@@ -189,13 +194,13 @@ fn what_metrics_ask_for_is_a_difference_that_can_wait_and_all_else_is_not() {
         (Difference::Uneventful, |status| {
             status.last_decision.as_mut().unwrap().reason = "ScaleDownStabilized".into();
         }),
-        (Difference::Eventful, |status| {
+        (Difference::Standing, |status| {
             status.conditions[1].reason = "GuardTripped".into();
         }),
-        (Difference::Eventful, |status| {
+        (Difference::Standing, |status| {
             status.conditions[1].reason = "AWordOfAnotherVersion".into();
         }),
-        (Difference::Eventful, |status| {
+        (Difference::Standing, |status| {
             status.conditions[3].status = "True".into();
         }),
         (Difference::Eventful, |status| {
@@ -315,5 +320,5 @@ fn a_guards_value_and_a_learned_time_alone_do_not_hurry_a_status() {
     };
     assert_eq!(difference(&at(0.0, 12), &at(0.001, 12)), Difference::None);
     assert_eq!(difference(&at(0.0, 12), &at(0.0, 13)), Difference::Uneventful);
-    assert_eq!(difference(&at(0.0, 12), &at(0.02, 12)), Difference::Eventful);
+    assert_eq!(difference(&at(0.0, 12), &at(0.02, 12)), Difference::Standing);
 }

@@ -142,6 +142,17 @@ impl Memory {
         self.replicas = Some(replicas);
     }
 
+    /// Notes that the target has these replicas by this policy's own doing, as the object itself tells: another process wrote
+    /// them, or this one did and never heard what became of it. Says nothing of a target that has not been seen before.
+    pub fn see_own(&mut self, replicas: Replicas, now: Timestamp) {
+        let replicas = replicas.max(0);
+        if let Some(remembered) = self.replicas
+            && remembered != replicas
+        {
+            self.record_change(remembered, replicas, now);
+        }
+    }
+
     /// Notes a write of this policy that the API server accepted.
     pub fn record_change(&mut self, from: Replicas, to: Replicas, now: Timestamp) {
         self.restore_change(Change {

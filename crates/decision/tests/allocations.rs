@@ -273,8 +273,8 @@ fn guards_windows_and_rollouts_that_come_and_go_allocate_nothing() {
 /// The bytes that a policy of these metrics and its memory hold, on the heap and in themselves, after an hour in which the
 /// load comes and goes and another in which it is off by up to 3 %: evaluated every 15 seconds, with the behaviour that
 /// a policy has when it names none. Also the allocations of the last half hour.
-fn held_by(metrics: &[Metric], readings: Vec<Reading>) -> (usize, usize) {
-    let mut seen = observation(3, readings.clone());
+fn held_by(metrics: &[Metric], readings: &[Reading]) -> (usize, usize) {
+    let mut seen = observation(3, readings.to_vec());
     let (bytes, mut allocations) = (BYTES.get(), 0);
     let mut held = Box::new((with_default_behavior(metrics), Memory::default()));
     for tick in 0..480 {
@@ -287,7 +287,7 @@ fn held_by(metrics: &[Metric], readings: Vec<Reading>) -> (usize, usize) {
             _ => 1.0 + noise,
         };
         // As many pods as at first, each with its share of the load: fewer replicas each have more.
-        for (reading, original) in seen.metrics.iter_mut().zip(&readings) {
+        for (reading, original) in seen.metrics.iter_mut().zip(readings) {
             match (reading, original) {
                 (Reading::Total { value, .. }, Reading::Total { value: original, .. }) => {
                     *value = original * share;
@@ -338,10 +338,10 @@ fn with_default_behavior(metrics: &[Metric]) -> Policy {
 #[test]
 fn a_policy_and_its_memory_hold_few_bytes_once_nothing_changes() {
     // A controller holds 100,000 of them.
-    let one = held_by(&[queue()], vec![total(27.0)]);
+    let one = held_by(&[queue()], &[total(27.0)]);
     let three = held_by(
         &[cpu(), rate(), queue()],
-        vec![limited_cores(&[0.45; 3]), per_pod(&[9.0; 3]), total(27.0)],
+        &[limited_cores(&[0.45; 3]), per_pod(&[9.0; 3]), total(27.0)],
     );
     println!(
         "policy {} bytes, metric {}, memory {}; with what they hold {one:?} and {three:?}",

@@ -130,6 +130,21 @@ fn a_change_known_from_elsewhere_shows_what_happened_before_it() {
 }
 
 #[test]
+fn what_another_process_of_this_controller_wrote_is_no_change_by_somebody_else() {
+    let mut memory = Memory::default();
+    memory.see_own(4, after(0));
+    assert_eq!(memory, Memory::default(), "of what was never seen nothing is known");
+    memory.see(2, after(0));
+    memory.see_own(2, after(5));
+    memory.see_own(6, after(10));
+    memory.see(6, after(15));
+    assert_eq!(memory.changes(), [change(10, 2, 6, Writer::Own)]);
+    assert_eq!(memory.last_growth, Some(after(10)));
+    memory.see(5, after(20));
+    assert_eq!(memory.changes().last(), Some(&change(20, 6, 5, Writer::Other)));
+}
+
+#[test]
 fn the_fallback_counts_from_a_time_that_is_known_from_elsewhere() {
     let policy = Policy {
         fallback: Some(Fallback {
