@@ -7,19 +7,21 @@ pub mod autoscalers;
 pub mod feed;
 pub mod guarded;
 pub mod names;
+mod owners;
+mod pod_fields;
 mod pod_record;
 mod pod_state;
 pub mod pods;
 pub mod policies;
-pub mod replica_sets;
+mod requests;
 pub mod rollout;
+mod slab;
 pub mod slim;
 mod startup;
 pub mod target_fields;
 pub mod targets;
 pub mod watch;
 
-use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use concertina_decision::{Replicas, Rollout};
@@ -27,7 +29,7 @@ use concertina_decision::{Replicas, Rollout};
 use autoscalers::AutoscalerTable;
 use pods::PodTable;
 use policies::PolicyTable;
-use targets::{TargetIdentity, TargetKey, TargetTable};
+use targets::{TargetKey, TargetTable};
 
 /// The tables, shared between the watches and the loop.
 #[derive(Debug, Default)]
@@ -79,17 +81,18 @@ impl Cluster {
     /// which kind.
     #[must_use]
     pub fn rollout(&self, target: &TargetKey) -> Rollout {
-        let Some(record) = self.targets().get(target) else {
-            return Rollout::None;
-        };
-        let versions = self.pods().versions_of(&record.uid);
-        rollout::rollout(&target.gvk, record.rollout, &versions)
+        let targets = self.targets();
+        let record = targets.get(target);
+        record.map_or(Rollout::None, |record| {
+            self.pods().rollout_of(&target.gvk, record)
+        })
     }
 
     /// Whether a ResourceQuota refuses pods of `target`, as far as [`target_fields`] can see it.
     #[must_use]
     pub fn quota_refusal(&self, target: &TargetKey) -> Option<QuotaRefusal> {
-        let record = self.targets().get(target)?;
+        let targets = self.targets();
+        let record = targets.get(target)?;
         let message = record.quota_refusal.as_deref()?.to_owned();
         let living = self.pods().count_of(&record.uid);
         Some(QuotaRefusal {
@@ -102,14 +105,20 @@ impl Cluster {
     /// controller that may not list them goes on without, and sees none.
     #[must_use]
     pub fn autoscaler_of(&self, target: &TargetKey) -> Option<String> {
-        self.autoscalers().of(&TargetIdentity::from(target))
+        self.autoscalers().of(target)
     }
 
     /// Forgets what was learned of targets that are gone.
     pub fn forget_gone(&self) {
         let targets = self.targets();
-        let uids: HashSet<&str> = targets.uids().collect();
-        self.pods().forget_startups(|owner| uids.contains(owner));
+        let mut pods = self.pods();
+        let mut gone = pods.startups_without_pods();
+        if !gone.is_empty() {
+            for uid in targets.uids() {
+                gone.remove(uid);
+            }
+            pods.forget_startups(&gone);
+        }
     }
 }
 

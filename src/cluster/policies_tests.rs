@@ -27,9 +27,9 @@ fn owner_without(table: &PolicyTable, broken: &[&str]) -> Option<String> {
     };
     table
         .owner_of(&TargetKey::of("shop", &reference), |record| {
-            broken.contains(&record.key.name.as_str())
+            broken.contains(&&*record.key.name)
         })
-        .map(|owner| owner.key.name.clone())
+        .map(|owner| owner.key.name.to_string())
 }
 
 const OLD: &str = "2023-01-01T00:00:00Z";

@@ -13,6 +13,7 @@ use super::state::{Due, Replay};
 use super::target::{Found, find};
 use crate::api::Mode;
 use crate::cluster::QuotaRefusal;
+use crate::cluster::names::Uid;
 use crate::cluster::pods::StartupTimes;
 use crate::cluster::policies::PolicyRecord;
 use crate::cluster::targets::TargetKey;
@@ -181,8 +182,9 @@ async fn prepare(
         && context.states().is_undecided(&due.record)
     {
         let mut pods = context.cluster.pods();
-        pods.restore_startup(&found.uid, known);
-        found.startup = pods.startup(&found.uid);
+        let uid = Uid::of(&found.uid);
+        pods.restore_startup(&uid, known);
+        found.startup = pods.startup(&uid);
     }
     outcome.target_uid = Some(found.uid.clone());
     Ok((compiled, found))

@@ -90,7 +90,7 @@ pub async fn find(context: &Context, key: TargetKey, now: Timestamp) -> Result<F
             ..
         } => (resource, scope),
     };
-    let record = context.cluster.targets().get(&key);
+    let record = context.cluster.targets().get(&key).cloned();
     let Some(record) = record else {
         return note(
             Reason::TargetNotFound,
@@ -119,12 +119,14 @@ pub async fn find(context: &Context, key: TargetKey, now: Timestamp) -> Result<F
     let quota = context.cluster.quota_refusal(&key);
     let (pods, startup) = {
         let table = context.cluster.pods();
-        (table.of_owner(&record.uid, now), table.startup(&record.uid))
+        let mut pods = Vec::new();
+        table.of_owner(&record.uid, now, &mut pods);
+        (pods, table.startup(&record.uid))
     };
     Ok(Found {
         replicas_manager: record.replicas_manager.as_deref().map(str::to_owned),
         key,
-        uid: record.uid,
+        uid: record.uid.to_string(),
         replicas,
         pods,
         startup,

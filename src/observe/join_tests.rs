@@ -24,12 +24,12 @@ fn container(name: &str, request: Option<f64>) -> ContainerResources {
 fn pod(name: &str, containers: &[ContainerResources]) -> PodRecord {
     PodRecord {
         name: name.into(),
-        uid: format!("uid-{name}"),
+        uid: format!("uid-{name}").as_str().into(),
         state: Pod::Ready,
         ready_since: None,
         unschedulable: false,
         resources: Resources::default(),
-        containers: containers.to_vec(),
+        containers: containers.into(),
     }
 }
 
