@@ -17,7 +17,7 @@ use crate::cluster::names::Uid;
 use crate::cluster::pods::StartupTimes;
 use crate::cluster::policies::PolicyRecord;
 use crate::cluster::targets::TargetKey;
-use crate::observe::join::{Note, reading, total_reading};
+use crate::observe::join::{Note, guard_reading, reading};
 use crate::observe::table::{Answer, FetchError};
 
 /// What became of one evaluation; all reports are made from it.
@@ -236,7 +236,7 @@ fn decide_on(
         .iter()
         .zip(answers)
         .map(|(guard, answer)| {
-            let (reading, note) = total_reading(&guard.matching, answer);
+            let (reading, note) = guard_reading(&guard.matching, answer);
             guard_notes.push(note);
             reading
         })

@@ -4,6 +4,7 @@ pub mod compile;
 pub mod enforce;
 pub mod evaluate;
 pub mod history;
+pub mod measure;
 pub mod past;
 mod quota;
 pub mod state;
@@ -18,6 +19,7 @@ use kube::Client;
 use crate::cluster::{Cluster, lock};
 use crate::config::Config;
 use crate::leader::Leadership;
+use crate::observe::interval::Intervals;
 use crate::observe::server::{Server, ServerError};
 use crate::report::Reporter;
 use crate::report::metrics::Metrics;
@@ -42,6 +44,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Whether this process is the one that writes; it is unless somebody puts another answer here.
     pub leadership: Arc<Leadership>,
+    /// How often what the queries ask for is scraped.
+    pub intervals: Intervals,
     /// What is remembered of each policy.
     states: Mutex<PolicyStates>,
     /// Bounds the scale writes in flight.
@@ -68,6 +72,7 @@ impl Context {
             client,
             metrics,
             leadership: Arc::new(Leadership::alone()),
+            intervals: Intervals::default(),
             states: Mutex::default(),
             writers: tokio::sync::Semaphore::new(CONCURRENT_WRITES as usize),
         })

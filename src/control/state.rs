@@ -10,6 +10,7 @@ use crate::cluster::pods::ObjectKey;
 use crate::cluster::policies::PolicyRecord;
 use crate::cluster::targets::TargetKey;
 use crate::config::Config;
+use crate::observe::plan::QueryKey;
 
 /// What is remembered of one policy.
 #[derive(Debug)]
@@ -131,8 +132,11 @@ fn guards_in(record: &PolicyRecord, status: Option<&ScalingPolicyStatus>) -> Vec
 }
 
 /// Guards are remembered by their place, so they are the same only if all of them are.
-fn guards_of(compiled: &Result<Arc<CompiledPolicy>, String>) -> Option<&[CompiledGuard]> {
-    compiled.as_ref().ok().map(|compiled| compiled.guards())
+fn guards_of(
+    compiled: &Result<Arc<CompiledPolicy>, String>,
+) -> Option<(&[CompiledGuard], &[Arc<QueryKey>])> {
+    let compiled = compiled.as_ref().ok()?;
+    Some((compiled.guards(), compiled.guard_queries()))
 }
 
 impl PolicyStates {
@@ -268,6 +272,13 @@ impl PolicyStates {
             .get(&record.key)
             .filter(|state| state.uid == record.uid && state.generation == record.generation)
             .is_some_and(|state| state.compiled.is_err())
+    }
+
+    /// All policies are due at the next tick, whatever their periods.
+    pub fn all_are_due(&mut self) {
+        for state in self.0.values_mut() {
+            state.due_now = true;
+        }
     }
 
     /// Whether any evaluation is under way.
