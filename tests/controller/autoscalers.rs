@@ -27,7 +27,7 @@ fn scaled_object(name: &str, target: &str) -> Value {
 
 fn owner(world: &World, deployment: &str) -> Option<String> {
     world.controller.cluster.autoscaler_of(&TargetKey {
-        gvk: GroupVersionKind::gvk("apps", "v1", "Deployment"),
+        gvk: GroupVersionKind::gvk("apps", "v1", "Deployment").into(),
         namespace: "shop".into(),
         name: deployment.into(),
     })
