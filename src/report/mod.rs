@@ -11,6 +11,7 @@ pub mod known;
 pub mod lasting;
 pub mod metrics;
 pub mod pace;
+mod places;
 mod queue;
 pub mod reference;
 pub mod second;
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 use crate::cluster::lock;
 use crate::cluster::pods::ObjectKey;
 use crate::control::evaluate::Outcome;
+use crate::leader::Leadership;
 use fingerprint::fingerprint;
 use hold::ScaleWrites;
 use metrics::Metrics;
@@ -49,6 +51,8 @@ pub struct Reporter {
     metrics: Arc<Metrics>,
     queue: Mutex<Queue>,
     scale_writes: ScaleWrites,
+    /// Whether this process is the one that tells; it is unless somebody puts another answer here.
+    pub leadership: Arc<Leadership>,
     wake: tokio::sync::Notify,
     instance: String,
 }
@@ -61,8 +65,13 @@ pub struct Reports<'a> {
 }
 
 impl Reports<'_> {
-    /// Takes over an outcome: logs it, queues its events and its status. Sends nothing yet.
+    /// Takes over an outcome: logs it, queues its events and its status. Sends nothing yet. On a standby nothing is kept, so
+    /// that it goes on from what is stored by then when it takes over.
     pub fn report(&mut self, outcome: &Outcome) {
+        if !self.reporter.leadership.may_report() {
+            self.queue.forget(&outcome.record.key);
+            return;
+        }
         let now = Second::of(outcome.time);
         let fingerprint = fingerprint(outcome);
         let (told, place) = self.queue.told(&outcome.record);
@@ -111,6 +120,7 @@ impl Reporter {
             metrics,
             queue: Mutex::default(),
             scale_writes: ScaleWrites::default(),
+            leadership: Arc::new(Leadership::alone()),
             wake: tokio::sync::Notify::new(),
             instance,
         }
@@ -161,6 +171,10 @@ impl Reporter {
     /// Sends all events, and every status in which a reader would notice a difference and whose gap has passed. Where the
     /// API server has asked for rest, nothing.
     pub async fn flush(&self, now: Timestamp) {
+        if !self.leadership.may_report() {
+            lock(&self.queue).drop_events();
+            return;
+        }
         let now = Second::of(now);
         let Some(due) = lock(&self.queue).take_due(now) else {
             return;
@@ -187,6 +201,9 @@ impl Reporter {
         futures::stream::iter(waiting)
             .for_each_concurrent(CONCURRENT, |(event, attempts)| async move {
                 self.scale_writes.until_none(latest).await;
+                if !self.leadership.may_report() {
+                    return;
+                }
                 let sent = send::event(&self.client, &event).await;
                 let mut queue = lock(&self.queue);
                 match sent {
@@ -214,6 +231,10 @@ impl Reporter {
             .for_each_concurrent(CONCURRENT, |due| async move {
                 self.scale_writes.until_none(latest).await;
                 if lock(&self.queue).postpone_while_resting(&due, now) {
+                    return;
+                }
+                if !self.leadership.may_report() {
+                    lock(&self.queue).sent(&due, Sent::Failed, now);
                     return;
                 }
                 let sent = send::status(&self.client, &due.record, &due.pending.status).await;

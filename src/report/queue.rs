@@ -1,10 +1,11 @@
 //! What was told of each policy, which statuses are due, and the events that wait. Pure.
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use k8s_openapi::api::events::v1::Event;
 
+use super::places::{Place, Places, resize};
 use super::second::Second;
 use super::send::Sent;
 use super::told::{Pending, Told};
@@ -13,9 +14,6 @@ use crate::cluster::policies::PolicyRecord;
 
 /// Events waiting to be sent; beyond it the oldest is dropped and counted.
 const MAX_PENDING_EVENTS: usize = 4096;
-
-/// Where a policy is told of.
-pub(super) type Place = u32;
 
 /// A status that is to be sent.
 #[derive(Debug)]
@@ -36,23 +34,17 @@ pub(super) struct Queue {
     are_events_held: bool,
     /// The API server asked for rest from the first of these until the second.
     rest: Option<(Second, Second)>,
-    places: HashMap<ObjectKey, Place>,
+    places: Places,
 }
 
 impl Queue {
     /// What was told of this policy, and its place.
     pub(super) fn told(&mut self, record: &Arc<PolicyRecord>) -> (&mut Told, Place) {
-        let place = self.place(record);
-        let index = place as usize;
-        if self.policies.len() <= index {
-            // Not twice as much as there is, as lists usually grow: there are very many.
-            self.policies
-                .reserve_exact(index + 1 - self.policies.len() + self.policies.len() / 8);
-            self.policies.resize_with(index + 1, || None);
-        }
+        let place = self.places.of(record);
+        resize(&mut self.policies, place);
         // The list was just made long enough.
         #[allow(clippy::indexing_slicing)]
-        let told = &mut self.policies[index];
+        let told = &mut self.policies[place as usize];
         if told.as_ref().is_none_or(|told| told.record.uid != record.uid) {
             *told = None;
         }
@@ -169,6 +161,11 @@ impl Queue {
         self.events.push_back((event, attempts));
     }
 
+    /// Another controller tells of what there is.
+    pub(super) fn drop_events(&mut self) {
+        self.events.clear();
+    }
+
     /// The other events wait for the next turn.
     pub(super) fn hold_events(&mut self) {
         self.are_events_held = true;
@@ -181,8 +178,8 @@ impl Queue {
 
     /// Forgets a policy that is gone.
     pub(super) fn forget(&mut self, key: &ObjectKey) {
-        if let Some(place) = self.places.get(key) {
-            self.remove(*place);
+        if let Some(place) = self.places.forget(key) {
+            self.remove(place);
         }
     }
 
@@ -218,10 +215,5 @@ impl Queue {
         if let Some(told) = self.policies.get_mut(place as usize) {
             *told = None;
         }
-    }
-
-    fn place(&mut self, record: &PolicyRecord) -> Place {
-        let next = Place::try_from(self.places.len()).unwrap_or(Place::MAX);
-        *self.places.entry(record.key.clone()).or_insert(next)
     }
 }
