@@ -168,7 +168,7 @@ impl Server {
             text,
             steps,
             timeout_milliseconds: i64::from(self.config.timeout_seconds) * 1000,
-            parameters: self.parameters_of(template),
+            parameters: self.parameters_of(question.is_total),
         };
         let body = self.answered(&request, query, deadline).await;
         let now = Instant::now();
@@ -278,9 +278,9 @@ impl Server {
     }
 
     /// What is sent with a query beside the usual. The configuration's word comes before the controller's.
-    fn parameters_of(&self, template: &Template) -> Vec<(&'static str, String)> {
+    fn parameters_of(&self, is_total: bool) -> Vec<(&'static str, String)> {
         let mut parameters = self.parameters.clone();
-        if matches!(template, Template::Custom { .. }) {
+        if is_total {
             let whole = WHOLE_ANSWERS
                 .iter()
                 .filter(|(name, _)| !self.config.query_parameters.contains(name));

@@ -112,6 +112,7 @@ pub(super) fn question<'a>(template: &'a Template, text: &str) -> Question<'a> {
         template,
         text: text.into(),
         naming: Naming::OWN,
+        is_total: matches!(template, Template::Custom { .. }),
         window_seconds: None,
     }
 }

@@ -22,11 +22,9 @@ async fn whole_answers_are_asked_for_where_a_part_would_be_taken_for_the_whole()
     let server = server(&[&prometheus.address], "");
     for (template, expected) in [(custom("sum(queue)"), true), (Template::Memory, false)] {
         let before = prometheus.requests().len();
-        server.fetch(&template, "sum(queue)", None).await.unwrap_err();
-        server
-            .fetch_range(&template, "sum(queue)", None, STEPS)
-            .await
-            .unwrap_err();
+        let question = question(&template, "sum(queue)");
+        server.fetch(&question, &whole()).await.unwrap_err();
+        server.fetch_range(&question, STEPS, &whole()).await.unwrap_err();
         let requests = prometheus.requests();
         assert_eq!(requests.len(), before + 2);
         for (_, form) in requests.iter().skip(before) {
