@@ -13,6 +13,8 @@ use super::status::{EffectiveSettings, RulesStatus};
 pub const DEFAULT_MIN_REPLICAS: i32 = 1;
 /// Seconds after which a sample is too old: two scrapes at Prometheus' own default interval of a minute.
 pub const DEFAULT_MAX_AGE_SECONDS: u32 = 120;
+/// The share of requests that a response time speaks of.
+pub(super) const DEFAULT_QUANTILE: f64 = 0.95;
 /// Longest time in seconds for which one rollout forbids shrinking: Deployment's own `progressDeadlineSeconds`.
 pub(super) const DEFAULT_ROLLOUT_FREEZE_SECONDS: u32 = 600;
 /// Seconds for which a guard must have been above its threshold: two scrapes at the usual interval of 15 s.

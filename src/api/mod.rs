@@ -16,11 +16,11 @@ pub use fit::MAX_STATUS_BYTES;
 pub use quantity::{ParseQuantityError, Quantity};
 pub use reference::reference_markdown;
 pub use schema::{SchemaError, crd, crd_yaml};
-pub use settings::{Pause, SettingsError};
+pub use settings::{Pause, SettingsError, default_quantile};
 pub use spec::{
     Behavior, DiskDirection, DiskMetric, FallbackSpec, GuardAction, GuardSpec, MatchLabels, MetricSpec, Mode,
-    NetworkDirection, NetworkMetric, OnMissing, PrometheusMetric, PrometheusRef, RateLimit, RateUnit,
-    RequestRateMetric, ResourceMetric, ScaleTargetRef, ScalingPolicy, ScalingPolicySpec, ScalingRules,
+    FailureRateGuard, FailureRateMetric, NetworkDirection, NetworkMetric, OnMissing, PrometheusMetric, PrometheusRef, RateLimit, RateUnit,
+    RequestRateMetric, ResponseTimeGuard, ResponseTimeMetric, ResourceMetric, ScaleTargetRef, ScalingPolicy, ScalingPolicySpec, ScalingRules,
     ScheduleSpec, SelectPolicy, ToleranceSpec, UtilizationOf, WhenEmpty,
 };
 pub use status::{

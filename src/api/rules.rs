@@ -47,6 +47,11 @@ const AT_LEAST_A_KIBIBYTE: &str =
     "type(self) == int ? self >= 1024 : isQuantity(self) && !quantity(self).isLessThan(quantity('1Ki'))";
 const SHARE: &str = "type(self) == int ? self >= 0 && self <= 1 : isQuantity(self) \
                      && !quantity(self).isLessThan(quantity('0')) && !quantity(self).isGreaterThan(quantity('1'))";
+const POSITIVE_SHARE: &str = "type(self) == int ? self == 1 : isQuantity(self) \
+                              && quantity(self).isGreaterThan(quantity('0')) && !quantity(self).isGreaterThan(quantity('1'))";
+const QUANTILE: &str = "type(self) == string && isQuantity(self) && !quantity(self).isLessThan(quantity('0.0001')) \
+                        && !quantity(self).isGreaterThan(quantity('0.9999'))";
+const QUANTILE_MESSAGE: &str = "write a share from 0.0001 to 0.9999 in quotes, for example \"0.95\"";
 const SHARE_MESSAGE: &str = "write a share from 0 to 1 in quotes, for example \"0.1\" for 10 per cent";
 const LABEL_NAMES: &str = "self.all(name, name.matches('^[a-zA-Z_][a-zA-Z0-9_]{0,62}$'))";
 const LABEL_NAMES_MESSAGE: &str =
@@ -98,23 +103,23 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "spec.metrics[]",
-        "[has(self.cpu), has(self.memory), has(self.requestRate), has(self.network), has(self.disk), \
-         has(self.prometheus)].exists_one(x, x)",
-        "write exactly one of cpu, memory, requestRate, network, disk and prometheus in each metric, \
-         for example cpu: {averageUtilization: 70}",
+        "[has(self.cpu), has(self.memory), has(self.requestRate), has(self.responseTime), has(self.failureRate), \
+         has(self.network), has(self.disk), has(self.prometheus)].exists_one(x, x)",
+        "write exactly one of cpu, memory, requestRate, responseTime, failureRate, network, disk and prometheus in each \
+         metric, for example cpu: {averageUtilization: 70}",
     ),
     rule_for(
         "spec.metrics[]",
         ".windowSeconds",
         "!has(self.windowSeconds) || !(has(self.memory) || has(self.prometheus))",
-        "windowSeconds is for cpu, requestRate, network and disk: leave it out here, and write a window into a \
-         prometheus query itself",
+        "windowSeconds is not for memory and prometheus: leave it out here, and write a window into a prometheus \
+         query itself",
     ),
     rule_for(
         "spec.metrics[]",
         ".maxAgeSeconds",
-        "!has(self.maxAgeSeconds) || !has(self.prometheus)",
-        "maxAgeSeconds is not for prometheus: the age of a query's answer is not known, leave it out here",
+        "!has(self.maxAgeSeconds) || !has(self.prometheus) || has(self.prometheus.ageQuery)",
+        "maxAgeSeconds of prometheus needs ageQuery, as the age of a query's answer is not known: write both or neither",
     ),
     rule_for(
         "spec.metrics[]",
@@ -157,6 +162,32 @@ pub(super) const RULES: &[Rule] = &[
         "spec.metrics[].requestRate.averageValue",
         POSITIVE,
         "write requests per second and replica greater than 0, for example 50 or 500m",
+    ),
+    rule(
+        "spec.metrics[].requestRate.match",
+        LABEL_NAMES,
+        LABEL_NAMES_MESSAGE,
+    ),
+    rule("spec.metrics[].responseTime.quantile", QUANTILE, QUANTILE_MESSAGE),
+    rule(
+        "spec.metrics[].responseTime.value",
+        POSITIVE,
+        "write seconds greater than 0, for example 250m or \"0.25\"",
+    ),
+    rule(
+        "spec.metrics[].responseTime.match",
+        LABEL_NAMES,
+        LABEL_NAMES_MESSAGE,
+    ),
+    rule(
+        "spec.metrics[].failureRate.value",
+        POSITIVE_SHARE,
+        "write a share greater than 0 and at most 1 in quotes, for example \"0.02\" for 2 per cent",
+    ),
+    rule(
+        "spec.metrics[].failureRate.match",
+        LABEL_NAMES,
+        LABEL_NAMES_MESSAGE,
     ),
     rule(
         "spec.metrics[].network.averageValue",
@@ -224,6 +255,28 @@ pub(super) const RULES: &[Rule] = &[
         "spec.schedules[].timeZone",
         "self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$')",
         "write the IANA name of a time zone, for example Europe/Berlin or UTC",
+    ),
+    rule(
+        "spec.guards[]",
+        "[has(self.query), has(self.responseTime), has(self.failureRate)].exists_one(x, x)",
+        "write exactly one of query, responseTime and failureRate in each guard, for example failureRate: {source: istio}",
+    ),
+    rule_for(
+        "spec.guards[]",
+        ".match",
+        "!has(self.match) || has(self.query)",
+        "match beside a guard picks from the answer to query: write it into responseTime or failureRate instead",
+    ),
+    rule("spec.guards[].responseTime.quantile", QUANTILE, QUANTILE_MESSAGE),
+    rule(
+        "spec.guards[].responseTime.match",
+        LABEL_NAMES,
+        LABEL_NAMES_MESSAGE,
+    ),
+    rule(
+        "spec.guards[].failureRate.match",
+        LABEL_NAMES,
+        LABEL_NAMES_MESSAGE,
     ),
     rule(
         "spec.guards[].above",

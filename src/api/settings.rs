@@ -13,6 +13,8 @@ pub(super) mod bounds;
 mod metric;
 mod safety;
 
+pub use metric::quantile as default_quantile;
+
 /// Periods that divide a minute, so that policies of one period share their queries.
 const PERIOD_SECONDS: [i32; 7] = [1, 2, 5, 10, 15, 30, 60];
 /// The most schedules one policy may have.
@@ -69,9 +71,16 @@ pub enum SettingsError {
     },
     /// A metric without a kind, or with several.
     #[error(
-        "metric {0} has {1} of cpu, memory, requestRate, network, disk and prometheus: write exactly one"
+        "metric {0} has {1} of cpu, memory, requestRate, responseTime, failureRate, network, disk and prometheus: write \
+         exactly one"
     )]
     MetricKinds(String, usize),
+    /// A guard without a condition, or with several.
+    #[error("guard {0} has {1} of query, responseTime and failureRate: write exactly one")]
+    GuardKinds(String, usize),
+    /// Labels of a query beside a guard that has none.
+    #[error("guard {0} has match beside responseTime or failureRate: write it into these")]
+    GuardMatch(String),
     /// A metric without a target, or with two.
     #[error("metric {0} needs exactly one of {1}")]
     MetricTarget(String, &'static str),

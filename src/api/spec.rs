@@ -10,13 +10,17 @@ use super::status::ScalingPolicyStatus;
 mod behavior;
 mod guard;
 mod metric;
+mod requests;
 mod schedule;
 
 pub use behavior::{Behavior, RateLimit, RateUnit, ScalingRules, SelectPolicy};
 pub use guard::{FallbackSpec, GuardAction, GuardSpec};
 pub use metric::{
     DiskDirection, DiskMetric, MatchLabels, MetricSpec, NetworkDirection, NetworkMetric, OnMissing,
-    PrometheusMetric, RequestRateMetric, ResourceMetric, ToleranceSpec, UtilizationOf, WhenEmpty,
+    PrometheusMetric, ResourceMetric, ToleranceSpec, UtilizationOf, WhenEmpty,
+};
+pub use requests::{
+    FailureRateGuard, FailureRateMetric, RequestRateMetric, ResponseTimeGuard, ResponseTimeMetric,
 };
 pub use schedule::ScheduleSpec;
 

@@ -1,12 +1,15 @@
 //! Which targets other autoscalers scale: HorizontalPodAutoscalers and KEDA's ScaledObjects. No network.
 use std::collections::HashMap;
+use std::hash::RandomState;
 
+use hashbrown::Equivalent;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::pods::ObjectKey;
 use super::slim::{Fields, Slim, SlimMetadata};
-use super::targets::TargetIdentity;
+use super::targets::{TargetIdentity, TargetKey};
 use super::watch::Failure;
 
 /// The part of a HorizontalPodAutoscaler or a ScaledObject that is read.
@@ -40,6 +43,7 @@ pub struct AutoscalerSpec {
 }
 
 impl Fields for AutoscalerFields {
+    type Managers = IgnoredAny;
     type Spec = AutoscalerSpec;
     type Status = IgnoredAny;
 
@@ -116,13 +120,36 @@ struct Entry {
     target: TargetIdentity,
     /// Such as `HorizontalPodAutoscaler web`.
     name: String,
+    /// The list in which it was seen last.
+    epoch: u32,
+}
+
+/// A [`TargetIdentity`] that is only looked up.
+#[derive(Hash)]
+struct Wanted<'a> {
+    group: &'a str,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+}
+
+impl Equivalent<TargetIdentity> for Wanted<'_> {
+    fn equivalent(&self, known: &TargetIdentity) -> bool {
+        known.name == self.name
+            && known.namespace == self.namespace
+            && known.kind == self.kind
+            && known.group == self.group
+    }
 }
 
 /// All living autoscalers, by what they scale.
 #[derive(Debug, Default)]
 pub struct AutoscalerTable {
     objects: HashMap<(Source, ObjectKey), Entry>,
-    by_target: HashMap<TargetIdentity, Vec<(Source, ObjectKey)>>,
+    by_target: hashbrown::HashMap<TargetIdentity, Vec<(Source, ObjectKey)>, RandomState>,
+    /// The newest list of each.
+    horizontal_list: u32,
+    keda_list: u32,
     horizontal_progress: Progress,
     keda_progress: Progress,
 }
@@ -134,26 +161,30 @@ impl AutoscalerTable {
         self.horizontal_progress != Progress::Awaited && self.keda_progress != Progress::Awaited
     }
 
-    /// Takes over a complete list.
-    pub fn replace(&mut self, source: Source, autoscalers: &[SlimAutoscaler]) {
-        let known: Vec<_> = self
+    /// A list begins; what is known stays until it ends.
+    pub fn begin_list(&mut self, source: Source) {
+        let list = self.list(source);
+        *list = list.wrapping_add(1);
+    }
+
+    /// A list has ended: what was not in it is gone.
+    pub fn end_list(&mut self, source: Source) {
+        let list = *self.list(source);
+        let gone: Vec<_> = self
             .objects
-            .keys()
-            .filter(|(of, _)| *of == source)
-            .cloned()
+            .iter()
+            .filter(|((of, _), entry)| *of == source && entry.epoch != list)
+            .map(|(key, _)| key.clone())
             .collect();
-        for key in known {
+        for key in gone {
             self.remove(&key);
-        }
-        for autoscaler in autoscalers {
-            self.apply(source, autoscaler);
         }
         *self.progress(source) = Progress::Listed;
     }
 
-    /// Takes over one that is new or changed.
+    /// Takes over one of a list, or one that is new or changed.
     pub fn apply(&mut self, source: Source, autoscaler: &SlimAutoscaler) {
-        self.delete(source, autoscaler);
+        self.delete(source, autoscaler.metadata());
         let fields = &autoscaler.fields;
         let Some(reference) = fields.target.as_ref().filter(|_| !fields.is_deleting) else {
             return;
@@ -168,12 +199,20 @@ impl AutoscalerTable {
             .entry(target.clone())
             .or_default()
             .push((source, key.clone()));
-        self.objects.insert((source, key), Entry { target, name });
+        let epoch = *self.list(source);
+        self.objects.insert(
+            (source, key),
+            Entry {
+                target,
+                name,
+                epoch,
+            },
+        );
     }
 
     /// Forgets one.
-    pub fn delete(&mut self, source: Source, autoscaler: &SlimAutoscaler) {
-        self.remove(&(source, ObjectKey::of(autoscaler.metadata())));
+    pub fn delete(&mut self, source: Source, metadata: &ObjectMeta) {
+        self.remove(&(source, ObjectKey::of(metadata)));
     }
 
     /// Notes that a source cannot be read. The first list is not waited for any longer when it is refused or not served.
@@ -195,14 +234,30 @@ impl AutoscalerTable {
     /// The autoscaler that scales `target`, such as `HorizontalPodAutoscaler web` or `ScaledObject web`; one that KEDA
     /// made goes by the name of its ScaledObject. Of several the first by name.
     #[must_use]
-    pub fn of(&self, target: &TargetIdentity) -> Option<String> {
+    pub fn of(&self, target: &TargetKey) -> Option<String> {
+        if self.by_target.is_empty() {
+            return None;
+        }
+        let wanted = Wanted {
+            group: &target.gvk.group,
+            kind: &target.gvk.kind,
+            namespace: &target.namespace,
+            name: &target.name,
+        };
         self.by_target
-            .get(target)?
+            .get(&wanted)?
             .iter()
             .filter_map(|key| self.objects.get(key))
             .map(|entry| &entry.name)
             .min()
             .cloned()
+    }
+
+    fn list(&mut self, source: Source) -> &mut u32 {
+        match source {
+            Source::HorizontalPodAutoscaler => &mut self.horizontal_list,
+            Source::Keda => &mut self.keda_list,
+        }
     }
 
     fn progress(&mut self, source: Source) -> &mut Progress {

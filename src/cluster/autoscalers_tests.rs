@@ -3,6 +3,7 @@
     reason = "a JSON literal reads best as an argument"
 )]
 
+use kube::core::GroupVersionKind;
 use serde_json::{Value, json};
 
 use super::*;
@@ -47,13 +48,20 @@ fn read(object: Value) -> SlimAutoscaler {
     serde_json::from_value(object).unwrap()
 }
 
-fn target(group: &str, kind: &str, namespace: &str, name: &str) -> TargetIdentity {
-    TargetIdentity {
-        group: group.into(),
-        kind: kind.into(),
+fn target(group: &str, kind: &str, namespace: &str, name: &str) -> TargetKey {
+    TargetKey {
+        gvk: GroupVersionKind::gvk(group, "v1", kind).into(),
         namespace: namespace.into(),
         name: name.into(),
     }
+}
+
+fn list(table: &mut AutoscalerTable, source: Source, autoscalers: &[SlimAutoscaler]) {
+    table.begin_list(source);
+    for autoscaler in autoscalers {
+        table.apply(source, autoscaler);
+    }
+    table.end_list(source);
 }
 
 /// Who scales the Deployment of this name.
@@ -106,7 +114,7 @@ fn what_keda_made_goes_by_the_name_of_its_scaled_object() {
     assert_eq!(owner(&table, "web").as_deref(), Some("ScaledObject queue"));
     table.apply(Keda, &read(scaled_object("queue", json!({"name": "web"}))));
     assert_eq!(owner(&table, "web").as_deref(), Some("ScaledObject queue"));
-    table.delete(Keda, &read(scaled_object("queue", json!({"name": "web"}))));
+    table.delete(Keda, read(scaled_object("queue", json!({"name": "web"}))).metadata());
     assert_eq!(
         owner(&table, "web").as_deref(),
         Some("ScaledObject queue"),
@@ -135,7 +143,7 @@ fn of_several_the_first_by_name_is_told() {
         table.apply(Horizontal, &read(horizontal(name, "web")));
     }
     assert_eq!(owner(&table, "web").as_deref(), Some("HorizontalPodAutoscaler a"));
-    table.delete(Horizontal, &read(horizontal("a", "web")));
+    table.delete(Horizontal, read(horizontal("a", "web")).metadata());
     assert_eq!(owner(&table, "web").as_deref(), Some("HorizontalPodAutoscaler b"));
 }
 
@@ -149,14 +157,14 @@ fn changes_lists_and_deletions_leave_nothing_behind() {
         (owner(&table, "web"), owner(&table, "api").is_some()),
         (None, true)
     );
-    table.replace(Horizontal, &[read(horizontal("memory", "web"))]);
+    list(&mut table, Horizontal, &[read(horizontal("memory", "web"))]);
     assert_eq!(
         (owner(&table, "api"), owner(&table, "web").is_some()),
         (None, true)
     );
     assert!(owner(&table, "till").is_some(), "other kinds are not touched");
-    table.replace(Horizontal, &[]);
-    table.replace(Keda, &[]);
+    list(&mut table, Horizontal, &[]);
+    list(&mut table, Keda, &[]);
     assert!(
         table.objects.is_empty() && table.by_target.is_empty(),
         "{table:?}"
@@ -186,13 +194,13 @@ fn failure(is_forbidden: bool, is_unserved: bool) -> Failure {
 fn lists_are_awaited_unless_they_are_refused() {
     let mut table = AutoscalerTable::default();
     assert!(!table.is_synced());
-    table.replace(Horizontal, &[]);
+    list(&mut table, Horizontal, &[]);
     assert!(!table.is_synced(), "of KEDA nothing is known yet");
     assert!(table.go_without(Keda));
     assert!(table.is_synced());
 
     let mut table = AutoscalerTable::default();
-    table.replace(Keda, &[]);
+    list(&mut table, Keda, &[]);
     assert!(
         !table.note_failure(Horizontal, &failure(false, false)),
         "it is tried again"
@@ -219,7 +227,21 @@ fn lists_are_awaited_unless_they_are_refused() {
 #[test]
 fn a_failure_after_the_first_list_takes_nothing_away() {
     let mut table = AutoscalerTable::default();
-    table.replace(Horizontal, &[read(horizontal("cpu", "web"))]);
+    list(&mut table, Horizontal, &[read(horizontal("cpu", "web"))]);
     assert!(!table.note_failure(Horizontal, &failure(true, false)));
     assert!(owner(&table, "web").is_some());
+}
+
+#[test]
+fn while_a_list_comes_what_was_known_stays() {
+    let mut table = AutoscalerTable::default();
+    list(&mut table, Horizontal, &[read(horizontal("cpu", "web"))]);
+    table.begin_list(Horizontal);
+    table.apply(Horizontal, &read(horizontal("cpu", "api")));
+    table.begin_list(Horizontal);
+    table.apply(Horizontal, &read(horizontal("memory", "till")));
+    assert!(owner(&table, "api").is_some());
+    table.end_list(Horizontal);
+    assert_eq!(owner(&table, "api"), None);
+    assert!(owner(&table, "till").is_some());
 }

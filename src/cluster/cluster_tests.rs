@@ -38,12 +38,12 @@ fn cluster() -> Cluster {
         read(json!({"metadata": metadata}))
     });
     let mut pods = cluster.pods();
-    pods.replace_replica_sets(&sets);
-    pods.replace_pods(&[
-        read(json!({"metadata": metadata("web-1-a", Some("web-1"))})),
-        read(json!({"metadata": metadata("web-2-a", Some("web-2"))})),
-        read(json!({"metadata": metadata("web-2-b", Some("web-2"))})),
-    ]);
+    for set in &sets {
+        pods.apply_replica_set(set);
+    }
+    for (name, set) in [("web-1-a", "web-1"), ("web-2-a", "web-2"), ("web-2-b", "web-2")] {
+        pods.apply_pod(read(json!({"metadata": metadata(name, Some(set))})));
+    }
     drop(pods);
     cluster
 }
@@ -61,7 +61,7 @@ fn a_rollout_is_under_way_until_the_last_living_pod_of_the_old_set_is_on_its_way
     assert!(matches!(cluster.rollout(&web()), Rollout::UnderWay { .. }));
     let mut dying = metadata("web-1-a", Some("web-1"));
     dying["deletionTimestamp"] = "2026-03-01T12:00:00Z".into();
-    cluster.pods().apply_pod(&read(json!({"metadata": dying})));
+    cluster.pods().apply_pod(read(json!({"metadata": dying})));
     assert_eq!(cluster.rollout(&web()), Rollout::None);
 }
 
@@ -112,24 +112,26 @@ fn start_up_times_are_kept_for_targets_without_pods_and_forgotten_when_they_are_
         samples: 20,
     };
     for owner in ["web", "nobody"] {
-        cluster.pods().restore_startup(owner, times);
+        cluster.pods().restore_startup(&owner.into(), times);
     }
-    cluster.pods().replace_pods(&[]);
-    cluster.pods().replace_replica_sets(&[]);
+    cluster.pods().begin_pods();
+    cluster.pods().end_pods();
+    cluster.pods().begin_replica_sets();
+    cluster.pods().end_replica_sets();
     cluster.forget_gone();
-    assert_eq!(cluster.pods().startup("web"), Some(times));
-    assert_eq!(cluster.pods().startup("nobody"), None);
+    assert_eq!(cluster.pods().startup(&"web".into()), Some(times));
+    assert_eq!(cluster.pods().startup(&"nobody".into()), None);
     cluster
         .targets()
-        .delete(&web().gvk, &read(json!({"metadata": metadata("web", None)})));
+        .delete(&web().gvk, &read(metadata("web", None)));
     // An older version than the known one is no news, so it is still there.
     cluster.forget_gone();
-    assert_eq!(cluster.pods().startup("web"), Some(times));
+    assert_eq!(cluster.pods().startup(&"web".into()), Some(times));
     let mut gone = metadata("web", None);
     gone["resourceVersion"] = "9".into();
     cluster
         .targets()
-        .delete(&web().gvk, &read(json!({"metadata": gone})));
+        .delete(&web().gvk, &read(gone));
     cluster.forget_gone();
-    assert_eq!(cluster.pods().startup("web"), None);
+    assert_eq!(cluster.pods().startup(&"web".into()), None);
 }

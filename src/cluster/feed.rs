@@ -5,18 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use k8s_openapi::api::core::v1::Pod;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::discovery::ApiCapabilities;
-use kube::{Api, Client};
+use kube::Client;
 use tokio::task::JoinSet;
 
 use super::Cluster;
-use super::guarded::Guarded;
 use super::autoscalers::{SlimAutoscaler, Source};
-use super::replica_sets::SlimReplicaSet;
+use super::pods::SlimReplicaSet;
 use super::targets::{KindState, SlimTarget};
-use super::watch::{Change, follow};
+use super::watch::{Change, follow, follow_sound};
 use crate::api::ScalingPolicy;
 
 /// A kind that could not be looked up, or does not exist, is looked up again after this.
@@ -82,12 +80,12 @@ pub async fn run(cluster: Arc<Cluster>, watch_client: Client, call_client: Clien
 }
 
 async fn feed_policies(cluster: Arc<Cluster>, client: Client) {
-    let api: Api<Guarded<ScalingPolicy>> = Api::all(client);
-    follow(api, "policies", |change| {
+    follow(client, &ApiResource::erase::<ScalingPolicy>(&()), |change| {
         match change {
-            Change::Replace(policies) => cluster.policies().replace(policies),
+            Change::ListBegins => cluster.policies().begin_list(),
             Change::Apply(policy) => cluster.policies().apply(policy),
-            Change::Delete(policy) => cluster.policies().delete(&policy),
+            Change::ListEnds => cluster.policies().end_list(),
+            Change::Delete(metadata) => cluster.policies().delete(&metadata),
             Change::Fail(_) => {}
         }
         cluster.policies_changed.notify_one();
@@ -96,23 +94,31 @@ async fn feed_policies(cluster: Arc<Cluster>, client: Client) {
 }
 
 async fn feed_pods(cluster: Arc<Cluster>, client: Client) {
-    follow(Api::<Pod>::all(client), "pods", |change| match change {
-        Change::Replace(pods) => cluster.pods().replace_pods(&pods),
-        Change::Apply(pod) => cluster.pods().apply_pod(&pod),
-        Change::Delete(pod) => cluster.pods().delete_pod(&pod),
-        Change::Fail(_) => {}
+    let resource = resource("", "v1", "Pod", "pods");
+    follow_sound(client, &resource, |change| {
+        let mut pods = cluster.pods();
+        match change {
+            Change::ListBegins => pods.begin_pods(),
+            Change::Apply(pod) => pods.apply_pod(pod),
+            Change::ListEnds => pods.end_pods(),
+            Change::Delete(metadata) => pods.delete_pod(&metadata),
+            Change::Fail(_) => {}
+        }
     })
     .await;
 }
 
 async fn feed_replica_sets(cluster: Arc<Cluster>, client: Client) {
     let resource = resource("apps", "v1", "ReplicaSet", "replicasets");
-    let api: Api<SlimReplicaSet> = Api::all_with(client, &resource);
-    follow(api, "replica sets", |change| match change {
-        Change::Replace(sets) => cluster.pods().replace_replica_sets(&sets),
-        Change::Apply(set) => cluster.pods().apply_replica_set(&set),
-        Change::Delete(set) => cluster.pods().delete_replica_set(&set),
-        Change::Fail(_) => {}
+    follow_sound(client, &resource, |change: Change<SlimReplicaSet>| {
+        let mut pods = cluster.pods();
+        match change {
+            Change::ListBegins => pods.begin_replica_sets(),
+            Change::Apply(set) => pods.apply_replica_set(&set),
+            Change::ListEnds => pods.end_replica_sets(),
+            Change::Delete(metadata) => pods.delete_replica_set(&metadata),
+            Change::Fail(_) => {}
+        }
     })
     .await;
 }
@@ -188,12 +194,12 @@ async fn lose_patience_with_keda(cluster: &Cluster) {
 
 /// Without the right to list them the controller goes on, and says so once.
 async fn follow_autoscalers(cluster: &Cluster, client: Client, source: Source, resource: &ApiResource) {
-    let api: Api<SlimAutoscaler> = Api::all_with(client, resource);
     let what = &resource.plural;
-    follow(api, what, |change| match change {
-        Change::Replace(objects) => cluster.autoscalers().replace(source, &objects),
+    follow_sound(client, resource, |change: Change<SlimAutoscaler>| match change {
+        Change::ListBegins => cluster.autoscalers().begin_list(source),
         Change::Apply(object) => cluster.autoscalers().apply(source, &object),
-        Change::Delete(object) => cluster.autoscalers().delete(source, &object),
+        Change::ListEnds => cluster.autoscalers().end_list(source),
+        Change::Delete(metadata) => cluster.autoscalers().delete(source, &metadata),
         Change::Fail(failure) => {
             if cluster.autoscalers().note_failure(source, &failure) {
                 tracing::warn!(
@@ -229,11 +235,11 @@ async fn follow_kind(
     let KindState::Watched { resource, .. } = state else {
         return Some(gvk);
     };
-    let api: Api<SlimTarget> = Api::all_with(watch_client, &resource);
-    follow(api, &resource.kind, |change| match change {
-        Change::Replace(objects) => cluster.targets().replace(&gvk, objects),
+    follow_sound(watch_client, &resource, |change: Change<SlimTarget>| match change {
+        Change::ListBegins => cluster.targets().begin_list(&gvk),
         Change::Apply(object) => cluster.targets().apply(&gvk, &object),
-        Change::Delete(object) => cluster.targets().delete(&gvk, &object),
+        Change::ListEnds => cluster.targets().end_list(&gvk),
+        Change::Delete(metadata) => cluster.targets().delete(&gvk, &metadata),
         Change::Fail(failure) => cluster.targets().note_failure(&gvk, failure),
     })
     .await;

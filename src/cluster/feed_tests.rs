@@ -6,7 +6,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::cluster::targets::TargetIdentity;
+use crate::cluster::targets::TargetKey;
 
 /// What the API server does when it is asked whether KEDA is there, until it is mended.
 #[derive(Clone, Copy)]
@@ -22,10 +22,12 @@ fn client(outage: Outage, is_mended: &Arc<AtomicBool>) -> Client {
         let is_mended = is_mended.load(Ordering::SeqCst);
         async move {
             let uri = request.uri();
-            if uri.query().is_some_and(|query| query.contains("watch=")) {
+            let asks = |what: &str| uri.query().is_some_and(|query| query.contains(what));
+            if asks("watch=") && !asks("sendInitialEvents=") {
                 return std::future::pending().await;
             }
             let (code, body) = match (uri.path(), outage) {
+                _ if asks("sendInitialEvents=") => (422, json!({"kind": "Status", "code": 422})),
                 ("/apis/keda.sh/v1alpha1", Outage::IsSilent) if !is_mended => std::future::pending().await,
                 ("/apis/keda.sh/v1alpha1", Outage::Answers(code)) if !is_mended => (
                     code,
@@ -64,9 +66,8 @@ fn scaled_object() -> Value {
 }
 
 fn owner_of_web(cluster: &Cluster) -> Option<String> {
-    cluster.autoscalers().of(&TargetIdentity {
-        group: "apps".into(),
-        kind: "Deployment".into(),
+    cluster.autoscalers().of(&TargetKey {
+        gvk: GroupVersionKind::gvk("apps", "v1", "Deployment").into(),
         namespace: "shop".into(),
         name: "web".into(),
     })

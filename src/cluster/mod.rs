@@ -7,19 +7,21 @@ pub mod autoscalers;
 pub mod feed;
 pub mod guarded;
 pub mod names;
+mod owners;
+mod pod_fields;
 mod pod_record;
 mod pod_state;
 pub mod pods;
 pub mod policies;
-pub mod replica_sets;
+mod requests;
 pub mod rollout;
+mod slab;
 pub mod slim;
 mod startup;
 pub mod target_fields;
 pub mod targets;
 pub mod watch;
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use concertina_decision::{Replicas, Rollout};
@@ -27,7 +29,7 @@ use concertina_decision::{Replicas, Rollout};
 use autoscalers::AutoscalerTable;
 use pods::PodTable;
 use policies::PolicyTable;
-use targets::{TargetIdentity, TargetKey, TargetRecord, TargetTable};
+use targets::{TargetKey, TargetRecord, TargetTable};
 
 use crate::config::Config;
 
@@ -69,8 +71,7 @@ impl View<'_> {
     /// what that means for which kind.
     #[must_use]
     pub fn rollout(&self, target: &TargetKey, record: &TargetRecord) -> Rollout {
-        let versions = self.pods.versions_of(&record.uid);
-        rollout::rollout(&target.gvk, record.rollout, &versions)
+        self.pods.rollout_of(&target.gvk, record)
     }
 
     /// Whether a ResourceQuota refuses pods of the target with this record, as far as [`target_fields`] can see it.
@@ -87,7 +88,7 @@ impl View<'_> {
     /// As [`Cluster::autoscaler_of`].
     #[must_use]
     pub fn autoscaler_of(&self, target: &TargetKey) -> Option<String> {
-        self.autoscalers.of(&TargetIdentity::from(target))
+        self.autoscalers.of(target)
     }
 }
 
@@ -144,28 +145,34 @@ impl Cluster {
     pub fn rollout(&self, target: &TargetKey) -> Rollout {
         let view = self.view();
         let record = view.targets.get(target);
-        record.map_or(Rollout::None, |record| view.rollout(target, &record))
+        record.map_or(Rollout::None, |record| view.rollout(target, record))
     }
 
     /// Whether a ResourceQuota refuses pods of `target`.
     #[must_use]
     pub fn quota_refusal(&self, target: &TargetKey) -> Option<QuotaRefusal> {
         let view = self.view();
-        view.quota_refusal(&view.targets.get(target)?)
+        view.quota_refusal(view.targets.get(target)?)
     }
 
     /// A living HorizontalPodAutoscaler or KEDA ScaledObject that scales `target`, such as `HorizontalPodAutoscaler web`. A
     /// controller that may not list them goes on without, and sees none.
     #[must_use]
     pub fn autoscaler_of(&self, target: &TargetKey) -> Option<String> {
-        self.autoscalers().of(&TargetIdentity::from(target))
+        self.autoscalers().of(target)
     }
 
     /// Forgets what was learned of targets that are gone.
     pub fn forget_gone(&self) {
         let targets = self.targets();
-        let uids: HashSet<&str> = targets.uids().collect();
-        self.pods().forget_startups(|owner| uids.contains(owner));
+        let mut pods = self.pods();
+        let mut gone = pods.startups_without_pods();
+        if !gone.is_empty() {
+            for uid in targets.uids() {
+                gone.remove(uid);
+            }
+            pods.forget_startups(&gone);
+        }
     }
 }
 

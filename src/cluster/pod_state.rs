@@ -19,7 +19,8 @@
 //! in each round. Hence a Ready pod whose runs before were short is Crashing until it has run for 10 seconds.
 use concertina_decision::Pod as PodState;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus};
+
+use super::pod_fields::{ConditionKind, ContainerState, ContainerStatus, PodCondition, PodStatus, Reason, Terminated};
 
 /// An unready pod seen for the first time counts as "was Ready once" when its Ready condition last changed
 /// this long after the pod's start (HPA's initial readiness delay).
@@ -40,17 +41,14 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// The state of `pod`; `was_ready` when it was seen Ready before.
-    pub(super) fn of(pod: &Pod, was_ready: bool) -> Self {
+    /// The state of a pod with this status; `was_ready` when it was seen Ready before.
+    pub(super) fn of(status: &PodStatus, was_ready: bool) -> Self {
         let seen = |state| Self {
             state,
             trusted_from: None,
         };
-        let Some(status) = &pod.status else {
-            return seen(PodState::Starting);
-        };
-        let ready = condition(status, "Ready");
-        if ready.is_some_and(is_true) {
+        let ready = status.condition(ConditionKind::Ready);
+        if ready.is_some_and(PodCondition::is_true) {
             return Self {
                 state: PodState::Ready,
                 trusted_from: trusted_from(status),
@@ -67,39 +65,23 @@ impl Seen {
 }
 
 /// Whether the scheduler found no node for the pod.
-pub(super) fn is_unschedulable(pod: &Pod) -> bool {
-    let scheduled = pod
-        .status
-        .as_ref()
-        .and_then(|status| condition(status, "PodScheduled"));
-    scheduled
-        .is_some_and(|condition| !is_true(condition) && condition.reason.as_deref() == Some("Unschedulable"))
+pub(super) fn is_unschedulable(status: &PodStatus) -> bool {
+    let scheduled = status.condition(ConditionKind::PodScheduled);
+    scheduled.is_some_and(|condition| !condition.is_true() && condition.reason == Some(Reason::Unschedulable))
 }
 
 /// When the pod became Ready, if it is so now.
-pub(super) fn ready_since(pod: &Pod) -> Option<Timestamp> {
-    let ready = condition(pod.status.as_ref()?, "Ready").filter(|ready| is_true(ready))?;
+pub(super) fn ready_since(status: &PodStatus) -> Option<Timestamp> {
+    let ready = status
+        .condition(ConditionKind::Ready)
+        .filter(|ready| ready.is_true())?;
     ready.last_transition_time.as_ref().map(|time| time.0)
 }
 
 /// Whether one of the pod's containers was started anew.
-pub(super) fn has_restarted(pod: &Pod) -> bool {
-    let Some(status) = &pod.status else { return false };
-    let init = status.init_container_statuses.iter().flatten();
-    let all = status.container_statuses.iter().flatten().chain(init);
-    all.into_iter().any(|container| container.restart_count > 0)
-}
-
-fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a PodCondition> {
-    status
-        .conditions
-        .iter()
-        .flatten()
-        .find(|condition| condition.type_ == kind)
-}
-
-fn is_true(condition: &PodCondition) -> bool {
-    condition.status == "True"
+pub(super) fn has_restarted(status: &PodStatus) -> bool {
+    let mut all = status.containers().chain(status.init_containers());
+    all.any(|container| container.restart_count > 0)
 }
 
 fn turned_unready_late(status: &PodStatus, ready: Option<&PodCondition>) -> bool {
@@ -114,20 +96,21 @@ fn is_crashing(status: &PodStatus, ready: Option<&PodCondition>) -> bool {
     let unready_since = ready
         .and_then(|ready| ready.last_transition_time.as_ref())
         .map(|time| time.0);
-    let mut containers = status.container_statuses.iter().flatten();
-    let mut init = status.init_container_statuses.iter().flatten();
     let crashes = |container: &ContainerStatus| {
         let was_ready_in_this_run = run_began(container)
             .zip(unready_since)
             .is_some_and(|(began, unready)| unready > began);
         waits_after_crash(container) || (ended_repeatedly(container) && !was_ready_in_this_run)
     };
-    containers.any(crashes) || init.any(|container| !is_done(container) && crashes(container))
+    status.containers().any(crashes)
+        || status
+            .init_containers()
+            .any(|container| !is_done(container) && crashes(container))
 }
 
 fn trusted_from(status: &PodStatus) -> Option<Timestamp> {
-    let containers = status.container_statuses.iter().flatten();
-    let began = containers
+    let began = status
+        .containers()
         .filter(|container| ended_repeatedly(container))
         .filter_map(run_began)
         .max()?;
@@ -138,21 +121,18 @@ fn waits_after_crash(container: &ContainerStatus) -> bool {
     let state = container.state.as_ref();
     state
         .and_then(|state| state.waiting.as_ref())
-        .is_some_and(|waiting| waiting.reason.as_deref() == Some("CrashLoopBackOff"))
+        .is_some_and(|waiting| waiting.reason == Some(Reason::CrashLoopBackOff))
 }
 
 fn ended_repeatedly(container: &ContainerStatus) -> bool {
-    let ended = |state: &k8s_openapi::api::core::v1::ContainerState| state.terminated.clone();
+    let ended = |state: Option<&ContainerState>| state.and_then(|state| state.terminated.clone());
     container.restart_count >= LEAST_RESTARTS
-        && container
-            .state
-            .as_ref()
-            .and_then(ended)
-            .or_else(|| container.last_state.as_ref().and_then(ended))
+        && ended(container.state.as_ref())
+            .or_else(|| ended(container.last_state.as_ref()))
             .is_some_and(|run| is_short(&run))
 }
 
-fn is_short(run: &ContainerStateTerminated) -> bool {
+fn is_short(run: &Terminated) -> bool {
     run.started_at
         .as_ref()
         .zip(run.finished_at.as_ref())

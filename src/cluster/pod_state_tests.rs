@@ -37,15 +37,15 @@ fn container(state: Value, last_state: Value, restarts: i32) -> Value {
 }
 
 /// A pod that started at noon, whose Ready condition is so since then.
-fn pod(ready: &str, since: &str, containers: &[Value], init: &[Value]) -> Pod {
-    serde_json::from_value(json!({"status": {
+fn pod(ready: &str, since: &str, containers: &[Value], init: &[Value]) -> PodStatus {
+    serde_json::from_value(json!({
         "phase": "Running", "startTime": time("12:00:00"),
         "conditions": [
             {"type": "PodScheduled", "status": "True", "lastTransitionTime": time("12:00:00")},
             {"type": "Ready", "status": ready, "lastTransitionTime": time(since)},
         ],
         "containerStatuses": containers, "initContainerStatuses": init,
-    }}))
+    }))
     .unwrap()
 }
 
@@ -213,17 +213,17 @@ fn a_ready_pod_is_trusted_ten_seconds_into_a_run_that_follows_short_ones() {
 #[test]
 fn a_pod_without_a_node_is_unschedulable_only_by_the_schedulers_word() {
     let pod = |status: &str, reason: &str| {
-        serde_json::from_value(json!({"status": {"phase": "Pending", "conditions": [{
+        serde_json::from_value(json!({"phase": "Pending", "conditions": [{
             "type": "PodScheduled", "status": status, "reason": reason,
             "message": "0/1 nodes are available: 1 Insufficient cpu.",
             "lastTransitionTime": time("12:00:00"),
-        }]}}))
+        }]}))
         .unwrap()
     };
     assert!(is_unschedulable(&pod("False", "Unschedulable")));
     assert!(!is_unschedulable(&pod("False", "SchedulingGated")));
     assert!(!is_unschedulable(&pod("True", "Unschedulable")));
-    assert!(!is_unschedulable(&Pod::default()));
+    assert!(!is_unschedulable(&PodStatus::default()));
     assert_eq!(
         Seen::of(&pod("False", "Unschedulable"), false).state,
         PodState::Starting
@@ -242,5 +242,5 @@ fn restarts_of_any_container_are_seen() {
         &[]
     )));
     assert!(has_restarted(&pod("True", "12:00:05", &[calm()], &[restarted()])));
-    assert!(!has_restarted(&Pod::default()));
+    assert!(!has_restarted(&PodStatus::default()));
 }

@@ -12,22 +12,22 @@ fn created_before(mut pod: Value, seconds: i64) -> Value {
 
 fn learned(table: &PodTable, owner: &str) -> Option<(u32, u32)> {
     table
-        .startup(owner)
+        .startup(&owner.into())
         .map(|times| (times.p95_seconds, times.samples))
 }
 
 #[test]
 fn a_pod_seen_becoming_ready_for_the_first_time_tells_once_how_long_it_took() {
     let mut table = table(&[]);
-    table.replace_replica_sets(&[set("new", "web")]);
-    table.apply_pod(&read(created_before(unready_since(pod("a", "new"), 1), 700)));
+    list_sets(&mut table, &[set("new", "web")]);
+    table.apply_pod(read(created_before(unready_since(pod("a", "new"), 1), 700)));
     assert_eq!(learned(&table, "web"), None);
     for _ in 0..2 {
-        table.apply_pod(&read(created_before(pod("a", "new"), 700)));
+        table.apply_pod(read(created_before(pod("a", "new"), 700)));
         assert_eq!(learned(&table, "web"), Some((700, 1)));
-        table.apply_pod(&read(created_before(unready_since(pod("a", "new"), 9), 700)));
+        table.apply_pod(read(created_before(unready_since(pod("a", "new"), 9), 700)));
     }
-    table.replace_pods(&[read(created_before(pod("a", "new"), 700))]);
+    list_pods(&mut table, &[created_before(pod("a", "new"), 700)]);
     assert_eq!(learned(&table, "web"), Some((700, 1)));
 }
 
@@ -44,8 +44,8 @@ fn outages_teach_no_start_up_time() {
         (pod("slow", "web"), 900, Some((900, 1))),
     ] {
         let started = created_before(started, seconds);
-        table.apply_pod(&read(unready_since(started.clone(), 1)));
-        table.apply_pod(&read(started));
+        table.apply_pod(read(unready_since(started.clone(), 1)));
+        table.apply_pod(read(started));
         assert_eq!(learned(&table, "web"), expected, "after {seconds} s");
     }
 }
@@ -53,7 +53,7 @@ fn outages_teach_no_start_up_time() {
 #[test]
 fn a_pod_that_became_ready_unseen_between_two_lists_counts() {
     let mut table = table(&[created_before(unready_since(pod("a", "web"), 1), 700)]);
-    table.replace_pods(&[read(created_before(pod("a", "web"), 700))]);
+    list_pods(&mut table, &[created_before(pod("a", "web"), 700)]);
     assert_eq!(learned(&table, "web"), Some((700, 1)));
 }
 
@@ -95,7 +95,7 @@ fn of_a_long_list_the_pods_that_became_ready_last_are_kept() {
 fn start_up_times_find_their_target_when_its_replica_set_is_listed_last() {
     let mut table = table(&[created_before(pod("a", "new"), 20)]);
     assert_eq!(learned(&table, "web"), None);
-    table.replace_replica_sets(&[set("new", "web")]);
+    list_sets(&mut table, &[set("new", "web")]);
     assert_eq!(learned(&table, "web"), Some((20, 1)));
     assert_eq!(learned(&table, "new"), None);
 }
@@ -103,9 +103,9 @@ fn start_up_times_find_their_target_when_its_replica_set_is_listed_last() {
 #[test]
 fn start_up_times_go_with_their_target() {
     let mut table = table(&[created_before(pod("a", "new"), 20)]);
-    table.replace_replica_sets(&[set("new", "web")]);
+    list_sets(&mut table, &[set("new", "web")]);
     table.restore_startup(
-        "target",
+        &"target".into(),
         StartupTimes {
             p50_seconds: 1,
             p95_seconds: 2,
@@ -113,15 +113,17 @@ fn start_up_times_go_with_their_target() {
         },
     );
     table.restore_startup(
-        "gone",
+        &"gone".into(),
         StartupTimes {
             p50_seconds: 1,
             p95_seconds: 2,
             samples: 3,
         },
     );
-    table.delete_pod(&read(pod("a", "new")));
-    table.forget_startups(|owner| owner == "target");
+    table.delete_pod(read::<SlimPod>(pod("a", "new")).metadata());
+    let mut gone = table.startups_without_pods();
+    assert!(gone.remove(&"target".into()));
+    table.forget_startups(&gone);
     assert_eq!(
         learned(&table, "web"),
         Some((20, 1)),
@@ -131,7 +133,7 @@ fn start_up_times_go_with_their_target() {
         (learned(&table, "target"), learned(&table, "gone")),
         (Some((2, 3)), None)
     );
-    table.delete_replica_set(&set("new", "web"));
-    table.forget_startups(|_| false);
+    table.delete_replica_set(set("new", "web").metadata());
+    table.forget_startups(&table.startups_without_pods());
     assert_eq!((learned(&table, "web"), learned(&table, "target")), (None, None));
 }

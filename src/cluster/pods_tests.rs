@@ -1,3 +1,4 @@
+use concertina_decision::Pod as PodState;
 use serde_json::{Value, json};
 
 use super::*;
@@ -37,27 +38,51 @@ fn read<T: serde::de::DeserializeOwned>(object: Value) -> T {
     serde_json::from_value(object).unwrap()
 }
 
+/// The version of the pods of a ReplicaSet.
+fn version(set: &str) -> u64 {
+    hash_of(&Uid::of(set))
+}
+
 /// When nothing is recent any more.
 const LATER: Instant = Instant(i64::MAX);
 
+fn list_pods(table: &mut PodTable, pods: &[Value]) {
+    table.begin_pods();
+    for pod in pods {
+        table.apply_pod(read(pod.clone()));
+    }
+    table.end_pods();
+}
+
+fn list_sets(table: &mut PodTable, sets: &[SlimReplicaSet]) {
+    table.begin_replica_sets();
+    for set in sets {
+        table.apply_replica_set(set);
+    }
+    table.end_replica_sets();
+}
+
 fn table(pods: &[Value]) -> PodTable {
     let mut table = PodTable::default();
-    let pods: Vec<Pod> = pods.iter().cloned().map(read).collect();
-    table.replace_pods(&pods);
+    list_pods(&mut table, pods);
     table
 }
 
+fn of_owner(table: &PodTable, owner: &str, now: Instant) -> Vec<PodRecord> {
+    let mut pods = Vec::new();
+    table.of_owner(&owner.into(), now, &mut pods);
+    pods
+}
+
 fn names(table: &PodTable, owner: &str) -> Vec<String> {
-    table
-        .of_owner(owner, LATER)
+    of_owner(table, owner, LATER)
         .into_iter()
-        .map(|pod| pod.name)
+        .map(|pod| pod.name.to_string())
         .collect()
 }
 
 fn states(table: &PodTable, owner: &str) -> Vec<PodState> {
-    table
-        .of_owner(owner, LATER)
+    of_owner(table, owner, LATER)
         .into_iter()
         .map(|pod| pod.state)
         .collect()
@@ -74,16 +99,15 @@ fn pods_are_found_by_their_owner_or_through_its_replica_sets_whichever_came_firs
         pod("d", "web"),
     ];
     let mut sets_first = PodTable::default();
-    sets_first.replace_replica_sets(&sets);
-    let read_pods: Vec<Pod> = pods.iter().cloned().map(read).collect();
-    sets_first.replace_pods(&read_pods);
+    list_sets(&mut sets_first, &sets);
+    list_pods(&mut sets_first, &pods);
     let mut pods_first = table(&pods);
-    pods_first.replace_replica_sets(&sets);
+    list_sets(&mut pods_first, &sets);
     for table in [&sets_first, &pods_first] {
         assert_eq!(names(table, "web"), ["a", "b", "c", "d"]);
         assert!(table.is_synced());
     }
-    pods_first.delete_replica_set(&sets[0]);
+    pods_first.delete_replica_set(sets[0].metadata());
     assert_eq!(names(&pods_first, "web"), ["a", "b", "d"]);
     pods_first.apply_replica_set(&set("new", "someone"));
     assert_eq!(names(&pods_first, "web"), ["d"]);
@@ -94,7 +118,7 @@ fn pods_are_found_by_their_owner_or_through_its_replica_sets_whichever_came_firs
 fn a_table_is_complete_once_both_lists_are() {
     let mut pods = table(&[]);
     assert!(!pods.is_synced());
-    pods.replace_replica_sets(&[]);
+    list_sets(&mut pods, &[]);
     assert!(pods.is_synced());
 }
 
@@ -117,20 +141,20 @@ fn pods_that_ended_are_being_deleted_or_are_nobodys_do_not_live() {
 #[test]
 fn changes_and_deletions_leave_nothing_behind() {
     let mut table = table(&[pod("a", "web"), pod("b", "web")]);
-    table.apply_pod(&read(pod("a", "other")));
+    table.apply_pod(read(pod("a", "other")));
     assert_eq!(
         (names(&table, "web"), names(&table, "other")),
         (vec!["b".to_owned()], vec!["a".to_owned()])
     );
     let mut ended = pod("b", "web");
     ended["status"]["phase"] = "Failed".into();
-    table.apply_pod(&read(ended));
-    table.delete_pod(&read(pod("a", "other")));
-    table.delete_pod(&read(pod("never", "seen")));
-    assert!(table.pods.is_empty() && table.by_owner.is_empty(), "{table:?}");
+    table.apply_pod(read(ended));
+    table.delete_pod(read::<SlimPod>(pod("a", "other")).metadata());
+    table.delete_pod(read::<SlimPod>(pod("never", "seen")).metadata());
+    assert!(table.pods.is_empty() && table.owners.is_empty(), "{table:?}");
     table.apply_replica_set(&set("set", "web"));
-    table.delete_replica_set(&set("set", "web"));
-    assert!(table.replica_sets.is_empty(), "{table:?}");
+    table.delete_replica_set(set("set", "web").metadata());
+    assert!(table.owners.is_empty(), "{table:?}");
 }
 
 #[test]
@@ -158,11 +182,11 @@ fn a_pod_that_turned_unready_long_after_its_start_was_ready_once() {
 fn a_pod_seen_ready_stays_one_that_was_ready_through_changes_and_new_lists() {
     let mut table = table(&[pod("a", "web")]);
     let unready = || unready_since(pod("a", "web"), 10);
-    table.apply_pod(&read(unready()));
+    table.apply_pod(read(unready()));
     assert_eq!(states(&table, "web"), [PodState::Unready]);
-    table.replace_pods(&[read(unready())]);
+    list_pods(&mut table, &[unready()]);
     assert_eq!(states(&table, "web"), [PodState::Unready]);
-    table.apply_pod(&read(pod("a", "web")));
+    table.apply_pod(read(pod("a", "web")));
     assert_eq!(states(&table, "web"), [PodState::Ready]);
 }
 
@@ -171,13 +195,13 @@ fn another_pod_of_the_same_name_begins_anew() {
     let again = || {
         let mut again = unready_since(pod("a", "web"), 10);
         again["metadata"]["uid"] = "another".into();
-        read::<Pod>(again)
+        again
     };
     let mut table = table(&[pod("a", "web")]);
-    table.apply_pod(&again());
+    table.apply_pod(read(again()));
     assert_eq!(states(&table, "web"), [PodState::Starting]);
-    table.apply_pod(&read(pod("a", "web")));
-    table.replace_pods(&[again()]);
+    table.apply_pod(read(pod("a", "web")));
+    list_pods(&mut table, &[again()]);
     assert_eq!(states(&table, "web"), [PodState::Starting]);
 }
 
@@ -193,7 +217,7 @@ fn sidecars_count_and_init_containers_do_not() {
             {"name": "proxy", "restartPolicy": "Always", "resources": {"requests": {"cpu": "odd"}}},
         ],
     });
-    let containers = table(&[web]).of_owner("web", LATER).remove(0).containers;
+    let containers = of_owner(&table(&[web]), "web", LATER).remove(0).containers;
     let app = ContainerResources {
         name: "app".into(),
         resources: Resources {
@@ -207,7 +231,7 @@ fn sidecars_count_and_init_containers_do_not() {
         name: "proxy".into(),
         ..ContainerResources::default()
     };
-    assert_eq!(containers, [app, proxy]);
+    assert_eq!(*containers, [app, proxy]);
 }
 
 #[test]
@@ -217,7 +241,7 @@ fn what_a_pod_asks_for_as_a_whole_is_read_beside_its_containers() {
         "containers": [{"name": "app"}],
         "resources": {"requests": {"cpu": "500m"}, "limits": {"cpu": "2", "memory": "1Gi"}},
     });
-    let record = table(&[web]).of_owner("web", LATER).remove(0);
+    let record = of_owner(&table(&[web]), "web", LATER).remove(0);
     let expected = Resources {
         cpu_request: Some(0.5),
         cpu_limit: Some(2.0),
@@ -251,12 +275,12 @@ fn noon(seconds: u32) -> Instant {
 fn a_crashing_pod_is_known_by_whether_it_was_ready_once() {
     let mut table = table(&[crashing(unready_since(pod("a", "web"), 5), "False")]);
     assert_eq!(states(&table, "web"), [PodState::CrashingAtStart]);
-    table.apply_pod(&read(pod("a", "web")));
-    table.apply_pod(&read(crashing(unready_since(pod("a", "web"), 5), "False")));
+    table.apply_pod(read(pod("a", "web")));
+    table.apply_pod(read(crashing(unready_since(pod("a", "web"), 5), "False")));
     assert_eq!(states(&table, "web"), [PodState::Crashing]);
-    table.replace_pods(&[read(crashing(unready_since(pod("a", "web"), 5), "False"))]);
+    list_pods(&mut table, &[crashing(unready_since(pod("a", "web"), 5), "False")]);
     assert_eq!(states(&table, "web"), [PodState::Crashing]);
-    table.apply_pod(&read(unready_since(pod("a", "web"), 5)));
+    table.apply_pod(read(unready_since(pod("a", "web"), 5)));
     assert_eq!(states(&table, "web"), [PodState::Unready]);
 }
 
@@ -264,12 +288,12 @@ fn a_crashing_pod_is_known_by_whether_it_was_ready_once() {
 fn a_pod_that_is_ready_for_a_moment_of_each_round_is_crashing_in_that_moment_too() {
     let mut table = table(&[crashing(pod("a", "web"), "True"), pod("b", "web")]);
     let at = |table: &PodTable, seconds| -> Vec<PodState> {
-        let pods = table.of_owner("web", noon(seconds));
+        let pods = of_owner(table, "web", noon(seconds));
         pods.into_iter().map(|pod| pod.state).collect()
     };
     assert_eq!(at(&table, 9), [PodState::Crashing, PodState::Ready]);
     assert_eq!(at(&table, 10), [PodState::Ready, PodState::Ready]);
-    table.apply_pod(&read(crashing(unready_since(pod("a", "web"), 5), "False")));
+    table.apply_pod(read(crashing(unready_since(pod("a", "web"), 5), "False")));
     assert_eq!(at(&table, 10), [PodState::Crashing, PodState::Ready]);
 }
 
@@ -279,8 +303,7 @@ fn a_pod_without_a_node_is_marked() {
     pending["status"] = json!({"phase": "Pending", "conditions": [
         {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"},
     ]});
-    let marks: Vec<bool> = table(&[pending, pod("b", "web")])
-        .of_owner("web", LATER)
+    let marks: Vec<bool> = of_owner(&table(&[pending, pod("b", "web")]), "web", LATER)
         .iter()
         .map(|pod| pod.unschedulable)
         .collect();
@@ -305,17 +328,22 @@ fn versions_are_counted_by_replica_set_and_by_label() {
         labelled("db-1", "db-1"),
         labelled("db-2", "db-2"),
     ]);
-    table.replace_replica_sets(&[set("new", "web"), set("old", "web"), set("older", "web")]);
+    list_sets(&mut table, &[set("new", "web"), set("old", "web"), set("older", "web")]);
     let sorted = |owner: &str| {
-        let mut pods = table.versions_of(owner).pods;
+        let versions = table.versions_of(&owner.into());
+        let mut pods: Vec<_> = versions.first.into_iter().chain(versions.others).collect();
         pods.sort_by_key(|(_, count)| *count);
         pods
     };
-    assert_eq!(sorted("web"), [(hash_of("old"), 1), (hash_of("new"), 2)]);
+    assert_eq!(sorted("web"), [(version("old"), 1), (version("new"), 2)]);
     assert_eq!(sorted("db"), [(hash_of("db-2"), 1), (hash_of("db-1"), 2)]);
     assert_eq!(
-        (table.count_of("web"), table.count_of("db"), table.count_of("x")),
-        (3, 3, 0)
+        ["web", "db", "x"].map(|owner| table.count_of(&owner.into())),
+        [3, 3, 0]
+    );
+    assert_eq!(
+        ["web", "older", "x"].map(|owner| table.has_any(&owner.into())),
+        [true, false, false]
     );
 }
 
@@ -331,19 +359,98 @@ fn the_newest_replica_set_is_the_one_with_the_greatest_revision_then_the_younges
     };
     let newest = |sets: &[SlimReplicaSet]| {
         let mut table = PodTable::default();
-        table.replace_replica_sets(sets);
-        table.versions_of("web").newest.unwrap()
+        list_sets(&mut table, sets);
+        table.versions_of(&"web".into()).newest.unwrap()
     };
     let forth = newest(&[set("a", Some("9"), "1"), set("b", Some("10"), "2")]);
-    assert_eq!(forth.version, hash_of("b"));
+    assert_eq!(forth.version, version("b"));
     let back = newest(&[set("a", Some("11"), "1"), set("b", Some("10"), "2")]);
-    assert_eq!(back.version, hash_of("a"));
+    assert_eq!(back.version, version("a"));
     let forth_again = newest(&[set("a", Some("11"), "1"), set("b", Some("12"), "2")]);
     assert_eq!(forth_again.version, forth.version);
     assert_ne!(forth_again.rollout, forth.rollout, "it is another rollout");
     assert_eq!(
         newest(&[set("a", None, "1"), set("b", None, "2")]).version,
-        hash_of("b")
+        version("b")
     );
-    assert_eq!(PodTable::default().versions_of("web").newest, None);
+    assert_eq!(PodTable::default().versions_of(&"web".into()).newest, None);
+}
+
+/// A ReplicaSet of the Deployment `web`, which wants and has so many pods.
+fn scaled(uid: &str, revision: u32, replicas: u32) -> SlimReplicaSet {
+    let mut metadata = owned(uid, uid, "web");
+    metadata["annotations"] = json!({"deployment.kubernetes.io/revision": revision.to_string()});
+    read(json!({"metadata": metadata, "spec": {"replicas": replicas}, "status": {"replicas": replicas}}))
+}
+
+#[test]
+fn of_past_replica_sets_none_is_kept() {
+    let mut table = PodTable::default();
+    list_sets(&mut table, &[scaled("b", 2, 0), scaled("a", 1, 0), scaled("c", 3, 2)]);
+    assert_eq!(table.owners.len(), 2, "{table:?}");
+    let newest = |table: &PodTable| table.versions_of(&"web".into()).newest.unwrap().version;
+    assert_eq!(newest(&table), version("c"));
+    // A roll-back: the old set comes again with a new revision, before its pods.
+    table.apply_replica_set(&scaled("a", 4, 2));
+    table.apply_replica_set(&scaled("c", 3, 0));
+    assert_eq!((newest(&table), table.owners.len()), (version("a"), 2));
+    // The newest is kept without pods.
+    table.apply_replica_set(&scaled("a", 4, 0));
+    assert_eq!((newest(&table), table.owners.len()), (version("a"), 2));
+}
+
+#[test]
+fn a_replica_set_that_thinks_itself_empty_is_kept_until_its_last_pod_is_seen_gone() {
+    let mut table = table(&[pod("c-1", "c"), pod("d-1", "d")]);
+    list_sets(&mut table, &[scaled("c", 3, 1), scaled("d", 4, 1)]);
+    table.apply_replica_set(&scaled("c", 3, 0));
+    assert_eq!(names(&table, "web"), ["c-1", "d-1"]);
+    table.delete_pod(read::<SlimPod>(pod("c-1", "c")).metadata());
+    assert_eq!((names(&table, "web"), table.owners.len()), (vec!["d-1".to_owned()], 2));
+}
+
+#[test]
+fn while_a_list_comes_what_was_known_stays_and_afterwards_only_what_it_told() {
+    let mut table = table(&[pod("a", "web"), pod("b", "web")]);
+    list_sets(&mut table, &[set("x", "web"), set("y", "web")]);
+    table.begin_pods();
+    table.begin_replica_sets();
+    table.apply_pod(read(pod("c", "web")));
+    table.apply_replica_set(&set("z", "web"));
+    assert_eq!(names(&table, "web"), ["a", "b", "c"]);
+    // It broke off, and another begins.
+    table.begin_pods();
+    table.begin_replica_sets();
+    table.apply_pod(read(pod("b", "web")));
+    table.apply_replica_set(&set("y", "web"));
+    assert_eq!(names(&table, "web"), ["a", "b", "c"]);
+    assert!(table.is_synced());
+    table.end_pods();
+    table.end_replica_sets();
+    assert_eq!((names(&table, "web"), table.owners.len()), (vec!["b".to_owned()], 2));
+}
+
+#[test]
+fn pods_of_jobs_daemon_sets_and_nodes_are_not_kept() {
+    let of = |api_version: &str, kind: &str| {
+        let mut pod = pod(kind, "x");
+        pod["metadata"]["ownerReferences"][0]["apiVersion"] = api_version.into();
+        pod["metadata"]["ownerReferences"][0]["kind"] = kind.into();
+        pod
+    };
+    let table = table(&[
+        of("batch/v1", "Job"),
+        of("apps/v1", "DaemonSet"),
+        of("v1", "Node"),
+        of("example.dev/v1", "Job"),
+        of("apps/v1", "StatefulSet"),
+    ]);
+    assert_eq!(names(&table, "x"), ["Job", "StatefulSet"]);
+}
+
+#[test]
+fn pods_of_one_template_share_what_they_ask_for() {
+    let table = table(&[pod("a", "web"), pod("b", "web")]);
+    let pods = of_owner(&table, "web", LATER);
+    assert!(Arc::ptr_eq(&pods[0].containers, &pods[1].containers));
 }

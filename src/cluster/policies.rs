@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use jiff::Timestamp;
 use kube::Resource;
 use kube::core::GroupVersionKind;
@@ -190,15 +191,6 @@ impl PolicyTable {
         self.synced = true;
     }
 
-    /// Takes over a complete list.
-    pub fn replace(&mut self, policies: Vec<Guarded<ScalingPolicy>>) {
-        self.begin_list();
-        for policy in policies {
-            self.apply(policy);
-        }
-        self.end_list();
-    }
-
     /// Takes over one policy.
     pub fn apply(&mut self, guarded: Guarded<ScalingPolicy>) {
         let metadata = guarded.meta();
@@ -245,8 +237,8 @@ impl PolicyTable {
     }
 
     /// Forgets a policy.
-    pub fn delete(&mut self, policy: &Guarded<ScalingPolicy>) {
-        if let Some(id) = self.id_of(&ObjectKey::of(policy.meta())) {
+    pub fn delete(&mut self, metadata: &ObjectMeta) {
+        if let Some(id) = self.id_of(&ObjectKey::of(metadata)) {
             self.remove(id);
         }
     }

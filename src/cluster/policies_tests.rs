@@ -10,8 +10,15 @@ fn on_web(name: &str, created: &str) -> Value {
 
 fn table(policies: &[Value]) -> PolicyTable {
     let mut table = crate::fixtures::table();
-    table.replace(policies.iter().cloned().map(guarded).collect());
+    replace(&mut table, policies);
     table
+}
+
+/// A complete list.
+fn replace(table: &mut PolicyTable, policies: &[Value]) {
+    table.begin_list();
+    policies.iter().for_each(|policy| table.apply(guarded(policy.clone())));
+    table.end_list();
 }
 
 /// Who owns the Deployment `web`.
@@ -46,9 +53,9 @@ fn ownership_passes_on_when_the_owner_goes_or_turns_away() {
     assert_eq!(owner(&table).as_deref(), Some("new"));
     table.apply(guarded(with(on_web("old", OLD), "/metadata/generation", 3.into())));
     assert_eq!(owner(&table).as_deref(), Some("old"));
-    table.delete(&guarded(on_web("old", OLD)));
+    table.delete(guarded(on_web("old", OLD)).meta());
     assert_eq!(owner(&table).as_deref(), Some("new"));
-    table.delete(&guarded(on_web("new", NEW)));
+    table.delete(guarded(on_web("new", NEW)).meta());
     assert_eq!(owner(&table), None);
     assert!(table.claims.is_empty() && table.is_empty() && table.kinds.is_empty());
 }
@@ -114,7 +121,7 @@ fn a_policy_that_cannot_be_read_is_kept_with_the_reason_and_claims_nothing() {
     assert_eq!((record.uid.clone(), record.generation), ("uid-bad".into(), Some(1)));
     let reason = record.compiled.as_ref().unwrap_err().to_string();
     assert!(reason.contains("spec.maxReplicas"), "{reason}");
-    table.delete(&guarded(bad));
+    table.delete(guarded(bad).meta());
     assert!(table.get(&key).is_none());
 }
 
@@ -123,7 +130,7 @@ fn a_new_list_replaces_everything() {
     let mut table = table(&[on_web("old", OLD)]);
     assert!(table.is_synced());
     table.take_changes();
-    table.replace(vec![guarded(on_web("new", NEW))]);
+    replace(&mut table, &[on_web("new", NEW)]);
     assert_eq!(owner(&table).as_deref(), Some("new"));
     assert_eq!((table.iter().count(), table.len()), (1, 1));
     let changes = table.take_changes();
@@ -146,7 +153,7 @@ fn a_status_is_handed_on_once_and_makes_no_other_record() {
 fn a_place_is_given_away_only_after_everybody_was_told() {
     let mut table = table(&[on_web("a", OLD)]);
     let first = table.take_changes().changed.remove(0).0.id;
-    table.delete(&guarded(on_web("a", OLD)));
+    table.delete(guarded(on_web("a", OLD)).meta());
     table.apply(guarded(on_web("b", OLD)));
     let told = table.take_changes();
     assert_ne!(told.changed[0].0.id, first);

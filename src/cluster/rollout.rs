@@ -28,8 +28,10 @@ pub struct RolloutProgress {
 /// The living pods of a target, by what they were made from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Versions {
-    /// Of each version: its hash and the number of pods, in no order.
-    pub pods: Vec<(u64, u32)>,
+    /// The version that was counted first: its hash and the number of pods. All pods are of one nearly always.
+    pub first: Option<(u64, u32)>,
+    /// The same of all others, in no order.
+    pub others: Vec<(u64, u32)>,
     /// The newest ReplicaSet, if the target has any.
     pub newest: Option<Newest>,
 }
@@ -46,15 +48,23 @@ pub struct Newest {
 impl Versions {
     /// Adds `pods` of `version`.
     pub fn add(&mut self, version: u64, pods: u32) {
-        match self.pods.iter_mut().find(|(known, _)| *known == version) {
+        if self.first.is_none() {
+            self.first = Some((version, pods));
+            return;
+        }
+        let mut known = self.first.iter_mut().chain(&mut self.others);
+        match known.find(|(known, _)| *known == version) {
             Some((_, count)) => *count = count.saturating_add(pods),
-            None => self.pods.push((version, pods)),
+            None => self.others.push((version, pods)),
         }
     }
 
+    fn all(&self) -> impl Iterator<Item = &(u64, u32)> {
+        self.first.iter().chain(&self.others)
+    }
+
     fn other_than(&self, version: u64) -> u32 {
-        self.pods
-            .iter()
+        self.all()
             .filter(|(other, _)| *other != version)
             .map(|(_, count)| count)
             .sum()
@@ -68,13 +78,12 @@ pub fn rollout(kind: &GroupVersionKind, progress: RolloutProgress, versions: &Ve
     let (is_under_way, revision) = match (progress.update_revision, versions.newest) {
         (Some(update), _) if is("StatefulSet") => (versions.other_than(update) > progress.partition, update),
         (_, Some(newest)) if is("Deployment") => (versions.other_than(newest.version) > 0, newest.rollout),
-        (_, newest) => {
-            let mut known: Vec<u64> = versions.pods.iter().map(|(version, _)| *version).collect();
+        (_, Some(newest)) => (!versions.others.is_empty(), newest.rollout),
+        (_, None) if versions.others.is_empty() => return Rollout::None,
+        (_, None) => {
+            let mut known: Vec<u64> = versions.all().map(|(version, _)| *version).collect();
             known.sort_unstable();
-            (
-                known.len() > 1,
-                newest.map_or_else(|| hash_of(&known), |newest| newest.rollout),
-            )
+            (true, hash_of(&known))
         }
     };
     if is_under_way && !progress.is_stopped {

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn metadata(metadata: Value) -> SlimMetadata {
+fn metadata(metadata: Value) -> SlimMetadata<Managers> {
     serde_json::from_value(metadata).unwrap()
 }
 
@@ -63,6 +63,7 @@ fn revisions_are_numbers_or_none() {
 struct Nothing;
 
 impl Fields for Nothing {
+    type Managers = IgnoredAny;
     type Spec = IgnoredAny;
     type Status = IgnoredAny;
 

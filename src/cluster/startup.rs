@@ -1,6 +1,10 @@
 //! How long the pods of a target take from creation to Ready, learned from those that became so. No network.
 use std::collections::{HashMap, VecDeque};
 
+use arrayvec::ArrayVec;
+
+use super::names::Uid;
+
 /// So many of the newest samples are kept per target.
 const KEPT_SAMPLES: usize = 32;
 /// With so many samples of one's own, what was restored is not needed any more.
@@ -23,49 +27,57 @@ pub struct StartupTimes {
 /// Start-up times by the uid of what owns the pods.
 #[derive(Debug, Default)]
 pub(super) struct StartupTable {
-    owners: HashMap<String, Learned>,
+    owners: HashMap<Uid, Learned>,
 }
 
 #[derive(Debug, Default)]
 struct Learned {
     /// Oldest first, in seconds; 18 hours and more count as 18 hours.
     seconds: VecDeque<u16>,
-    restored: Option<StartupTimes>,
+    /// What the table tells: of the samples, or what was restored.
+    times: Option<StartupTimes>,
+    is_restored: bool,
 }
 
 impl StartupTable {
     /// Learns from one pod that took so many seconds.
-    pub(super) fn learn(&mut self, owner: &str, seconds: u32) {
-        let learned = self.owners.entry(owner.to_owned()).or_default();
+    pub(super) fn learn(&mut self, owner: &Uid, seconds: u32) {
+        let learned = self.owners.entry(owner.clone()).or_default();
         learned.push(u16::try_from(seconds).unwrap_or(u16::MAX));
     }
 
     /// Takes over what was known in a former life; one's own samples replace it once there are enough.
-    pub(super) fn restore(&mut self, owner: &str, times: StartupTimes) {
-        let learned = self.owners.entry(owner.to_owned()).or_default();
-        if !has_enough(&learned.seconds, times) {
-            learned.restored = Some(times);
+    pub(super) fn restore(&mut self, owner: &Uid, times: StartupTimes) {
+        let known = self.owners.get(owner);
+        if known.is_some_and(|learned| has_enough(&learned.seconds, times)) || times.samples == 0 {
+            return;
         }
+        let learned = self.owners.entry(owner.clone()).or_default();
+        (learned.times, learned.is_restored) = (Some(times), true);
     }
 
-    pub(super) fn get(&self, owner: &str) -> Option<StartupTimes> {
-        let learned = self.owners.get(owner)?;
-        learned.restored.or_else(|| times_of(&learned.seconds))
+    pub(super) fn get(&self, owner: &Uid) -> Option<StartupTimes> {
+        self.owners.get(owner)?.times
+    }
+
+    /// Those of which something is known.
+    pub(super) fn owners(&self) -> impl Iterator<Item = &Uid> {
+        self.owners.keys()
     }
 
     /// What was learned under `from`, before its owner was known, is `to`'s.
-    pub(super) fn hand_over(&mut self, from: &str, to: &str) {
+    pub(super) fn hand_over(&mut self, from: &Uid, to: &Uid) {
         let Some(orphaned) = self.owners.remove(from) else {
             return;
         };
-        let learned = self.owners.entry(to.to_owned()).or_default();
+        let learned = self.owners.entry(to.clone()).or_default();
         for seconds in orphaned.seconds {
             learned.push(seconds);
         }
     }
 
     /// Keeps those owners only.
-    pub(super) fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&Uid) -> bool) {
         self.owners.retain(|owner, _| is_kept(owner));
     }
 }
@@ -76,7 +88,11 @@ impl Learned {
             self.seconds.pop_front();
         }
         self.seconds.push_back(seconds);
-        self.restored = self.restored.filter(|times| !has_enough(&self.seconds, *times));
+        let restored = self.times.filter(|_| self.is_restored);
+        self.is_restored = restored.is_some_and(|times| !has_enough(&self.seconds, times));
+        if !self.is_restored {
+            self.times = times_of(&self.seconds);
+        }
     }
 }
 
@@ -86,7 +102,7 @@ fn has_enough(own: &VecDeque<u16>, restored: StartupTimes) -> bool {
 }
 
 fn times_of(seconds: &VecDeque<u16>) -> Option<StartupTimes> {
-    let mut sorted: Vec<u16> = seconds.iter().copied().collect();
+    let mut sorted: ArrayVec<u16, KEPT_SAMPLES> = seconds.iter().copied().take(KEPT_SAMPLES).collect();
     sorted.sort_unstable();
     let count = sorted.len();
     let nearest_rank = |per_cent: usize| (count * per_cent).div_ceil(100);

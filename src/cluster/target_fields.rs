@@ -11,7 +11,8 @@ use concertina_decision::Replicas;
 use serde::Deserialize;
 
 use super::rollout::{RolloutProgress, hash_of};
-use super::slim::{Fields, Slim, SlimMetadata, lenient};
+use super::slim::{Fields, Managers, Slim, SlimMetadata, lenient};
+use crate::intern;
 
 /// A message of a quota is cut after so many bytes.
 const MAX_MESSAGE_BYTES: usize = 512;
@@ -85,10 +86,15 @@ impl TargetStatus {
 }
 
 impl Fields for TargetFields {
+    type Managers = Managers;
     type Spec = TargetSpec;
     type Status = TargetStatus;
 
-    fn pick(metadata: &SlimMetadata, spec: Option<TargetSpec>, status: Option<TargetStatus>) -> Self {
+    fn pick(
+        metadata: &SlimMetadata<Managers>,
+        spec: Option<TargetSpec>,
+        status: Option<TargetStatus>,
+    ) -> Self {
         let (spec, status) = (spec.unwrap_or_default(), status.unwrap_or_default());
         let is_given_up = status.has("Progressing", "False").is_some();
         let partition = spec
@@ -108,7 +114,7 @@ impl Fields for TargetFields {
                 partition: partition.unwrap_or(0),
             },
             quota_refusal: refusal.map(|condition| cut(&condition.message).into()),
-            replicas_manager: metadata.replicas_manager().map(Into::into),
+            replicas_manager: metadata.replicas_manager().map(intern::name),
         }
     }
 }

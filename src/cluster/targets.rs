@@ -9,7 +9,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::discovery::Scope;
 
+use super::names::Uid;
 use super::rollout::RolloutProgress;
+use super::slab::{Id, Index, Slab};
 pub use super::target_fields::SlimTarget;
 use super::target_fields::TargetFields;
 use super::watch::Failure;
@@ -112,7 +114,7 @@ pub enum KindState {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TargetRecord {
     /// The object's uid: pods point to it.
-    pub uid: String,
+    pub uid: Uid,
     /// `spec.replicas` as `/scale` shows it; `None` when it must be read from `/scale`.
     pub replicas: Option<Replicas>,
     /// How far its rollouts are.
@@ -126,9 +128,9 @@ pub struct TargetRecord {
 }
 
 impl TargetRecord {
-    fn of(fields: &TargetFields, uid: &str, replicas: Option<Replicas>, resource_version: u64) -> Self {
+    fn of(fields: &TargetFields, uid: Uid, replicas: Option<Replicas>, resource_version: u64) -> Self {
         Self {
-            uid: uid.to_owned(),
+            uid,
             replicas,
             rollout: fields.rollout,
             quota_refusal: fields.quota_refusal.clone(),
@@ -138,50 +140,70 @@ impl TargetRecord {
     }
 }
 
+/// A target's place in the table. It stays the same while the object is there or somebody lays claim to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TargetId(Id);
+
 #[derive(Debug)]
 struct Kind {
+    gvk: Arc<GroupVersionKind>,
     state: KindState,
     looked_up: Option<Instant>,
+    /// The newest list of its objects.
+    epoch: u32,
 }
+
+#[derive(Debug)]
+struct Target {
+    kind: usize,
+    namespace: Arc<str>,
+    name: Arc<str>,
+    /// `None` while there is no such object.
+    record: Option<TargetRecord>,
+    /// So many hold its id.
+    claims: u32,
+    /// The list in which it was seen last.
+    epoch: u32,
+}
+
+static UNKNOWN: KindState = KindState::Unknown;
 
 /// Kinds and objects that policies target.
 #[derive(Debug, Default)]
 pub struct TargetTable {
-    kinds: HashMap<GroupVersionKind, Kind>,
-    objects: HashMap<TargetKey, TargetRecord>,
+    kinds: Vec<Kind>,
+    kind_ids: HashMap<Arc<GroupVersionKind>, usize>,
+    targets: Slab<Target>,
+    by_name: Index,
 }
 
 impl TargetTable {
     /// The state of a kind.
     #[must_use]
     pub fn kind(&self, gvk: &GroupVersionKind) -> KindState {
-        self.kinds
-            .get(gvk)
+        self.known_kind(gvk)
             .map_or(KindState::Unknown, |kind| kind.state.clone())
     }
 
     /// Whether the kind is watched and its first list is complete.
     #[must_use]
     pub fn is_synced(&self, gvk: &GroupVersionKind) -> bool {
-        let state = self.kinds.get(gvk).map(|kind| &kind.state);
+        let state = self.known_kind(gvk).map(|kind| &kind.state);
         matches!(state, Some(KindState::Watched { synced: true, .. }))
     }
 
     /// Sets the state of a kind after a look-up at `now`.
     pub fn set_kind(&mut self, gvk: &GroupVersionKind, state: KindState, now: Instant) {
-        self.kinds.insert(
-            gvk.clone(),
-            Kind {
-                state,
-                looked_up: Some(now),
-            },
-        );
+        let id = self.kind_id(gvk);
+        if let Some(kind) = self.kinds.get_mut(id) {
+            (kind.state, kind.looked_up) = (state, Some(now));
+        }
     }
 
     /// Whether the kind has to be looked up: never done, or done without success `retry_seconds` ago.
     #[must_use]
     pub fn needs_lookup(&self, gvk: &GroupVersionKind, now: Instant, retry_seconds: u64) -> bool {
-        match self.kinds.get(gvk) {
+        match self.known_kind(gvk) {
             None => true,
             Some(Kind {
                 state: KindState::Watched { .. },
@@ -193,88 +215,138 @@ impl TargetTable {
         }
     }
 
+    /// The id of a target, whether the object is there or not. Each call lays a claim to it, to be given back by
+    /// [`Self::release`].
+    pub fn id_of(&mut self, key: &TargetKey) -> TargetId {
+        let kind = self.kind_id(&key.gvk);
+        let id = self
+            .find(kind, &key.namespace, &key.name)
+            .unwrap_or_else(|| self.insert(kind, Arc::clone(&key.namespace), Arc::clone(&key.name)));
+        if let Some(target) = self.targets.get_mut(id) {
+            target.claims += 1;
+        }
+        TargetId(id)
+    }
+
+    /// Gives back a claim. The id must not be used any more by who held it.
+    pub fn release(&mut self, id: TargetId) {
+        if let Some(target) = self.targets.get_mut(id.0) {
+            target.claims = target.claims.saturating_sub(1);
+        }
+        self.forget_if_unused(id.0);
+    }
+
+    /// The object with this id, if it is there.
+    #[must_use]
+    pub fn by_id(&self, id: TargetId) -> Option<&TargetRecord> {
+        self.targets.get(id.0)?.record.as_ref()
+    }
+
+    /// The state of the kind of a target.
+    #[must_use]
+    pub fn kind_of(&self, id: TargetId) -> &KindState {
+        let target = self.targets.get(id.0);
+        target
+            .and_then(|target| self.kinds.get(target.kind))
+            .map_or(&UNKNOWN, |kind| &kind.state)
+    }
+
+    /// Kind, namespace and name of a target.
+    #[must_use]
+    pub fn key_of(&self, id: TargetId) -> Option<TargetKey> {
+        let target = self.targets.get(id.0)?;
+        Some(TargetKey {
+            gvk: Arc::clone(&self.kinds.get(target.kind)?.gvk),
+            namespace: Arc::clone(&target.namespace),
+            name: Arc::clone(&target.name),
+        })
+    }
+
     /// The object with this key.
     #[must_use]
-    pub fn get(&self, key: &TargetKey) -> Option<TargetRecord> {
-        self.objects.get(key).cloned()
+    pub fn get(&self, key: &TargetKey) -> Option<&TargetRecord> {
+        let kind = *self.kind_ids.get(&key.gvk)?;
+        let id = self.find(kind, &key.namespace, &key.name)?;
+        self.by_id(TargetId(id))
     }
 
     /// Who wrote the replica count of this object last, directly or through `/scale`, by the name of its field manager, such
     /// as `kubectl`. `None` where nobody ever did, or the kind keeps its count elsewhere than in `spec.replicas`.
     #[must_use]
-    pub fn replicas_manager(&self, key: &TargetKey) -> Option<String> {
-        self.objects
-            .get(key)?
-            .replicas_manager
-            .as_deref()
-            .map(str::to_owned)
+    pub fn replicas_manager(&self, key: &TargetKey) -> Option<Arc<str>> {
+        self.get(key)?.replicas_manager.clone()
     }
 
     /// The uids of all objects.
-    pub fn uids(&self) -> impl Iterator<Item = &str> {
-        self.objects.values().map(|record| record.uid.as_str())
+    pub fn uids(&self) -> impl Iterator<Item = &Uid> {
+        let targets = self.targets.iter();
+        targets.filter_map(|(_, target)| Some(&target.record.as_ref()?.uid))
     }
 
-    /// Takes over a complete list of one kind.
-    pub fn replace(&mut self, gvk: &GroupVersionKind, objects: Vec<SlimTarget>) {
-        let mut known: HashMap<TargetKey, TargetRecord> = HashMap::new();
-        self.objects.retain(|key, record| {
-            let other = *key.gvk != *gvk;
-            if !other {
-                known.insert(key.clone(), record.clone());
-            }
-            other
-        });
-        for object in objects {
-            let key = key_of(gvk, object.metadata());
-            if let Some(record) = known.remove(&key) {
-                self.objects.insert(key, record);
-            }
-            self.apply(gvk, &object);
+    /// A list of one kind begins; what is known stays until it ends.
+    pub fn begin_list(&mut self, gvk: &GroupVersionKind) {
+        let kind = self.kind_id(gvk);
+        if let Some(kind) = self.kinds.get_mut(kind) {
+            kind.epoch = kind.epoch.wrapping_add(1);
         }
-        if let Some(Kind {
-            state: KindState::Watched { synced, .. },
-            ..
-        }) = self.kinds.get_mut(gvk)
-        {
+    }
+
+    /// A list of one kind has ended: what was not in it is gone.
+    pub fn end_list(&mut self, gvk: &GroupVersionKind) {
+        let id = self.kind_id(gvk);
+        let Some(kind) = self.kinds.get_mut(id) else { return };
+        if let KindState::Watched { synced, .. } = &mut kind.state {
             *synced = true;
         }
+        let epoch = kind.epoch;
+        let gone: Vec<Id> = self
+            .targets
+            .iter()
+            .filter(|(_, target)| target.kind == id && target.record.is_some() && target.epoch != epoch)
+            .map(|(id, _)| id)
+            .collect();
+        for id in gone {
+            self.forget_object(id);
+        }
     }
 
-    /// Takes over one object, unless it is older than what is known.
+    /// Takes over one object, of a list or new or changed, unless it is older than what is known.
     pub fn apply(&mut self, gvk: &GroupVersionKind, object: &SlimTarget) {
         let metadata = object.metadata();
         let (Some(uid), Some(version)) = (&metadata.uid, &metadata.resource_version) else {
             return;
         };
         let resource_version = version.parse().unwrap_or(0);
-        let key = key_of(gvk, metadata);
-        if self.is_old_news(&key, resource_version) {
-            return;
+        let kind = self.kind_id(gvk);
+        let epoch = self.kinds.get(kind).map_or(0, |kind| kind.epoch);
+        let (namespace, name) = names_of(metadata);
+        let id = self
+            .find(kind, namespace, name)
+            .unwrap_or_else(|| self.insert(kind, intern::name(namespace), name.into()));
+        let Some(target) = self.targets.get_mut(id) else { return };
+        target.epoch = epoch;
+        if !is_old_news(target, resource_version) {
+            let replicas = object.fields.replicas.filter(|_| has_plain_replicas(gvk));
+            let record = TargetRecord::of(&object.fields, Uid::of(uid), replicas, resource_version);
+            target.record = Some(record);
         }
-        let replicas = object.fields.replicas.filter(|_| has_plain_replicas(gvk));
-        self.objects.insert(
-            key,
-            TargetRecord::of(&object.fields, uid, replicas, resource_version),
-        );
     }
 
     /// Notes what `/scale` answered, so that the next decision sees it before the watch tells.
     pub fn note_scale(&mut self, key: &TargetKey, scale: &Scale) {
-        let Some(record) = self.objects.get_mut(key) else {
+        let kind = self.kind_ids.get(&key.gvk).copied();
+        let id = kind.and_then(|kind| self.find(kind, &key.namespace, &key.name));
+        let record = id
+            .and_then(|id| self.targets.get_mut(id))
+            .and_then(|target| target.record.as_mut());
+        let (Some(record), Some(uid)) = (record, scale.metadata.uid.as_deref().map(Uid::of)) else {
             return;
         };
-        let Some(uid) = &scale.metadata.uid else { return };
-        let version = scale
-            .metadata
-            .resource_version
-            .as_deref()
-            .and_then(|version| version.parse().ok())
-            .unwrap_or(0);
+        let version = version_of(&scale.metadata);
         if version < record.resource_version {
             return;
         }
-        if record.uid != *uid {
+        if record.uid != uid {
             *record = TargetRecord::of(&TargetFields::default(), uid, None, version);
         }
         let replicas = Some(scale_replicas(scale));
@@ -288,38 +360,111 @@ impl TargetTable {
 
     /// Notes that the watch of a kind failed. Objects that were listed before are still good to work with.
     pub fn note_failure(&mut self, gvk: &GroupVersionKind, why: Failure) {
+        let id = self.kind_ids.get(gvk).copied();
         if let Some(Kind {
             state: KindState::Watched { failure, .. },
             ..
-        }) = self.kinds.get_mut(gvk)
+        }) = id.and_then(|id| self.kinds.get_mut(id))
         {
             *failure = Some(why);
         }
     }
 
     /// Forgets one object, unless one of the same name is known that is newer.
-    pub fn delete(&mut self, gvk: &GroupVersionKind, object: &SlimTarget) {
-        let key = key_of(gvk, object.metadata());
-        let version = object.metadata().resource_version.as_ref();
-        let version = version.and_then(|version| version.parse().ok()).unwrap_or(0);
-        if !self.is_old_news(&key, version) {
-            self.objects.remove(&key);
+    pub fn delete(&mut self, gvk: &GroupVersionKind, metadata: &ObjectMeta) {
+        let kind = self.kind_id(gvk);
+        let (namespace, name) = names_of(metadata);
+        let Some(id) = self.find(kind, namespace, name) else {
+            return;
+        };
+        let version = version_of(metadata);
+        if !self.targets.get(id).is_some_and(|target| is_old_news(target, version)) {
+            self.forget_object(id);
         }
     }
 
-    /// Versions grow over all objects, so a lesser one is older whatever the uid. An unreadable one counts as new.
-    fn is_old_news(&self, key: &TargetKey, resource_version: u64) -> bool {
-        let known = self.objects.get(key);
-        resource_version != 0 && known.is_some_and(|known| known.resource_version > resource_version)
+    fn known_kind(&self, gvk: &GroupVersionKind) -> Option<&Kind> {
+        self.kinds.get(*self.kind_ids.get(gvk)?)
+    }
+
+    fn kind_id(&mut self, gvk: &GroupVersionKind) -> usize {
+        if let Some(known) = self.kind_ids.get(gvk) {
+            return *known;
+        }
+        let gvk = KINDS.get(gvk.clone());
+        self.kinds.push(Kind {
+            gvk: Arc::clone(&gvk),
+            state: KindState::Unknown,
+            looked_up: None,
+            epoch: 0,
+        });
+        let id = self.kinds.len() - 1;
+        self.kind_ids.insert(gvk, id);
+        id
+    }
+
+    fn find(&self, kind: usize, namespace: &str, name: &str) -> Option<Id> {
+        self.by_name.find(&(kind, namespace, name), |id| {
+            let target = self.targets.get(id);
+            target.is_some_and(|target| {
+                target.kind == kind && *target.name == *name && *target.namespace == *namespace
+            })
+        })
+    }
+
+    fn insert(&mut self, kind: usize, namespace: Arc<str>, name: Arc<str>) -> Id {
+        let id = self.targets.insert(Target {
+            kind,
+            namespace,
+            name,
+            record: None,
+            claims: 0,
+            epoch: 0,
+        });
+        let targets = &self.targets;
+        self.by_name.insert(id, |id| targets.get(id).map(Target::place));
+        id
+    }
+
+    fn forget_object(&mut self, id: Id) {
+        if let Some(target) = self.targets.get_mut(id) {
+            target.record = None;
+        }
+        self.forget_if_unused(id);
+    }
+
+    fn forget_if_unused(&mut self, id: Id) {
+        let is_unused = |target: &&Target| target.record.is_none() && target.claims == 0;
+        if let Some(target) = self.targets.get(id).filter(is_unused) {
+            self.by_name.remove(id, &target.place());
+            self.targets.remove(id);
+        }
     }
 }
 
-fn key_of(gvk: &GroupVersionKind, metadata: &ObjectMeta) -> TargetKey {
-    TargetKey {
-        gvk: KINDS.get(gvk.clone()),
-        namespace: intern::name(metadata.namespace.as_deref().unwrap_or_default()),
-        name: metadata.name.as_deref().unwrap_or_default().into(),
+impl Target {
+    fn place(&self) -> (usize, &str, &str) {
+        (self.kind, &self.namespace, &self.name)
     }
+}
+
+/// Versions grow over all objects, so a lesser one is older whatever the uid. An unreadable one counts as new.
+fn is_old_news(target: &Target, resource_version: u64) -> bool {
+    let known = target.record.as_ref();
+    resource_version != 0 && known.is_some_and(|known| known.resource_version > resource_version)
+}
+
+fn names_of(metadata: &ObjectMeta) -> (&str, &str) {
+    (
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default(),
+    )
+}
+
+/// Zero for one that cannot be read.
+fn version_of(metadata: &ObjectMeta) -> u64 {
+    let version = metadata.resource_version.as_ref();
+    version.and_then(|version| version.parse().ok()).unwrap_or(0)
 }
 
 /// A Scale leaves out `spec.replicas` at zero.

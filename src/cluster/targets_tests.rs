@@ -38,6 +38,14 @@ fn key(gvk: GroupVersionKind) -> TargetKey {
     }
 }
 
+fn list(table: &mut TargetTable, gvk: &GroupVersionKind, objects: &[SlimTarget]) {
+    table.begin_list(gvk);
+    for object in objects {
+        table.apply(gvk, object);
+    }
+    table.end_list(gvk);
+}
+
 fn table() -> TargetTable {
     let mut table = TargetTable::default();
     table.apply(&deployments(), &object("u", 5, 2));
@@ -47,7 +55,7 @@ fn table() -> TargetTable {
 fn seen(table: &TargetTable) -> Option<(String, Option<Replicas>)> {
     table
         .get(&key(deployments()))
-        .map(|record| (record.uid, record.replicas))
+        .map(|record| (record.uid.to_string(), record.replicas))
 }
 
 #[test]
@@ -103,9 +111,9 @@ fn an_object_that_came_again_is_not_replaced_by_old_news_of_the_one_before() {
     assert_eq!(seen(&table), Some(("again".into(), Some(1))));
     table.apply(&deployments(), &object("u", 6, 2));
     assert_eq!(seen(&table), Some(("again".into(), Some(1))));
-    table.delete(&deployments(), &object("u", 7, 2));
+    table.delete(&deployments(), object("u", 7, 2).metadata());
     assert_eq!(seen(&table), Some(("again".into(), Some(1))));
-    table.delete(&deployments(), &object("again", 9, 1));
+    table.delete(&deployments(), object("again", 9, 1).metadata());
     assert_eq!(seen(&table), None);
 }
 
@@ -121,13 +129,13 @@ fn a_new_list_keeps_newer_news_and_drops_what_is_gone() {
     table.set_kind(&deployments(), state, Instant::now());
     table.note_scale(&key(deployments()), &scale("u", 8, Some(4)));
     table.apply(&fleets(), &object("ship", 1, 1));
-    table.replace(&deployments(), vec![object("u", 6, 2)]);
+    list(&mut table, &deployments(), &[object("u", 6, 2)]);
     assert_eq!(seen(&table), Some(("u".into(), Some(4))));
     assert!(matches!(
         table.kind(&deployments()),
         KindState::Watched { synced: true, .. }
     ));
-    table.replace(&deployments(), vec![]);
+    list(&mut table, &deployments(), &[]);
     assert_eq!(seen(&table), None);
     assert!(table.get(&key(fleets())).is_some(), "other kinds are not touched");
 }
@@ -217,12 +225,61 @@ fn what_a_scale_answers_leaves_the_rest_as_the_watch_told_it() {
     );
     let key = key(deployments());
     assert_eq!(table.replicas_manager(&key).as_deref(), Some("kubectl"));
-    table.note_scale(&key, &scale("u", 8, Some(4)));
+    table.note_scale(&key, &scale("u", 8, Some(2)));
     assert_eq!(table.replicas_manager(&key).as_deref(), Some("kubectl"));
     assert!(table.get(&key).unwrap().rollout.is_stopped);
+    table.note_scale(&key, &scale("u", 9, Some(4)));
+    assert_eq!(table.replicas_manager(&key), None, "it is not known who wrote this count");
     table.note_scale(&key, &scale("another", 9, Some(4)));
     assert_eq!(table.replicas_manager(&key), None);
     assert!(!table.get(&key).unwrap().rollout.is_stopped);
     assert_eq!(seen(&table), Some(("another".into(), Some(4))));
-    assert_eq!(table.uids().collect::<Vec<_>>(), ["another"]);
+    assert_eq!(table.uids().collect::<Vec<_>>(), [&Uid::of("another")]);
+}
+
+#[test]
+fn an_id_leads_to_the_object_however_often_it_goes_and_comes() {
+    let mut table = TargetTable::default();
+    let id = table.id_of(&key(deployments()));
+    assert_eq!(table.by_id(id), None);
+    assert!(matches!(table.kind_of(id), KindState::Unknown));
+    table.apply(&deployments(), &object("u", 5, 2));
+    assert_eq!(table.by_id(id).unwrap().uid, Uid::of("u"));
+    assert_eq!(table.key_of(id).unwrap(), key(deployments()));
+    table.delete(&deployments(), object("u", 6, 2).metadata());
+    assert_eq!(table.by_id(id), None);
+    table.apply(&deployments(), &object("again", 7, 2));
+    assert_eq!(table.by_id(id).unwrap().uid, Uid::of("again"));
+    assert_eq!(table.id_of(&key(deployments())), id);
+    assert_ne!(table.id_of(&key(fleets())), id);
+    table.set_kind(&deployments(), KindState::NotScalable, Instant::now());
+    assert!(matches!(table.kind_of(id), KindState::NotScalable));
+}
+
+#[test]
+fn a_target_is_forgotten_when_neither_the_object_nor_a_claim_is_left() {
+    let mut table = TargetTable::default();
+    let (first, second) = (table.id_of(&key(deployments())), table.id_of(&key(deployments())));
+    table.apply(&deployments(), &object("u", 5, 2));
+    table.release(first);
+    table.delete(&deployments(), object("u", 6, 2).metadata());
+    assert!(table.key_of(second).is_some(), "one claim is left");
+    table.release(second);
+    assert_eq!(table.key_of(second), None);
+    let unclaimed = table.id_of(&key(deployments()));
+    table.apply(&deployments(), &object("u", 5, 2));
+    table.release(unclaimed);
+    assert!(table.by_id(unclaimed).is_some(), "the object is there");
+    list(&mut table, &deployments(), &[]);
+    assert!(table.targets.is_empty());
+}
+
+#[test]
+fn while_a_list_comes_what_was_known_stays() {
+    let mut table = table();
+    table.begin_list(&deployments());
+    assert!(seen(&table).is_some());
+    table.begin_list(&deployments());
+    table.end_list(&deployments());
+    assert_eq!(seen(&table), None);
 }

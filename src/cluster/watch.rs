@@ -1,21 +1,50 @@
-//! One watch that follows a kind for ever and hands its changes to a table. This is the only file here that reads from the network.
-use std::fmt::Debug;
-use std::pin::pin;
+//! One watch that follows a kind for ever and hands its changes to a table. With [`requests`](super::requests), the only file
+//! here that reads from the network.
+//!
+//! | what happens                                             | what is done                                                  |
+//! |----------------------------------------------------------|---------------------------------------------------------------|
+//! | nothing is known yet                                     | the list comes as events of a watch, or in pages where that is refused |
+//! | the server ends the watch, or the connection breaks      | the watch goes on at once where it ended                      |
+//! | nothing is heard for 90 s, not even a bookmark           | the same: the connection may be dead                          |
+//! | the version is gone (410)                                | a new list at once; if that leads to 410 again, after a while |
+//! | any other failure                                        | the same request again after 0.8 s to 30 s, with jitter       |
+//! | one object is malformed                                  | it is named in the log once and skipped                       |
+//!
+//! Lists are as new as their request (never from a cache that may be behind), and no list is ever held as a whole.
+use std::collections::HashSet;
+use std::time::Duration;
 
-use futures::StreamExt;
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Resource};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::ApiResource;
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::DefaultBackoff;
+use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::guarded::Guarded;
+use super::names::Uid;
+use super::requests::{Ended, Requests};
+
+/// A watch that ended sooner and told nothing counts as one that failed.
+const LEAST_SECONDS: u64 = 1;
+/// The longest wait between two attempts.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// So many malformed objects are remembered as told.
+const REMEMBERED_MALFORMED: usize = 1000;
 
 /// A change of the followed kind.
 #[derive(Debug)]
 pub enum Change<K> {
-    /// The whole list, after the first list or a new one: what is not in it is gone.
-    Replace(Vec<K>),
-    /// One object is new or changed.
+    /// A list begins: all that is there will be told. What is known stays good until its end. The list before may not have
+    /// come to its end.
+    ListBegins,
+    /// One object of the list, or one that is new or changed.
     Apply(K),
-    /// One object is gone.
-    Delete(K),
+    /// The list has ended: what it did not tell is gone.
+    ListEnds,
+    /// One object is gone. Names, uid and resource version are set.
+    Delete(ObjectMeta),
     /// The watch failed and is tried again; meanwhile nothing is heard.
     Fail(Failure),
 }
@@ -31,52 +60,96 @@ pub struct Failure {
     pub message: String,
 }
 
-impl Failure {
-    fn of(error: &watcher::Error) -> Self {
-        let status = match error {
-            watcher::Error::InitialListFailed(kube::Error::Api(status))
-            | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-            | watcher::Error::WatchFailed(kube::Error::Api(status))
-            | watcher::Error::WatchError(status) => Some(status),
-            _ => None,
-        };
-        Self {
-            is_forbidden: status.is_some_and(|status| status.code == 403),
-            is_unserved: status.is_some_and(|status| status.code == 404),
-            message: status.map_or_else(|| error.to_string(), |status| status.message.clone()),
-        }
-    }
+/// Follows a kind until the future is dropped, and leaves out what is malformed. See [`follow`].
+pub async fn follow_sound<K>(client: Client, resource: &ApiResource, mut on_change: impl FnMut(Change<K>))
+where
+    K: Resource + DeserializeOwned,
+{
+    let mut told = HashSet::new();
+    follow::<K>(client, resource, |change| {
+        on_change(match change {
+            Change::Apply(Guarded(Ok(object))) => Change::Apply(object),
+            Change::Apply(Guarded(Err(unreadable))) => {
+                if told.len() < REMEMBERED_MALFORMED && told.insert(Uid::in_metadata(&unreadable.metadata)) {
+                    tracing::warn!(
+                        what = resource.plural,
+                        namespace = unreadable.metadata.namespace,
+                        name = unreadable.metadata.name,
+                        error = unreadable.error,
+                        "a malformed object is left out"
+                    );
+                }
+                return;
+            }
+            Change::ListBegins => Change::ListBegins,
+            Change::ListEnds => Change::ListEnds,
+            Change::Delete(metadata) => Change::Delete(metadata),
+            Change::Fail(failure) => Change::Fail(failure),
+        });
+    })
+    .await;
 }
 
-/// Follows `api` until the future is dropped. Failures are tried again with back-off; the table keeps what it last knew
-/// meanwhile. The same failure in a row is logged once.
-pub async fn follow<K>(api: Api<K>, what: &str, mut on_change: impl FnMut(Change<K>))
+/// Follows a kind in all namespaces until the future is dropped. Failures are tried again with back-off; the table keeps what it
+/// last knew meanwhile. The same failure in a row is logged once.
+pub async fn follow<K>(client: Client, resource: &ApiResource, mut on_change: impl FnMut(Change<Guarded<K>>))
 where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    K: Resource + DeserializeOwned,
 {
-    let config = watcher::Config::default().any_semantic();
-    let mut stream = pin!(watcher::watcher(api, config).default_backoff());
-    let mut listing = Vec::new();
+    let what = resource.plural.as_str();
+    let requests = Requests::new(client, resource);
+    let mut backoff = DefaultBackoff::default();
+    // How far the changes are known; nothing before the first list.
+    let mut version: Option<String> = None;
+    let (mut in_pages, mut was_gone) = (false, false);
     let mut told: Option<Failure> = None;
-    while let Some(event) = stream.next().await {
-        // Each attempt at a list begins with this one, also one that fails.
-        if matches!(&event, Ok(event) if !matches!(event, watcher::Event::Init)) && told.take().is_some() {
-            tracing::info!(what, "the watch works again");
-        }
-        match event {
-            Ok(watcher::Event::Init) => listing.clear(),
-            Ok(watcher::Event::InitApply(object)) => listing.push(object),
-            Ok(watcher::Event::InitDone) => on_change(Change::Replace(std::mem::take(&mut listing))),
-            Ok(watcher::Event::Apply(object)) => on_change(Change::Apply(object)),
-            Ok(watcher::Event::Delete(object)) => on_change(Change::Delete(object)),
-            Err(error) => {
-                let failure = Failure::of(&error);
-                if told.as_ref() != Some(&failure) {
-                    tracing::warn!(what, %error, "the watch failed and will be tried again");
-                    told = Some(failure.clone());
-                }
-                on_change(Change::Fail(failure));
+    loop {
+        let (began, mut is_heard) = (Instant::now(), false);
+        let hear = |change| {
+            if told.take().is_some() {
+                tracing::info!(what, "the watch works again");
             }
+            is_heard = true;
+            on_change(change);
+        };
+        let ended = if version.is_none() && in_pages {
+            requests.list(&mut version, hear).await
+        } else {
+            requests.watch(&mut version, hear).await
+        };
+        let worked = is_heard || began.elapsed().as_secs() >= LEAST_SECONDS;
+        let failure = match ended {
+            Ended::Listed => continue,
+            Ended::StreamRefused => {
+                tracing::debug!(what, "no list as a stream of events: pages are asked for");
+                in_pages = true;
+                continue;
+            }
+            Ended::Over => {
+                was_gone = false;
+                None
+            }
+            Ended::Gone => {
+                version = None;
+                if worked || !std::mem::replace(&mut was_gone, true) {
+                    continue;
+                }
+                None
+            }
+            Ended::Failed(failure) => Some(failure),
+        };
+        if let Some(failure) = failure {
+            // A right may be lacking for one way and not for the other.
+            in_pages &= !(failure.is_forbidden && version.is_none());
+            if told.as_ref() != Some(&failure) {
+                tracing::warn!(what, failure.message, "the watch failed and will be tried again");
+                told = Some(failure.clone());
+            }
+            on_change(Change::Fail(failure));
+        } else if worked {
+            backoff.reset();
+            continue;
         }
+        tokio::time::sleep(backoff.next().unwrap_or(LONGEST_WAIT)).await;
     }
 }

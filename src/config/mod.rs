@@ -9,9 +9,10 @@ mod server;
 mod source;
 
 pub use server::{BasicAuth, HiddenValues, ServerConfig, TlsConfig};
-pub use source::SourceConfig;
+pub(crate) use source::is_label_name;
+pub use source::{DurationUnit, PodLabels, Scope, Source, SourceConfig, WORKLOAD_LABEL};
 
-use crate::api::{DEFAULT_PROMETHEUS, DEFAULT_SOURCE};
+use crate::api::DEFAULT_PROMETHEUS;
 
 /// Seconds between two evaluations of a policy without `periodSeconds`.
 pub const DEFAULT_PERIOD_SECONDS: u32 = 15;
@@ -50,9 +51,15 @@ pub enum ConfigError {
 pub struct Config {
     /// Prometheus-compatible servers; policies name one in `prometheusRef`.
     pub servers: Vec<ServerConfig>,
-    /// Sources of the request rate by name. `http` is there without being listed.
+    /// Sources of requests by name, as they are written; `http`, `ingress-nginx` and `istio` need not be.
     #[serde(default)]
     pub sources: BTreeMap<String, SourceConfig>,
+    /// All sources, checked and with their defaults.
+    #[serde(skip)]
+    known_sources: BTreeMap<String, Source>,
+    /// Labels of the metrics of containers and pods.
+    #[serde(default)]
+    pub labels: PodLabels,
     /// Seconds between two evaluations of a policy that sets no `periodSeconds`: 1 2 5 10 15 30 or 60.
     #[serde(default = "default_period")]
     pub period_seconds: u32,
@@ -73,6 +80,8 @@ impl Config {
         let config = Self {
             servers: vec![server],
             sources: BTreeMap::new(),
+            known_sources: BTreeMap::new(),
+            labels: PodLabels::default(),
             period_seconds: default_period(),
         };
         config.checked()
@@ -87,7 +96,15 @@ impl Config {
             path: path.to_owned(),
             source,
         })?;
-        let config: Self = serde_yaml::from_str(&text).map_err(|source| ConfigError::Parse {
+        Self::parse(&text, path)
+    }
+
+    /// Reads and checks the text of a configuration; errors say that it came from `path`.
+    ///
+    /// # Errors
+    /// When it is malformed or holds a value that makes no sense.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let config: Self = serde_yaml::from_str(text).map_err(|source| ConfigError::Parse {
             path: path.to_owned(),
             source,
         })?;
@@ -98,6 +115,12 @@ impl Config {
     #[must_use]
     pub fn server(&self, name: &str) -> Option<&ServerConfig> {
         self.servers.iter().find(|server| server.name == name)
+    }
+
+    /// The source with this name, built-in or configured.
+    #[must_use]
+    pub fn source(&self, name: &str) -> Option<&Source> {
+        self.known_sources.get(name)
     }
 
     fn checked(mut self) -> Result<Self, ConfigError> {
@@ -125,12 +148,15 @@ impl Config {
                 self.period_seconds
             ));
         }
-        for (name, source) in &self.sources {
-            source.check(name).map_err(ConfigError::Invalid)?;
-        }
-        self.sources
-            .entry(DEFAULT_SOURCE.into())
-            .or_insert_with(SourceConfig::http);
+        self.labels.check().map_err(ConfigError::Invalid)?;
+        let built_in = SourceConfig::BUILT_IN.map(|name| (name.to_owned(), SourceConfig::default()));
+        let mut sources = BTreeMap::from(built_in);
+        sources.extend(self.sources.clone());
+        self.known_sources = sources
+            .into_iter()
+            .map(|(name, source)| Ok((name.clone(), source.complete(&name)?)))
+            .collect::<Result<_, String>>()
+            .map_err(ConfigError::Invalid)?;
         Ok(self)
     }
 }
@@ -140,12 +166,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
-        serde_yaml::from_str::<Config>(text)
-            .map_err(|source| ConfigError::Parse {
-                path: "test.yaml".into(),
-                source,
-            })?
-            .checked()
+        Config::parse(text, Path::new("test.yaml"))
     }
 
     #[test]
@@ -154,7 +175,9 @@ mod tests {
         let server = config.server("default").unwrap();
         assert_eq!((server.timeout_seconds, server.scrape_interval_seconds), (5, 15));
         assert_eq!(config.period_seconds, 15);
-        assert_eq!(config.sources["http"].counter, "http_requests_total");
+        let requests = |name: &str| config.source(name).unwrap().requests.clone();
+        assert_eq!(requests("http").as_deref(), Some("http_requests_total"));
+        assert_eq!(requests("istio").as_deref(), Some("istio_requests_total"));
     }
 
     #[test]
@@ -176,8 +199,8 @@ mod tests {
                 "use one of 1 2 5",
             ),
             (
-                "servers: [{name: a, url: 'http://x'}]\nsources: {s: {counter: 'x{}'}}",
-                "is not a Prometheus name",
+                "servers: [{name: a, url: 'http://x'}]\nsources: {s: {requests: 'x{}'}}",
+                "is not the name of a metric",
             ),
             (
                 "servers: [{name: a, url: 'http://x', password: b}]",

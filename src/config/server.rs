@@ -302,7 +302,7 @@ fn named(path: &Path, field: &str) -> Result<(), String> {
 
 fn is_host(name: &str) -> bool {
     reqwest::Url::parse(&format!("https://{name}/"))
-        .is_ok_and(|url| url.host_str() == Some(name.to_ascii_lowercase().as_str()))
+        .is_ok_and(|url| url.domain() == Some(name.to_ascii_lowercase().as_str()))
 }
 
 /// The value is never repeated: it may be a secret.

@@ -16,7 +16,7 @@ use crate::cluster::names::Uid;
 use crate::cluster::pods::StartupTimes;
 use crate::cluster::policies::PolicyRecord;
 use crate::cluster::{QuotaRefusal, View};
-use crate::observe::join::{Note, reading, total_reading};
+use crate::observe::join::{Note, guard_reading, reading};
 use crate::observe::table::{Answer, FetchError};
 
 /// What became of one evaluation; all reports are made from it.
@@ -202,9 +202,8 @@ fn restored(context: &Context, view: &mut View<'_>, record: &PolicyRecord, mut f
         state.and_then(|state| state.found_with()?.startup())
     };
     if let Some(known) = known {
-        let uid = found.uid.to_string();
-        view.pods.restore_startup(&uid, known);
-        found.startup = view.pods.startup(&uid);
+        view.pods.restore_startup(&found.uid, known);
+        found.startup = view.pods.startup(&found.uid);
     }
     found
 }
@@ -259,7 +258,7 @@ pub fn decide_on(
         .iter()
         .zip(answers)
         .map(|(guard, answer)| {
-            let (reading, note) = total_reading(&guard.matching, answer);
+            let (reading, note) = guard_reading(&guard.matching, answer);
             guard_notes.push(note);
             reading
         })

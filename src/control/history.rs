@@ -14,11 +14,10 @@ use super::Context;
 use super::compile::CompiledPolicy;
 use super::evaluate::Open;
 use super::past::{Past, rebuild};
-use super::tick::server_and_source;
 use crate::cluster::policies::PolicyRecord;
 use crate::observe::history::{History, Steps};
 use crate::observe::plan::{QueryKey, needs};
-use crate::observe::query::{Namespaces, TextContext, auto_window_seconds};
+use crate::observe::query::Namespaces;
 use crate::observe::table::Wanted;
 
 /// One query about the past; nothing when it failed, which the log says. It is sent when somebody waits for it.
@@ -107,23 +106,17 @@ async fn fetch(
     namespaces: &Namespaces,
     wanted: &Wanted,
 ) -> Option<Arc<History>> {
-    let (server, source) = server_and_source(context, query).ok()?;
-    let auto_window_seconds = auto_window_seconds(server.config().scrape_interval_seconds);
-    let text = query.template.text(&TextContext {
-        namespaces,
-        source,
-        auto_window_seconds,
-    });
+    let server = context.servers.get(&*query.server)?;
+    let question = query
+        .question(&context.config, &context.intervals, namespaces)
+        .ok()?;
     let started = tokio::time::Instant::now();
-    let history = server.fetch_range(&query.template, &text, source, steps, wanted).await;
+    let history = server.fetch_range(&question, steps, wanted).await;
     context
         .metrics
         .queried(&query.server, &history, started.elapsed());
     match history {
-        Ok(mut history) => {
-            history.window_seconds = query.template.window_seconds(auto_window_seconds);
-            Some(Arc::new(history))
-        }
+        Ok(history) => Some(Arc::new(history)),
         Err(error) => {
             if server.tell_range_failure() {
                 tracing::warn!(

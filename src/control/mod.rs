@@ -5,6 +5,7 @@ pub mod complete;
 pub mod enforce;
 pub mod evaluate;
 pub mod history;
+pub mod measure;
 pub mod past;
 mod quota;
 pub mod replay;
@@ -20,6 +21,7 @@ use kube::Client;
 use crate::cluster::{Cluster, lock};
 use crate::config::Config;
 use crate::leader::Leadership;
+use crate::observe::interval::Intervals;
 use crate::observe::server::{Server, ServerError};
 use crate::report::Reporter;
 use crate::report::metrics::Metrics;
@@ -45,6 +47,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Whether this process is the one that writes; it is unless somebody puts another answer here.
     pub leadership: Arc<Leadership>,
+    /// How often what the queries ask for is scraped.
+    pub intervals: Intervals,
     /// What is remembered of each policy.
     states: Mutex<PolicyStates>,
     /// What newest decisions were made from.
@@ -73,6 +77,7 @@ impl Context {
             client,
             metrics,
             leadership: Arc::new(Leadership::alone()),
+            intervals: Intervals::default(),
             states: Mutex::default(),
             replays: Mutex::default(),
             writers: tokio::sync::Semaphore::new(CONCURRENT_WRITES as usize),

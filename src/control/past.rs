@@ -136,7 +136,7 @@ impl<'a> Replay<'a> {
             };
             history.part(
                 past.namespace,
-                past.pods.iter().map(|pod| pod.name.as_str()),
+                past.pods.iter().map(|pod| &*pod.name),
                 matching,
             )
         };

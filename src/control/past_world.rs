@@ -184,11 +184,11 @@ impl World {
 pub(super) fn pod(name: &str) -> PodRecord {
     PodRecord {
         name: name.into(),
-        uid: format!("uid-{name}"),
+        uid: format!("uid-{name}").as_str().into(),
         state: Pod::Ready,
         ready_since: None,
         unschedulable: false,
         resources: Resources::default(),
-        containers: vec![],
+        containers: [].into(),
     }
 }

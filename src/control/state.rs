@@ -7,6 +7,7 @@ use concertina_decision::{Memory, Timestamp};
 use super::compile::CompiledGuard;
 use crate::cluster::policies::{Changes, PolicyId, PolicyRecord};
 use crate::report::stored::StoredStatus;
+use crate::observe::plan::QueryKey;
 
 /// What is remembered of one policy.
 #[derive(Debug)]
@@ -58,15 +59,18 @@ fn memory_of(record: &PolicyRecord, status: &StoredStatus) -> Memory {
     if let Some(since) = status.missing_since() {
         memory.restore_missing_since(since);
     }
-    for guard in guards_of(record) {
+    for guard in guards_of(record).0 {
         memory.restore_guard(status.guard(&guard.name));
     }
     memory
 }
 
 /// Guards are remembered by their place, so they are the same only if all of them are.
-fn guards_of(record: &PolicyRecord) -> &[CompiledGuard] {
-    record.compiled.as_ref().map_or(&[], |compiled| compiled.guards())
+fn guards_of(record: &PolicyRecord) -> (&[CompiledGuard], &[Arc<QueryKey>]) {
+    record
+        .compiled
+        .as_ref()
+        .map_or((&[], &[]), |compiled| (compiled.guards(), compiled.guard_queries()))
 }
 
 fn period_of(record: &PolicyRecord, default_period: u32) -> u32 {
@@ -264,6 +268,17 @@ impl PolicyStates {
     #[must_use]
     pub fn last_evaluated(&mut self, record: &PolicyRecord) -> Option<Timestamp> {
         self.get_mut(record)?.last_evaluated
+    }
+
+    /// All policies are due at the next tick, whatever their periods.
+    pub fn all_are_due(&mut self) {
+        self.due_now.clear();
+        for (index, slot) in (0..).zip(&mut self.slots) {
+            if let Some(state) = slot {
+                state.due_now = true;
+                self.due_now.push(PolicyId(index));
+            }
+        }
     }
 
     /// Whether any evaluation is under way.

@@ -1,5 +1,7 @@
 use serde_json::{Value, json};
 
+use kube::Resource;
+
 use super::*;
 use crate::cluster::policies::PolicyTable;
 use crate::fixtures::{NOW, guarded, policy, table, with};
@@ -32,7 +34,7 @@ impl Fleet {
     }
 
     fn delete(&mut self, policy: Value) {
-        self.table.delete(&guarded(policy));
+        self.table.delete(guarded(policy).meta());
         self.states.sync(self.table.take_changes(), 15);
     }
 

@@ -37,14 +37,15 @@ pub fn find(view: &View<'_>, key: &TargetKey, now: Timestamp) -> Result<Found, N
         Some(record) if view.targets.is_synced(&key.gvk) => record,
         _ => return Err(why_not(view, key)),
     };
-    let pods = view.pods.of_owner(&record.uid, now);
+    let mut pods = Vec::new();
+    view.pods.of_owner(&record.uid, now, &mut pods);
     Ok(Found {
-        uid: Uid::of(&record.uid),
+        uid: record.uid.clone(),
         replicas: record.replicas,
         replicas_manager: record.replicas_manager.clone(),
         startup: view.pods.startup(&record.uid),
-        rollout: view.rollout(key, &record),
-        quota: view.quota_refusal(&record),
+        rollout: view.rollout(key, record),
+        quota: view.quota_refusal(record),
         pods,
     })
 }

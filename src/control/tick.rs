@@ -13,11 +13,10 @@ use super::Context;
 use super::complete::complete;
 use super::evaluate::{Answers, Open, Outcome, Step, evaluate};
 use super::history::Histories;
+use super::measure::measure_interval;
 use crate::cluster::policies::PolicyRecord;
-use crate::config::SourceConfig;
 use crate::observe::plan::{Plan, QueryKey};
-use crate::observe::query::{Namespaces, Template, TextContext, auto_window_seconds};
-use crate::observe::server::Server;
+use crate::observe::query::Namespaces;
 use crate::observe::table::{Answer, FetchError, Wanted};
 
 /// So many policies are evaluated while the tables are locked: some tens of microseconds.
@@ -32,12 +31,23 @@ pub async fn run(context: Arc<Context>) {
     while !context.cluster.is_synced() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let became_leader = &context.leadership.became_leader;
+    // The first tick decides everything anyway.
+    let _ = became_leader.notified().now_or_never();
     loop {
-        let context = Arc::clone(&context);
+        let ticking = Arc::clone(&context);
         // A tick that waits for a slow server must not hold up the next one.
-        tokio::spawn(async move { tick(&context, wall_clock()).await });
-        tokio::time::sleep(until_next_second()).await;
+        tokio::spawn(async move { tick(&ticking, wall_clock()).await });
+        tokio::select! {
+            () = tokio::time::sleep(until_next_second()) => {}
+            () = became_leader.notified() => take_over(&context),
+        }
     }
+}
+
+/// This process writes from now on, and what it had to withhold until now must not wait for its period.
+fn take_over(context: &Context) {
+    context.states().all_are_due();
 }
 
 /// The present time.
@@ -63,7 +73,7 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
         histories: Histories::prepare(context, &due, now),
         now,
     };
-    let mut groups: FuturesUnordered<_> = ask(context, due)
+    let mut groups: FuturesUnordered<_> = ask(context, due, now)
         .into_iter()
         .map(|group| tick.evaluate(group))
         .collect();
@@ -171,7 +181,7 @@ fn take_due(context: &Context, now: Timestamp) -> Vec<Arc<PolicyRecord>> {
     let changes = context.cluster.policies().take_changes();
     for record in &changes.gone {
         context.reporter.forget(record);
-        context.metrics.forget(&record.key);
+        context.metrics.forget(record);
         context.replays().forget(&record.key);
     }
     for (record, stored) in &changes.changed {
@@ -190,7 +200,7 @@ fn take_due(context: &Context, now: Timestamp) -> Vec<Arc<PolicyRecord>> {
 }
 
 /// Starts every distinct query once, and groups the policies by what they wait for.
-fn ask(context: &Arc<Context>, due: Vec<Arc<PolicyRecord>>) -> Vec<Group> {
+fn ask(context: &Arc<Context>, due: Vec<Arc<PolicyRecord>>, now: Timestamp) -> Vec<Group> {
     let mut plan = Plan::default();
     for record in &due {
         if let Ok(compiled) = &record.compiled {
@@ -201,6 +211,11 @@ fn ask(context: &Arc<Context>, due: Vec<Arc<PolicyRecord>>) -> Vec<Group> {
         .queries
         .into_iter()
         .map(|(key, (namespaces, wanted))| {
+            if context.intervals.take_due(&key, now) {
+                let (context, key, namespaces) =
+                    (Arc::clone(context), Arc::clone(&key), namespaces.clone());
+                tokio::spawn(async move { measure_interval(&context, &key, &namespaces, now).await });
+            }
             let context = Arc::clone(context);
             let asked = Arc::clone(&key);
             let answer = async move { Arc::new(fetch(&context, &asked, &namespaces, &wanted).await) }
@@ -239,35 +254,13 @@ async fn fetch(
     namespaces: &Namespaces,
     wanted: &Wanted,
 ) -> Result<Answer, FetchError> {
-    let (server, source) = server_and_source(context, key)?;
-    let auto_window_seconds = auto_window_seconds(server.config().scrape_interval_seconds);
-    let text = key.template.text(&TextContext {
-        namespaces,
-        source,
-        auto_window_seconds,
-    });
-    let started = tokio::time::Instant::now();
-    let answer = server.fetch(&key.template, &text, source, wanted).await;
-    context.metrics.queried(&key.server, &answer, started.elapsed());
-    answer.map(|answer| Answer {
-        window_seconds: key.template.window_seconds(auto_window_seconds),
-        ..answer
-    })
-}
-
-/// What a query needs of the configuration.
-pub(super) fn server_and_source<'c>(
-    context: &'c Context,
-    key: &QueryKey,
-) -> Result<(&'c Server, Option<&'c SourceConfig>), FetchError> {
     let server = context
         .servers
         .get(&*key.server)
         .ok_or_else(|| FetchError::UnknownServer(key.server.to_string()))?;
-    let Template::RequestRate { source, .. } = &key.template else {
-        return Ok((server, None));
-    };
-    let known = context.config.sources.get(&**source);
-    let source = known.ok_or_else(|| FetchError::UnknownSource(source.to_string()))?;
-    Ok((server, Some(source)))
+    let question = key.question(&context.config, &context.intervals, namespaces)?;
+    let started = tokio::time::Instant::now();
+    let answer = server.fetch(&question, wanted).await;
+    context.metrics.queried(&key.server, &answer, started.elapsed());
+    answer
 }

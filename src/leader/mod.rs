@@ -26,7 +26,8 @@ pub struct Leadership {
     valid_until: AtomicU64,
     is_resigned: AtomicBool,
     transitions: AtomicI32,
-    /// Woken when this process has taken over. Whoever waits for it later is woken at once.
+    /// Woken when this process may write and could not before: it has taken over, or is late with a renewal that has succeeded after all.
+    /// Whoever waits for it later is woken at once.
     pub became_leader: Notify,
 }
 

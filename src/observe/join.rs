@@ -120,10 +120,15 @@ pub fn total_reading(
         return missing(Missing::BadAnswer, message);
     };
     match entry.value {
-        None if entry == Entry::default() => {
-            nothing(answer, no_series(table.series(), matching.is_empty()))
-        }
+        None if entry == Entry::default() => nothing(answer, no_series(table.series(), matching.is_empty())),
         None => missing(Missing::NotReadYet, NO_RATE_YET.to_owned()),
+        Some(value) if value.is_nan() && answer.nan_is_no_requests => {
+            nothing(answer, "there were no requests within the window".to_owned())
+        }
+        Some(_) if entry.partial => missing(
+            Missing::NotReadYet,
+            "nothing was scraped when the window of the rate began, so it tells of a part only".to_owned(),
+        ),
         Some(value) if series <= 1 => {
             let reading = Reading::Total {
                 value,
@@ -136,6 +141,26 @@ pub fn total_reading(
             format!("the query answers {series} series: aggregate them with sum() or pick one with match"),
         ),
     }
+}
+
+/// The number of a guard. Of requests that are counted, but of which there are none just now, none failed and none took
+/// long.
+#[must_use]
+pub fn guard_reading(
+    matching: &[(Arc<str>, Box<str>)],
+    answer: &Result<Answer, FetchError>,
+) -> (Reading, Option<Note>) {
+    if let Ok(found) = answer
+        && found.nan_is_no_requests
+        && found.remarks.doubtful().is_none()
+        && let Table::Labels(table) = &found.table
+        && let Some(Group { entry, .. }) = table.group(matching)
+        && entry.value.is_some_and(f64::is_nan)
+    {
+        let time = entry.time_ms.map(Timestamp);
+        return (Reading::Total { value: 0.0, time }, None);
+    }
+    total_reading(matching, answer)
 }
 
 fn duplicate_total() -> Note {
@@ -181,22 +206,23 @@ fn missing(missing: Missing, message: String) -> (Reading, Option<Note>) {
 
 fn missing_answer(error: &FetchError) -> (Reading, Option<Note>) {
     let cause = match error {
-        FetchError::Unreachable(_) => Missing::Unreachable,
-        FetchError::TimedOut(_) => Missing::TimedOut,
+        FetchError::Unreachable(_) | FetchError::Unprepared(_) => Missing::Unreachable,
+        FetchError::TimedOut(_) | FetchError::NoTurn(_) | FetchError::StillAsking => Missing::TimedOut,
         FetchError::Rejected { message, .. } if a_store_failed(message) => Missing::ServerError,
         // 429: the query may be sound, the server has too much to do.
         FetchError::Rejected { status, .. } if *status < 500 && *status != 429 => Missing::Refused,
         FetchError::Rejected { .. } => Missing::ServerError,
         FetchError::Undecodable(_) | FetchError::TooLarge(_) => Missing::BadAnswer,
         FetchError::UnknownServer(_) => Missing::UnknownServer,
-        FetchError::UnknownSource(_) => Missing::UnknownSource,
+        FetchError::UnknownSource(_) | FetchError::LackingSource(_) => Missing::UnknownSource,
+        FetchError::WindowTooShort { .. } => Missing::NotReadYet,
     };
     missing(cause, error.to_string())
 }
 
 /// Whether it is not the query that failed but one of the stores behind the server: Thanos, which was asked not to
 /// answer in part, then answers 422 with the store's own error, as if the query could not be executed.
-fn a_store_failed(message: &str) -> bool {
+pub(super) fn a_store_failed(message: &str) -> bool {
     [
         "Aborted",
         "Unavailable",

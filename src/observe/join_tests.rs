@@ -24,12 +24,12 @@ fn container(name: &str, request: Option<f64>) -> ContainerResources {
 fn pod(name: &str, containers: &[ContainerResources]) -> PodRecord {
     PodRecord {
         name: name.into(),
-        uid: format!("uid-{name}"),
+        uid: format!("uid-{name}").as_str().into(),
         state: Pod::Ready,
         ready_since: None,
         unschedulable: false,
         resources: Resources::default(),
-        containers: containers.to_vec(),
+        containers: containers.into(),
     }
 }
 
@@ -65,6 +65,7 @@ fn answer(entries: &[(&str, &str, &str, Entry)]) -> Result<Answer, FetchError> {
         table: Table::Pods(pods),
         remarks: Remarks::default(),
         window_seconds: None,
+        nan_is_no_requests: false,
         series: entries.len(),
         bytes: 0,
     })
@@ -326,4 +327,42 @@ fn every_failure_has_its_own_reason_and_keeps_its_words() {
 
 fn memory(of: UtilizationOf) -> CompiledMetric {
     metric(Measure::Memory { container: None, of })
+}
+
+/// An answer about requests of one workload, with this number and this time.
+fn requests(value: f64) -> Result<Answer, FetchError> {
+    let series = |family: &str, number: f64| {
+        format!(r#"{{"metric":{{"concertina":"{family}","service":"web"}},"value":[0,"{number}"]}}"#)
+    };
+    let body = format!(
+        r#"{{"status":"success","data":{{"resultType":"vector","result":[{},{}]}}}}"#,
+        series("value", value),
+        series("time", 30.0)
+    );
+    let wanted = Wanted::of(Some(&[("service".into(), "web".into())]));
+    let answer = decode(body.as_bytes(), &wanted, Naming::CONTAINERS)?;
+    Ok(Answer {
+        nan_is_no_requests: true,
+        ..answer
+    })
+}
+
+#[test]
+fn without_requests_a_share_of_them_is_nothing_for_a_metric_and_zero_for_a_guard() {
+    let matching: &[(Arc<str>, Box<str>)] = &[("service".into(), "web".into())];
+    let time = Some(Timestamp(30_000));
+    let (reading, note) = total_reading(matching, &requests(f64::NAN));
+    assert_eq!(reading, Reading::Missing(Missing::NoSamples));
+    assert!(note.unwrap().message.contains("no requests"));
+    let zero = Reading::Total { value: 0.0, time };
+    assert_eq!(guard_reading(matching, &requests(f64::NAN)), (zero, None));
+    let slow = Reading::Total { value: 0.5, time };
+    assert_eq!(total_reading(matching, &requests(0.5)), (slow.clone(), None));
+    assert_eq!(guard_reading(matching, &requests(0.5)), (slow, None));
+    let others: &[(Arc<str>, Box<str>)] = &[("service".into(), "other".into())];
+    assert_eq!(
+        guard_reading(others, &requests(f64::NAN)).0,
+        Reading::Missing(Missing::NoSamples),
+        "what has no series is no health"
+    );
 }

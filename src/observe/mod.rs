@@ -2,8 +2,10 @@
 //!
 //! Only [`server`] touches the network.
 pub mod history;
+pub mod interval;
 pub mod join;
 pub mod plan;
+pub mod planner;
 pub mod query;
 pub mod server;
 pub mod table;

@@ -32,6 +32,8 @@ fn policies_of_many_namespaces_share_one_query_for_all_of_them() {
         key.template
             .text(&TextContext {
                 namespaces,
+                matchers: "",
+                labels: &crate::config::PodLabels::default(),
                 source: None,
                 auto_window_seconds: 60
             })

@@ -11,6 +11,7 @@ pub mod known;
 pub mod lasting;
 pub mod metrics;
 pub mod pace;
+mod places;
 mod queue;
 pub mod reference;
 pub mod second;
@@ -31,6 +32,7 @@ use crate::cluster::lock;
 use crate::cluster::policies::PolicyRecord;
 use crate::control::evaluate::Outcome;
 use difference::Marks;
+use crate::leader::Leadership;
 use fingerprint::fingerprint;
 use hold::ScaleWrites;
 use known::Known;
@@ -53,6 +55,8 @@ pub struct Reporter {
     metrics: Arc<Metrics>,
     queue: Mutex<Queue>,
     scale_writes: ScaleWrites,
+    /// Whether this process is the one that tells; it is unless somebody puts another answer here.
+    pub leadership: Arc<Leadership>,
     wake: tokio::sync::Notify,
     instance: String,
 }
@@ -65,8 +69,12 @@ pub struct Reports<'a> {
 }
 
 impl Reports<'_> {
-    /// Takes over an outcome: logs it, queues its events and its status. Sends nothing yet.
+    /// Takes over an outcome: logs it, queues its events and its status. Sends nothing yet. A standby tells nothing; it goes
+    /// on from what is stored when it takes over.
     pub fn report(&mut self, outcome: &Outcome) {
+        if !self.reporter.leadership.may_report() {
+            return;
+        }
         let now = Second::of(outcome.time);
         let fingerprint = fingerprint(outcome);
         let (told, place) = self.queue.told(&outcome.record);
@@ -119,6 +127,7 @@ impl Reporter {
             metrics,
             queue: Mutex::default(),
             scale_writes: ScaleWrites::default(),
+            leadership: Arc::new(Leadership::alone()),
             wake: tokio::sync::Notify::new(),
             instance,
         }
@@ -178,6 +187,10 @@ impl Reporter {
     /// Sends all events, and every status in which a reader would notice a difference and whose gap has passed. Where the
     /// API server has asked for rest, nothing.
     pub async fn flush(&self, now: Timestamp) {
+        if !self.leadership.may_report() {
+            lock(&self.queue).drop_events();
+            return;
+        }
         let now = Second::of(now);
         let Some(due) = lock(&self.queue).take_due(now) else {
             return;
@@ -204,6 +217,9 @@ impl Reporter {
         futures::stream::iter(waiting)
             .for_each_concurrent(CONCURRENT, |(event, attempts)| async move {
                 self.scale_writes.until_none(latest).await;
+                if !self.leadership.may_report() {
+                    return;
+                }
                 let sent = send::event(&self.client, &event).await;
                 let mut queue = lock(&self.queue);
                 match sent {
@@ -231,6 +247,10 @@ impl Reporter {
             .for_each_concurrent(CONCURRENT, |due| async move {
                 self.scale_writes.until_none(latest).await;
                 if lock(&self.queue).postpone_while_resting(&due, now) {
+                    return;
+                }
+                if !self.leadership.may_report() {
+                    lock(&self.queue).sent(&due, Sent::Failed, now);
                     return;
                 }
                 let sent = send::status(&self.client, &due.record, &due.pending.status).await;

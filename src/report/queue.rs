@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::events::v1::Event;
 
+use super::places::{Place, resize};
 use super::second::Second;
 use super::send::Sent;
 use super::told::{Pending, Told};
@@ -12,9 +13,6 @@ use crate::cluster::policies::PolicyRecord;
 
 /// Events waiting to be sent; beyond it the oldest is dropped and counted.
 const MAX_PENDING_EVENTS: usize = 4096;
-
-/// Where a policy is told of.
-pub(super) type Place = u32;
 
 /// A status that is to be sent.
 #[derive(Debug)]
@@ -41,16 +39,10 @@ impl Queue {
     /// What was told of this policy, and its place.
     pub(super) fn told(&mut self, record: &Arc<PolicyRecord>) -> (&mut Told, Place) {
         let place = record.id.0;
-        let index = place as usize;
-        if self.policies.len() <= index {
-            // Not twice as much as there is, as lists usually grow: there are very many.
-            self.policies
-                .reserve_exact(index + 1 - self.policies.len() + self.policies.len() / 8);
-            self.policies.resize_with(index + 1, || None);
-        }
+        resize(&mut self.policies, place);
         // The list was just made long enough.
         #[allow(clippy::indexing_slicing)]
-        let told = &mut self.policies[index];
+        let told = &mut self.policies[place as usize];
         if told.as_ref().is_none_or(|told| told.record.uid != record.uid) {
             *told = None;
         }
@@ -167,6 +159,11 @@ impl Queue {
         self.events.push_back((event, attempts));
     }
 
+    /// Another controller tells of what there is.
+    pub(super) fn drop_events(&mut self) {
+        self.events.clear();
+    }
+
     /// The other events wait for the next turn.
     pub(super) fn hold_events(&mut self) {
         self.are_events_held = true;
@@ -219,5 +216,4 @@ impl Queue {
             *told = None;
         }
     }
-
 }

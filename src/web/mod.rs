@@ -1,10 +1,12 @@
 //! The controller's HTTP endpoint: `/metrics`, `/healthz`, `/readyz`, and the newest decision of a policy as a file to
 //! replay. It listens, and calls nobody.
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -37,10 +39,12 @@ pub fn router(context: Arc<Context>) -> Router {
 }
 
 async fn metrics(State(context): State<Arc<Context>>) -> Response {
-    match context.metrics.encode() {
-        Ok(text) => {
+    match context.metrics.pages() {
+        Ok(pages) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            ([(header::CONTENT_TYPE, kind)], text).into_response()
+            // In pieces: the text on very many policies would take as much memory as they do.
+            let body = Body::from_stream(futures::stream::iter(pages.map(Ok::<_, Infallible>)));
+            ([(header::CONTENT_TYPE, kind)], body).into_response()
         }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

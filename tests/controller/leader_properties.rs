@@ -109,7 +109,7 @@ async fn play(story: &[(u64, usize, Happening)], jitters: [f64; CANDIDATES]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn never_two_write_at_once_and_somebody_does_when_all_is_well_again(

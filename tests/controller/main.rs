@@ -29,6 +29,7 @@ mod failures;
 mod history;
 mod leader_election;
 mod leader_properties;
+mod leader_standby;
 mod malformed;
 mod missing_metrics;
 mod modes;

@@ -4,7 +4,7 @@ use concertina_decision::{Metric, MetricTolerance, Target};
 
 use super::bounds::{one_of, share, unsigned_within, within};
 use super::{SettingsError, when_empty};
-use crate::api::defaults::DEFAULT_MAX_AGE_SECONDS;
+use crate::api::defaults::{DEFAULT_MAX_AGE_SECONDS, DEFAULT_QUANTILE};
 use crate::api::quantity::Quantity;
 use crate::api::spec::{MetricSpec, OnMissing, PrometheusMetric, ResourceMetric};
 
@@ -50,52 +50,90 @@ pub(super) fn decision_metric(metric: &MetricSpec) -> Result<Metric, SettingsErr
 
 /// What to aim for, and whether a pod that has run out of CPU shows less of it than was asked of it.
 fn target(metric: &MetricSpec) -> Result<(Target, bool), SettingsError> {
-    let kinds = (
-        &metric.cpu,
-        &metric.memory,
-        &metric.request_rate,
-        &metric.network,
-        &metric.disk,
-        &metric.prometheus,
-    );
+    let kinds = [
+        metric.cpu.is_some(),
+        metric.memory.is_some(),
+        metric.request_rate.is_some(),
+        metric.response_time.is_some(),
+        metric.failure_rate.is_some(),
+        metric.network.is_some(),
+        metric.disk.is_some(),
+        metric.prometheus.is_some(),
+    ];
+    let count = kinds.iter().filter(|is_there| **is_there).count();
+    let wrong_kinds = || SettingsError::MetricKinds(metric.name.clone(), count);
+    if count != 1 {
+        return Err(wrong_kinds());
+    }
     let rate = |average_value: Quantity, expected: &'static str| {
         let per_replica = amount(metric, "averageValue", average_value, expected)?;
         // Requests and bytes alike are moved by the CPU.
         Ok((Target::AverageValue { per_replica }, true))
     };
-    match kinds {
-        (Some(cpu), None, None, None, None, None) => {
-            Ok((resource_target(metric, cpu, "cores above 0, such as 250m")?, true))
-        }
-        (None, Some(memory), None, None, None, None) => Ok((
-            resource_target(metric, memory, "bytes above 0, such as 512Mi")?,
-            false,
-        )),
-        (None, None, Some(requests), None, None, None) => {
-            rate(requests.average_value, "an amount above 0, such as 50")
-        }
-        (None, None, None, Some(network), None, None) => {
-            rate(network.average_value, "bytes per second above 0, such as 10M")
-        }
-        (None, None, None, None, Some(disk), None) => {
-            rate(disk.average_value, "bytes per second above 0, such as 20M")
-        }
-        (None, None, None, None, None, Some(prometheus)) => {
-            Ok((prometheus_target(metric, prometheus)?, false))
-        }
-        (cpu, memory, requests, network, disk, prometheus) => {
-            let kinds = [
-                cpu.is_some(),
-                memory.is_some(),
-                requests.is_some(),
-                network.is_some(),
-                disk.is_some(),
-                prometheus.is_some(),
-            ];
-            let count = kinds.iter().filter(|is_there| **is_there).count();
-            Err(SettingsError::MetricKinds(metric.name.clone(), count))
-        }
+    if let Some(cpu) = &metric.cpu {
+        Ok((resource_target(metric, cpu, "cores above 0, such as 250m")?, true))
+    } else if let Some(memory) = &metric.memory {
+        let target = resource_target(metric, memory, "bytes above 0, such as 512Mi")?;
+        Ok((target, false))
+    } else if let Some(requests) = &metric.request_rate {
+        rate(requests.average_value, "an amount above 0, such as 50")
+    } else if let Some(time) = &metric.response_time {
+        check_quantile(&format!("metric {}", metric.name), time.quantile)?;
+        let value = amount(metric, "value", time.value, "seconds above 0, such as 250m")?;
+        Ok((Target::Value { value }, false))
+    } else if let Some(failures) = &metric.failure_rate {
+        let value = share(format!("metric {} value", metric.name), failures.value)?;
+        amount(
+            metric,
+            "value",
+            failures.value,
+            "a share above 0, such as \"0.02\"",
+        )?;
+        Ok((Target::Value { value }, false))
+    } else if let Some(network) = &metric.network {
+        rate(network.average_value, "bytes per second above 0, such as 10M")
+    } else if let Some(disk) = &metric.disk {
+        rate(disk.average_value, "bytes per second above 0, such as 20M")
+    } else if let Some(prometheus) = &metric.prometheus {
+        Ok((prometheus_target(metric, prometheus)?, false))
+    } else {
+        Err(wrong_kinds())
     }
+}
+
+/// Whether the share of requests that a response time speaks of makes sense.
+pub(super) fn check_quantile(path: &str, asked: Option<Quantity>) -> Result<(), SettingsError> {
+    quantile(asked).map(drop).map_err(|error| match error {
+        SettingsError::OutOfBounds {
+            field,
+            value,
+            expected,
+        } => SettingsError::OutOfBounds {
+            field: format!("{path} {field}"),
+            value,
+            expected,
+        },
+        other => other,
+    })
+}
+
+/// The share of requests that a response time speaks of: what is asked for, or the default.
+///
+/// # Errors
+/// When it is not between 0.0001 and 0.9999.
+pub fn quantile(asked: Option<Quantity>) -> Result<f64, SettingsError> {
+    let Some(asked) = asked else {
+        return Ok(DEFAULT_QUANTILE);
+    };
+    let number = asked.as_f64();
+    if (0.0001..=0.9999).contains(&number) {
+        return Ok(number);
+    }
+    Err(SettingsError::OutOfBounds {
+        field: "quantile".into(),
+        value: asked.to_string(),
+        expected: "a share from 0.0001 to 0.9999 in quotes, such as \"0.95\"",
+    })
 }
 
 fn tolerance(metric: &MetricSpec) -> Result<MetricTolerance, SettingsError> {

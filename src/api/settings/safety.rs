@@ -4,6 +4,7 @@
 use concertina_decision::{Fallback, Guard, MAX_GUARDS};
 
 use super::bounds::{unsigned_within, within};
+use super::metric::check_quantile;
 use super::{MAX_SCHEDULES, SettingsError, check_names, when_empty};
 use crate::api::defaults::{DEFAULT_GUARD_FOR_SECONDS, DEFAULT_GUARD_MAX_BLOCK_SECONDS};
 use crate::api::spec::{FallbackSpec, GuardSpec, ScheduleSpec};
@@ -16,6 +17,21 @@ pub(super) fn guards(guards: &[GuardSpec]) -> Result<Box<[Guard]>, SettingsError
 
 fn guard(guard: &GuardSpec) -> Result<Guard, SettingsError> {
     let path = |field: &str| format!("guard {} {field}", guard.name);
+    let kinds = [
+        guard.query.is_some(),
+        guard.response_time.is_some(),
+        guard.failure_rate.is_some(),
+    ];
+    let count = kinds.iter().filter(|is_there| **is_there).count();
+    if count != 1 {
+        return Err(SettingsError::GuardKinds(guard.name.clone(), count));
+    }
+    if guard.query.is_none() && guard.match_labels.is_some() {
+        return Err(SettingsError::GuardMatch(guard.name.clone()));
+    }
+    if let Some(time) = &guard.response_time {
+        check_quantile(&format!("guard {}", guard.name), time.quantile)?;
+    }
     let above = guard.above.as_f64();
     if !above.is_finite() {
         return Err(SettingsError::OutOfBounds {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::metric::{MatchLabels, WhenEmpty};
+use super::requests::{FailureRateGuard, ResponseTimeGuard};
 use crate::api::quantity::Quantity;
 
 /// A health condition that forbids shrinking while it is not met.
@@ -18,12 +19,23 @@ pub struct GuardSpec {
     )]
     pub name: String,
 
-    /// PromQL whose answer is one number, or one series per set of labels when match is given. Required; at most
-    /// 4096 characters. Policies with the same text share one query. Example: `sum(rate(http_errors_total[1m]))`.
+    /// PromQL whose answer is one number, or one series per set of labels when match is given. Exactly one of query,
+    /// responseTime and failureRate; at most 4096 characters. Policies with the same text share one query. Example:
+    /// `sum(rate(http_errors_total[1m]))`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
-    pub query: String,
+    pub query: Option<String>,
 
-    /// Labels that pick this policy's series out of the answer. Default: none, then the answer must be a single
+    /// Seconds within which most requests are answered. Exactly one of query, responseTime and failureRate. Example:
+    /// {source: istio, quantile: "0.99"}.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_time: Option<ResponseTimeGuard>,
+
+    /// Share of the requests that fail. Exactly one of query, responseTime and failureRate. Example: {source: istio}.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_rate: Option<FailureRateGuard>,
+
+    /// Labels that pick this policy's series out of the answer to query. Default: none, then the answer must be a single
     /// series; at most 8 labels with values of at most 253 characters. Example: {service: web}.
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::api::schema::match_labels")]
@@ -38,7 +50,8 @@ pub struct GuardSpec {
     pub for_seconds: Option<i32>,
 
     /// What an empty answer means. Default Missing. Missing forbids shrinking, as any guard that cannot be read; Zero
-    /// takes it for 0, which suits counters that do not exist before the first error.
+    /// takes it for 0, which suits counters that do not exist before the first error. A responseTime or failureRate of
+    /// requests that are counted, but of which there are none just now, is 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when_empty: Option<WhenEmpty>,
 

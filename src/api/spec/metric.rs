@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::requests::{FailureRateMetric, RequestRateMetric, ResponseTimeMetric};
 use crate::api::quantity::Quantity;
 
 /// One metric and its target.
@@ -19,30 +20,40 @@ pub struct MetricSpec {
     )]
     pub name: String,
 
-    /// CPU of the target's pods. One of cpu, memory, requestRate, network, disk and prometheus in each metric. Example: {averageUtilization: 70}.
+    /// CPU of the target's pods. Exactly one of these kinds in each metric. Example: {averageUtilization: 70}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<ResourceMetric>,
 
-    /// Working-set memory of the target's pods. One of cpu, memory, requestRate, network, disk and prometheus in each metric.
+    /// Working-set memory of the target's pods. Exactly one of these kinds in each metric.
     /// Example: {averageUtilization: 80}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<ResourceMetric>,
 
-    /// Requests per second that the target's pods receive. One of cpu, memory, requestRate, network, disk and prometheus in each metric. Example: {averageValue: 50}.
+    /// Requests per second that the target receives. Exactly one of these kinds in each metric. Example: {averageValue:
+    /// 50}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_rate: Option<RequestRateMetric>,
 
-    /// Bytes per second that the target's pods send and receive. One of cpu, memory, requestRate, network, disk and prometheus in each metric.
+    /// Seconds within which most requests are answered. Exactly one of these kinds in each metric. Example: {source: istio,
+    /// quantile: "0.95", value: 250m}.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_time: Option<ResponseTimeMetric>,
+
+    /// Share of the requests that fail. Exactly one of these kinds in each metric. Example: {source: istio, value: "0.02"}.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_rate: Option<FailureRateMetric>,
+
+    /// Bytes per second that the target's pods send and receive. Exactly one of these kinds in each metric.
     /// Example: {averageValue: 10M, direction: Receive}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkMetric>,
 
-    /// Bytes per second that the target's pods read from and write to their disks. One of cpu, memory, requestRate, network, disk and prometheus in each metric.
+    /// Bytes per second that the target's pods read from and write to their disks. Exactly one of these kinds in each metric.
     /// Example: {averageValue: 20M, direction: Write}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<DiskMetric>,
 
-    /// The answer to a PromQL query. One of cpu, memory, requestRate, network, disk and prometheus in each metric. Example:
+    /// The answer to a PromQL query. Exactly one of these kinds in each metric. Example:
     /// {query: "sum(rabbitmq_queue_messages_ready)", averageValue: 30}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusMetric>,
@@ -61,7 +72,7 @@ pub struct MetricSpec {
 
     /// What it means when the answer has nothing for this target, for all but cpu and memory. Default Missing. Missing
     /// counts as no data, as onMissing says; Zero counts as 0, which suits counters and queues that do not exist before
-    /// they are first used.
+    /// they are first used. Without requests there is no responseTime and no failureRate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when_empty: Option<WhenEmpty>,
 
@@ -70,14 +81,14 @@ pub struct MetricSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_missing: Option<OnMissing>,
 
-    /// Seconds over which a rate is measured, for cpu, requestRate, network and disk. Default: four scrape intervals,
-    /// found by the controller; one of 15, 30, 60, 120, 300 and 600. A prometheus query carries its own window.
+    /// Seconds over which a rate is measured, for all but memory and prometheus. Default: four scrape intervals, as the
+    /// controller measures them; one of 15, 30, 60, 120, 300 and 600. A prometheus query carries its own window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = [15, 30, 60, 120, 300, 600]))]
     pub window_seconds: Option<i32>,
 
-    /// Seconds after which the newest sample counts as missing, for all but prometheus. Default 120; 5 to 3600. Give it
-    /// at least two scrape intervals.
+    /// Seconds after which the newest sample counts as missing; of prometheus only with ageQuery. Default 120; 5 to 3600.
+    /// Give it at least two scrape intervals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 5, max = 3600))]
     pub max_age_seconds: Option<i32>,
@@ -158,23 +169,6 @@ pub enum UtilizationOf {
     Limit,
 }
 
-/// A target for the rate of requests.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RequestRateMetric {
-    /// Requests per second and replica. Required; greater than 0. Examples: 50, 500m for one in two seconds.
-    pub average_value: Quantity,
-
-    /// Where the requests are counted: the name of a source in the controller's configuration. Default http,
-    /// which reads http_requests_total of the pods; at most 63 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
-    )]
-    pub source: Option<String>,
-}
-
 /// A target for the traffic of the pods. A pod that has run out of CPU moves fewer bytes than it is asked to, so the
 /// rate then counts as a lower bound.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -242,6 +236,13 @@ pub struct PrometheusMetric {
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::api::schema::match_labels")]
     pub match_labels: Option<MatchLabels>,
+
+    /// PromQL for the time of the newest sample behind the answer, in seconds since 1970; its series carry the labels of
+    /// match too. Default: none, then the age is not known and the answer never too old; at most 4096 characters.
+    /// Example: max by (queue) (timestamp(rabbitmq_queue_messages_ready)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub age_query: Option<String>,
 
     /// The part of the answer that one replica should carry; the answer is a total, such as the length of a
     /// queue. Either this or value; greater than 0. Example: 30.

@@ -110,16 +110,22 @@ impl CompiledPolicy {
             .as_ref()
             .map_or(DEFAULT_PROMETHEUS, |server| &server.name);
         let server = intern::name(server);
+        let namespace = policy.metadata.namespace.as_deref().unwrap_or_default();
+        let compiler = metric::Compiler {
+            config,
+            namespace,
+            target: &spec.scale_target_ref.name,
+        };
         let mut queries = Vec::with_capacity(spec.metrics.len() + spec.guards.len());
         let mut metrics = Vec::with_capacity(spec.metrics.len());
         for metric in &spec.metrics {
-            let (template, metric) = metric::compile(metric)?;
+            let (template, metric) = compiler.metric(metric)?;
             queries.push(QueryKey::shared(&server, template));
             metrics.push(metric);
         }
         let mut guards = Vec::with_capacity(spec.guards.len());
         for guard in &spec.guards {
-            let (template, guard) = metric::compile_guard(guard);
+            let (template, guard) = compiler.guard(guard)?;
             queries.push(QueryKey::shared(&server, template));
             guards.push(guard);
         }
@@ -135,7 +141,6 @@ impl CompiledPolicy {
             .max(1);
         let pause = policy.pause();
         let is_plain = guards.is_empty() && schedules.is_empty() && pause == Pause::default();
-        let namespace = policy.metadata.namespace.as_deref().unwrap_or_default();
         Ok(Self {
             decision,
             target: TargetKey::of(namespace, &spec.scale_target_ref),
@@ -192,6 +197,12 @@ impl CompiledPolicy {
     #[must_use]
     pub fn metric_queries(&self) -> &[Arc<QueryKey>] {
         self.queries.get(..self.metrics.len()).unwrap_or_default()
+    }
+
+    /// The queries of the guards, in their order.
+    #[must_use]
+    pub fn guard_queries(&self) -> &[Arc<QueryKey>] {
+        self.queries.get(self.metrics.len()..).unwrap_or_default()
     }
 
     /// The windows of all schedules that are open at `now` or soon after it.

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::{DiskDirection, NetworkDirection};
 use crate::fixtures::{config, policy, guarded, with};
-use crate::observe::query::{Template, Window};
+use crate::observe::query::{SourceMeasure, Template, Window};
 
 fn compile(metrics: Value) -> CompiledPolicy {
     let stored = guarded(with(policy("web"), "/spec/metrics", metrics));
@@ -43,8 +43,10 @@ fn every_kind_of_metric_becomes_its_query_and_measure() {
         {"name": "written", "disk": {"averageValue": 5, "direction": "Write"}},
         {"name": "disk", "disk": {"averageValue": 5}},
     ]));
-    let rate = |source: &str| Template::RequestRate {
+    let rate = |source: &str| Template::Source {
         source: source.into(),
+        measure: SourceMeasure::RequestRate,
+        by: Box::default(),
         window: Window::Auto,
     };
     let network = |direction, window| Template::Network { direction, window };
@@ -73,7 +75,10 @@ fn every_kind_of_metric_becomes_its_query_and_measure() {
         ("grpc", rate("grpc"), Measure::RequestRate),
         (
             "own",
-            Template::Custom { query: "up".into() },
+            Template::Custom {
+                query: "up".into(),
+                age_query: None,
+            },
             Measure::Total {
                 matching: [("queue".into(), "a".into())].into(),
             },
@@ -124,7 +129,7 @@ fn the_queries_of_guards_come_after_those_of_the_metrics() {
         .queries
         .iter()
         .map(|query| match &query.template {
-            Template::Custom { query } => &**query,
+            Template::Custom { query, .. } => &**query,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -222,4 +227,96 @@ fn what_pauses_a_policy_is_known_without_the_stored_object() {
     let paused = with(paused, "/spec/pausedUntil", json!("2030-01-01T01:00:00Z"));
     assert_eq!(mode(paused.clone(), before), Ok(Mode::Paused));
     assert_eq!(mode(paused, after), Ok(Mode::Auto));
+}
+
+/// The templates and matching labels of a policy, by the names of its metrics.
+fn totals(metrics: Value) -> Vec<(Template, Vec<(String, String)>)> {
+    let compiled = compile(metrics);
+    let labels = |metric: &CompiledMetric| match &metric.measure {
+        Measure::Total { matching } => matching
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect(),
+        other => panic!("{other:?}"),
+    };
+    compiled
+        .metrics
+        .iter()
+        .zip(&compiled.queries)
+        .map(|(metric, query)| (query.template.clone(), labels(metric)))
+        .collect()
+}
+
+#[test]
+fn requests_of_a_workload_are_picked_by_the_sources_labels_or_the_policys_own() {
+    let found = totals(json!([
+        {"name": "a", "requestRate": {"source": "istio", "averageValue": 5}},
+        {"name": "b", "responseTime": {"source": "ingress-nginx", "value": "250m"}},
+        {"name": "c", "failureRate": {"source": "ingress-nginx", "value": "0.02", "match": {"path": "/", "ingress": "i"}}},
+    ]));
+    let text = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(
+        found[0].1,
+        [
+            text("destination_workload", "web"),
+            text("destination_workload_namespace", "shop")
+        ]
+    );
+    assert_eq!(found[1].1, [text("namespace", "shop"), text("service", "web")]);
+    let quantile = |template: &Template| match template {
+        Template::Source {
+            measure: SourceMeasure::ResponseTime(quantile),
+            ..
+        } => quantile.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(quantile(&found[1].0), "0.95");
+    assert_eq!(
+        found[2].1,
+        [text("ingress", "i"), text("namespace", "shop"), text("path", "/")]
+    );
+    assert!(
+        matches!(&found[2].0, Template::Source { by, .. } if by.iter().map(|label| &**label).eq(["ingress", "path"]))
+    );
+}
+
+#[test]
+fn a_metric_and_a_guard_of_one_source_share_their_query() {
+    let policy = with(
+        policy("web"),
+        "/spec/metrics",
+        json!([{"name": "slow", "responseTime": {"source": "istio", "quantile": "0.990", "value": 1}}]),
+    );
+    let guards = json!([
+        {"name": "slow", "responseTime": {"source": "istio", "quantile": "0.99"}, "above": 1},
+        {"name": "errors", "failureRate": {"source": "istio"}, "above": "0.01"},
+    ]);
+    let stored = guarded(with(policy, "/spec/guards", guards));
+    let compiled = CompiledPolicy::of(&stored.0.unwrap(), &config()).unwrap();
+    assert!(Arc::ptr_eq(&compiled.queries[0], &compiled.queries[1]));
+    assert_ne!(compiled.queries[0], compiled.queries[2]);
+    assert_eq!(compiled.guards()[0].matching.len(), 2);
+}
+
+#[test]
+fn labels_that_cannot_pick_requests_are_refused_with_what_to_write() {
+    let error = |rate: Value| {
+        let metrics = json!([{"name": "rate", "requestRate": rate}]);
+        let stored = guarded(with(policy("web"), "/spec/metrics", metrics));
+        CompiledPolicy::of(&stored.0.unwrap(), &config()).unwrap_err()
+    };
+    for (source, labels, expected) in [
+        ("http", json!({"a": "b"}), "source http counts per pod"),
+        (
+            "istio",
+            json!({"destination_workload_namespace": "other"}),
+            "always the policy's own namespace",
+        ),
+        ("istio", json!({"__name__": "up"}), "no label to pick requests by"),
+        ("istio", json!({"a\"}": "up"}), "no label to pick requests by"),
+        ("istio", json!({"le": "1"}), "no label to pick requests by"),
+    ] {
+        let message = error(json!({"averageValue": 1, "source": source, "match": labels}));
+        assert!(message.contains(expected), "{labels}: {message}");
+    }
 }

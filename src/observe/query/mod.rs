@@ -3,11 +3,18 @@
 //! A grouped query returns families in one answer, told apart by the label `concertina`: the value, the time of the newest
 //! sample behind it, how many series there are where there should be one, and of rates those that were not sampled for the
 //! whole window.
-use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::api::{DiskDirection, NetworkDirection};
-use crate::config::SourceConfig;
+use crate::config::{PodLabels, Source};
+
+mod containers;
+mod question;
+mod source;
+mod text;
+
+pub use question::{IntervalQuestion, Question};
+pub use source::{Quantile, SourceMeasure};
 
 /// The label that tells the families of a grouped answer apart.
 pub const FAMILY_LABEL: &str = "concertina";
@@ -17,12 +24,9 @@ pub const FAMILY_VALUE: &str = "value";
 pub const FAMILY_TIME: &str = "time";
 /// The family of counts of duplicate series.
 pub const FAMILY_DUPLICATES: &str = "duplicates";
-
 /// The family of rates that speak of a part of their window only.
 pub const FAMILY_PARTIAL: &str = "partial";
 
-/// The labels that tell the containers of all pods apart.
-const CONTAINER: &str = "namespace,pod,container";
 /// Up to this many namespaces a query names them; beyond it asks for all.
 const NAMESPACES_NAMED: usize = 50;
 
@@ -46,15 +50,6 @@ impl Window {
     }
 }
 
-/// A rate is taken over this many scrapes: one may be late and one lost, and a rate is still there.
-const SCRAPES_PER_WINDOW: u32 = 4;
-
-/// The window in seconds of a rate whose series are scraped every so many seconds.
-#[must_use]
-pub const fn auto_window_seconds(scrape_interval_seconds: u32) -> u32 {
-    scrape_interval_seconds.saturating_mul(SCRAPES_PER_WINDOW)
-}
-
 /// What a query asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Template {
@@ -65,11 +60,15 @@ pub enum Template {
     },
     /// Memory working set per container in bytes, now.
     Memory,
-    /// Requests per second per pod, averaged over the window.
-    RequestRate {
+    /// What a source of the configuration counts or times, per pod or per workload as the source does.
+    Source {
         /// The source's name.
         source: Arc<str>,
-        /// Window of the rate.
+        /// What of it.
+        measure: SourceMeasure,
+        /// Labels that a policy picks its series by, in order, instead of the source's own label of workloads.
+        by: Box<[Arc<str>]>,
+        /// Window of the rates.
         window: Window,
     },
     /// Bytes per second that each pod sends or receives over its interfaces but the loopback, averaged over the window.
@@ -91,6 +90,8 @@ pub enum Template {
     Custom {
         /// PromQL.
         query: Arc<str>,
+        /// PromQL for the time of the newest sample behind the answer, in seconds since the Unix epoch.
+        age_query: Option<Arc<str>>,
     },
 }
 
@@ -99,32 +100,48 @@ pub enum Template {
 pub struct TextContext<'a> {
     /// The namespaces that it is narrowed to.
     pub namespaces: &'a Namespaces,
-    /// The configuration of a request rate's source.
-    pub source: Option<&'a SourceConfig>,
+    /// Label matchers of the server for every built-in query; empty for none.
+    pub matchers: &'a str,
+    /// Labels of the metrics of containers and pods.
+    pub labels: &'a PodLabels,
+    /// The template's source.
+    pub source: Option<&'a Source>,
     /// Seconds of a window that is [`Window::Auto`].
     pub auto_window_seconds: u32,
 }
 
 /// The set of namespaces a grouped query is narrowed to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Namespaces(std::collections::BTreeSet<String>);
+pub struct Namespaces {
+    names: std::collections::BTreeSet<String>,
+    /// Whether they are all named, however many there are.
+    are_all_named: bool,
+}
 
 impl Namespaces {
-    /// Adds a namespace.
-    pub fn insert(&mut self, namespace: &str) {
-        if !self.0.contains(namespace) {
-            self.0.insert(namespace.to_owned());
+    /// These namespaces and no others.
+    pub fn named(names: impl Iterator<Item = Arc<str>>) -> Self {
+        Self {
+            names: names.map(|name| name.to_string()).collect(),
+            are_all_named: true,
         }
     }
 
-    /// A matcher such as `namespace=~"a|b",`, or nothing when there are many.
+    /// Adds a namespace.
+    pub fn insert(&mut self, namespace: &str) {
+        if !self.names.contains(namespace) {
+            self.names.insert(namespace.to_owned());
+        }
+    }
+
+    /// A matcher such as `namespace=~"a|b"`, or nothing when there are many.
     fn matcher(&self, label: &str) -> String {
-        if self.0.is_empty() || self.0.len() > NAMESPACES_NAMED {
+        if self.names.is_empty() || (!self.are_all_named && self.names.len() > NAMESPACES_NAMED) {
             return String::new();
         }
         // Namespace names are DNS labels: letters, digits and dashes, none of them special in a regular expression.
-        let names: Vec<&str> = self.0.iter().map(String::as_str).collect();
-        format!("{label}=~\"{}\",", names.join("|"))
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        format!("{label}=~\"{}\"", names.join("|"))
     }
 }
 
@@ -134,7 +151,7 @@ impl Template {
     pub const fn window(&self) -> Option<Window> {
         match self {
             Self::Cpu { window }
-            | Self::RequestRate { window, .. }
+            | Self::Source { window, .. }
             | Self::Network { window, .. }
             | Self::Disk { window, .. } => Some(*window),
             Self::Memory | Self::Custom { .. } => None,
@@ -147,146 +164,67 @@ impl Template {
         self.window().map(|window| window.seconds(auto))
     }
 
-    /// The text of the query.
+    /// Whether a value that is no number says that there were no requests: nothing is a share of none.
+    #[must_use]
+    pub const fn nan_is_no_requests(&self) -> bool {
+        matches!(
+            self,
+            Self::Source {
+                measure: SourceMeasure::ResponseTime(_) | SourceMeasure::FailureRate,
+                ..
+            }
+        )
+    }
+
+    /// The text of the query. That of a source which is not given, or does not measure what is asked for, is empty.
     #[must_use]
     pub fn text(&self, context: &TextContext<'_>) -> String {
-        let TextContext {
-            namespaces, source, ..
-        } = *context;
-        let window_seconds = self
-            .window_seconds(context.auto_window_seconds)
-            .unwrap_or_default();
+        let window = self.window_seconds(context.auto_window_seconds).unwrap_or(0);
         match self {
-            Self::Cpu { .. } => {
-                let series = container_series("container_cpu_usage_seconds_total", namespaces);
-                // `and` drops the series of a container that is gone: its rate would linger for a window.
-                let value = format!("max by ({CONTAINER}) (rate({series}[{window_seconds}s]) and {series})");
-                let counts = format!("count by ({CONTAINER}) ({series})");
-                families(&value, &series, CONTAINER, &counts) + &partial(&series, CONTAINER, window_seconds)
+            Self::Cpu { .. } => containers::cpu(context, window),
+            Self::Memory => containers::memory(context),
+            Self::Network { direction, .. } => containers::network(context, *direction, window),
+            Self::Disk { direction, .. } => containers::disk(context, *direction, window),
+            Self::Source { measure, by, .. } => context
+                .source
+                .and_then(|source| source::text(context, source, *measure, by, window))
+                .unwrap_or_default(),
+            Self::Custom {
+                query,
+                age_query: None,
+            } => query.to_string(),
+            Self::Custom {
+                query,
+                age_query: Some(age),
+            } => {
+                // On lines of their own: a user's text may end in a comment.
+                let tagged = |text: &str, family| text::tagged(&format!("\n{text}\n"), family);
+                format!("{} or {}", tagged(query, FAMILY_VALUE), tagged(age, FAMILY_TIME))
             }
-            Self::Memory => {
-                let series = container_series("container_memory_working_set_bytes", namespaces);
-                let value = format!("max by ({CONTAINER}) ({series})");
-                families(
-                    &value,
-                    &series,
-                    CONTAINER,
-                    &format!("count by ({CONTAINER}) ({series})"),
-                )
-            }
-            Self::RequestRate { .. } => {
-                let Some(source) = source else {
-                    return String::new();
-                };
-                let SourceConfig {
-                    counter,
-                    namespace_label,
-                    pod_label,
-                } = source;
-                let matcher = namespaces.matcher(namespace_label);
-                let series = format!("{counter}{{{matcher}{pod_label}!=\"\"}}");
-                let by = format!("{namespace_label},{pod_label}");
-                // One job counts once: a pod that two jobs scrape has every request twice. `and` drops what is not scraped
-                // any more: its rate would fall for a window as if its load did.
-                let value = format!(
-                    "max by ({by}) (sum by ({by},job) (rate({series}[{window_seconds}s]) and {series}))"
-                );
-                let jobs = format!("count by ({by}) (count by ({by},job) ({series}))");
-                families(&value, &series, &by, &jobs) + &partial(&series, &by, window_seconds)
-            }
-            Self::Network { direction, .. } => {
-                let receive = "container_network_receive_bytes_total";
-                let transmit = "container_network_transmit_bytes_total";
-                let counters: &[&str] = match direction {
-                    NetworkDirection::Receive => &[receive],
-                    NetworkDirection::Transmit => &[transmit],
-                    NetworkDirection::Both => &[receive, transmit],
-                };
-                // The pod's containers share its network, so the series is that of the pod or of its pause container.
-                let matchers = format!(
-                    "{}pod!=\"\",container=~\"|POD\",interface!=\"lo\"",
-                    namespaces.matcher("namespace")
-                );
-                throughput(counters, &matchers, "interface", window_seconds)
-            }
-            Self::Disk { direction, .. } => {
-                let (reads, writes) = (
-                    "container_fs_reads_bytes_total",
-                    "container_fs_writes_bytes_total",
-                );
-                let counters: &[&str] = match direction {
-                    DiskDirection::Read => &[reads],
-                    DiskDirection::Write => &[writes],
-                    DiskDirection::Both => &[reads, writes],
-                };
-                let matchers = container_matchers(namespaces);
-                throughput(counters, &matchers, "container,device", window_seconds)
-            }
-            Self::Custom { query } => query.to_string(),
         }
     }
-}
 
-/// Bytes per second of each pod: the sum over `parts` and counters. A pod that lacks one of the counters has no value.
-fn throughput(counters: &[&str], matchers: &str, parts: &str, window_seconds: u32) -> String {
-    let by = "namespace,pod";
-    let series: Vec<String> = counters
-        .iter()
-        .map(|counter| format!("{counter}{{{matchers}}}"))
-        .collect();
-    // The greatest of the series of one part counts: two jobs may scrape it, and a container may just have restarted.
-    let sums: Vec<String> = series
-        .iter()
-        .map(|series| {
-            format!("sum by ({by}) (max by ({by},{parts}) (rate({series}[{window_seconds}s]) and {series}))")
-        })
-        .collect();
-    // The counters of one part come in one scrape, so one of them tells the time and the duplicates of all.
-    let first = series.first().map_or("", String::as_str);
-    let per_part = format!("max by ({by}) (count by ({by},{parts}) ({first}))");
-    families(&sums.join(" + "), first, by, &per_part) + &partial(first, by, window_seconds)
-}
-
-/// What has samples, but none from when the window began: new, or not scraped for a while. Prometheus spreads what it has
-/// seen over the whole window, so such a rate is a part of what it will be. Between two samples may be three quarters of
-/// the window before they count as a gap.
-fn partial(series: &str, by: &str, window_seconds: u32) -> String {
-    let most = (window_seconds.saturating_mul(3) / 4).max(1);
-    let before = format!("count by ({by}) (count_over_time({series}[{most}s] offset {most}s))");
-    let partial = format!("count by ({by}) ({series}) unless {before}");
-    format!(" or {}", tagged(&partial, FAMILY_PARTIAL))
-}
-
-fn tagged(expression: &str, family: &str) -> String {
-    format!("label_replace({expression},\"{FAMILY_LABEL}\",\"{family}\",\"\",\"\")")
-}
-
-fn container_series(name: &str, namespaces: &Namespaces) -> String {
-    format!("{name}{{{}}}", container_matchers(namespaces))
-}
-
-fn container_matchers(namespaces: &Namespaces) -> String {
-    // The unnamed container is the pod's own cgroup, POD the pause container.
-    format!(
-        "{}container!=\"\",container!=\"POD\",pod!=\"\"",
-        namespaces.matcher("namespace")
-    )
-}
-
-/// `counts` says how many series there are of each group where one should be.
-fn families(value: &str, series: &str, by: &str, counts: &str) -> String {
-    let mut text = String::new();
-    let time = format!("max by ({by}) (timestamp({series}))");
-    let duplicates = format!("{counts} > 1");
-    // Writing to a String cannot fail.
-    let _ = write!(
-        text,
-        "{} or {} or {}",
-        tagged(value, FAMILY_VALUE),
-        tagged(&time, FAMILY_TIME),
-        tagged(&duplicates, FAMILY_DUPLICATES)
-    );
-    text
+    /// A query for the seconds between two scrapes of the series behind this, in the middle over the series; `None`
+    /// where there is no window that would follow it.
+    ///
+    /// Samples are counted over a minute, and where these are too few over five.
+    #[must_use]
+    pub fn interval_text(&self, context: &TextContext<'_>) -> Option<String> {
+        let witnesses = match self {
+            Self::Cpu { .. } => vec![containers::containers(context, containers::CPU_SECONDS)],
+            Self::Network { .. } => vec![containers::pods(context, containers::RECEIVED)],
+            Self::Disk { .. } => vec![containers::containers(context, containers::READ)],
+            Self::Source { .. } => source::witnesses(context, context.source?),
+            Self::Memory | Self::Custom { .. } => return None,
+        };
+        let samples = |seconds: u32| {
+            let counts = witnesses
+                .iter()
+                .map(|series| format!("count_over_time({series}[{seconds}s])"));
+            format!("quantile(0.5,{})", counts.collect::<Vec<_>>().join(" or "))
+        };
+        Some(format!("60 / ({} >= 3) or 300 / {}", samples(60), samples(300)))
+    }
 }
 
 #[cfg(test)]

@@ -38,6 +38,15 @@ pub enum FetchError {
     /// No answer in time.
     #[error("no answer within {0} s")]
     TimedOut(u32),
+    /// Other queries had all the places for this server until the time was over.
+    #[error("not asked within {0} s: other queries to this server had not ended, and slow ones wait for each other")]
+    NoTurn(u32),
+    /// The same query was sent before and has not been answered yet.
+    #[error("the query sent before is still under way")]
+    StillAsking,
+    /// Something that the configuration of the server names is not there or not usable.
+    #[error("the server cannot be asked: {0}")]
+    Unprepared(String),
     /// The server refused the query or failed on it.
     #[error("the server answered {status}: {message}")]
     Rejected {
@@ -58,6 +67,20 @@ pub enum FetchError {
     /// The metric's source is not in the controller's configuration.
     #[error("no source named {0} in the controller's configuration")]
     UnknownSource(String),
+    /// The metric's source lacks what the metric asks for.
+    #[error("{0} in the controller's configuration")]
+    LackingSource(String),
+    /// A rate over a window in which there are not two samples.
+    #[error(
+        "windowSeconds is {window_seconds}, but a rate needs two samples and there is one every {interval_seconds} s: write \
+         a longer window, or leave it out"
+    )]
+    WindowTooShort {
+        /// The window in seconds that was asked for.
+        window_seconds: u32,
+        /// Seconds between two samples, as measured.
+        interval_seconds: String,
+    },
 }
 
 /// What is known of one container, pod or total.
@@ -184,6 +207,8 @@ pub struct Answer {
     pub remarks: Remarks,
     /// Seconds over which its rates were measured, where it has rates and who asked has said so.
     pub window_seconds: Option<u32>,
+    /// Whether a value that is no number says that there were no requests.
+    pub nan_is_no_requests: bool,
     /// How many series the server sent.
     pub series: usize,
     /// Length of the body in bytes.
@@ -228,6 +253,7 @@ pub fn decode(body: &[u8], wanted: &Wanted, naming: Naming<'_>) -> Result<Answer
         table,
         remarks,
         window_seconds: None,
+        nan_is_no_requests: false,
         series,
         bytes: body.len(),
     })

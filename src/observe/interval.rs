@@ -1,0 +1,200 @@
+//! How often the series behind each query are scraped, as measured, and the window of rates that follows from it. No
+//! network: who asks the servers reports what they say.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use concertina_decision::Timestamp;
+
+use super::plan::QueryKey;
+use super::query::Template;
+
+/// A rate is taken over this many scrapes: one may be late and one lost, and a rate is still there.
+const SCRAPES_PER_WINDOW: f64 = 4.0;
+/// The shortest window of its own accord, in seconds, and the longest.
+const WINDOWS: std::ops::RangeInclusive<u32> = 4..=600;
+/// A window stays as long as the measured interval asks for one that differs by no more than this share: scrapes fall
+/// on either side of what they are counted over.
+const HYSTERESIS: f64 = 0.25;
+/// Seconds between two measurements, and after one that brought nothing.
+const MEASURE_EVERY_SECONDS: u32 = 300;
+const MEASURE_AGAIN_SECONDS: u32 = 30;
+
+/// What is scraped together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Family {
+    Cpu,
+    Network,
+    Disk,
+    Source(Arc<str>),
+}
+
+impl Family {
+    fn of(template: &Template) -> Option<Self> {
+        match template {
+            Template::Cpu { .. } => Some(Self::Cpu),
+            Template::Network { .. } => Some(Self::Network),
+            Template::Disk { .. } => Some(Self::Disk),
+            Template::Source { source, .. } => Some(Self::Source(Arc::clone(source))),
+            Template::Memory | Template::Custom { .. } => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// When it is to be measured again.
+    due: Option<Timestamp>,
+    /// Seconds between two scrapes, as last measured.
+    interval: Option<f64>,
+    /// The window that holds.
+    window_seconds: Option<u32>,
+}
+
+/// The measured scrape intervals by server and by what is scraped together.
+#[derive(Debug, Default)]
+pub struct Intervals(Mutex<HashMap<(Arc<str>, Family), Known>>);
+
+impl Intervals {
+    /// Seconds between two scrapes of the series behind a query; `None` until they are measured.
+    #[must_use]
+    pub fn scrape_interval(&self, key: &QueryKey) -> Option<f64> {
+        self.known(key)?.interval
+    }
+
+    /// The window in seconds for rates whose policy names none: of four scrapes, as measured, or of this fallback until
+    /// they are.
+    #[must_use]
+    pub fn window_seconds(&self, key: &QueryKey, fallback_interval_seconds: u32) -> u32 {
+        let known = self.known(key).and_then(|known| known.window_seconds);
+        known.unwrap_or_else(|| window_of(f64::from(fallback_interval_seconds)))
+    }
+
+    /// Whether the interval behind this query is to be measured at `now`. Who hears that it is does so; nobody else hears
+    /// it before the time for the next measurement has come.
+    #[must_use]
+    pub fn take_due(&self, key: &QueryKey, now: Timestamp) -> bool {
+        let Some(family) = Family::of(&key.template) else {
+            return false;
+        };
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.entry((Arc::clone(&key.server), family)).or_default();
+        let is_due = known.due.is_none_or(|due| now >= due);
+        if is_due {
+            known.due = Some(now.plus_seconds(MEASURE_AGAIN_SECONDS));
+        }
+        is_due
+    }
+
+    /// Takes over the seconds between two scrapes that were measured at `now`.
+    pub fn learn(&self, key: &QueryKey, interval_seconds: f64, now: Timestamp) {
+        let Some(family) = Family::of(&key.template).filter(|_| interval_seconds > 0.0) else {
+            return;
+        };
+        if !interval_seconds.is_finite() {
+            return;
+        }
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.entry((Arc::clone(&key.server), family)).or_default();
+        known.due = Some(now.plus_seconds(MEASURE_EVERY_SECONDS));
+        known.interval = Some(interval_seconds);
+        let wanted = window_of(interval_seconds);
+        let stays = known.window_seconds.is_some_and(|window| {
+            let window = f64::from(window);
+            (f64::from(wanted) - window).abs() <= HYSTERESIS * window
+        });
+        if !stays {
+            known.window_seconds = Some(wanted);
+        }
+    }
+
+    fn known(&self, key: &QueryKey) -> Option<Known> {
+        let family = Family::of(&key.template)?;
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(Arc::clone(&key.server), family)).copied()
+    }
+}
+
+fn window_of(interval_seconds: f64) -> u32 {
+    let seconds = (interval_seconds * SCRAPES_PER_WINDOW).ceil();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // saturates, and is brought into bounds
+    let seconds = seconds as u32;
+    seconds.clamp(*WINDOWS.start(), *WINDOWS.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::query::Window;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    fn cpu() -> Arc<QueryKey> {
+        QueryKey::shared(&"default".into(), Template::Cpu { window: Window::Auto })
+    }
+
+    fn windows(measured: &[f64]) -> Vec<u32> {
+        let intervals = Intervals::default();
+        let window = |interval: &f64| {
+            intervals.learn(&cpu(), *interval, NOW);
+            intervals.window_seconds(&cpu(), 15)
+        };
+        measured.iter().map(window).collect()
+    }
+
+    #[test]
+    fn a_window_is_four_scrapes_as_configured_until_they_are_measured() {
+        let intervals = Intervals::default();
+        assert_eq!(intervals.window_seconds(&cpu(), 15), 60);
+        assert_eq!(intervals.window_seconds(&cpu(), u32::MAX), 600);
+        assert_eq!(intervals.scrape_interval(&cpu()), None);
+        intervals.learn(&cpu(), 5.0, NOW);
+        assert_eq!(intervals.window_seconds(&cpu(), 15), 20);
+        assert_eq!(intervals.scrape_interval(&cpu()), Some(5.0));
+    }
+
+    #[test]
+    fn a_window_follows_the_interval_within_bounds_and_does_not_flap() {
+        assert_eq!(windows(&[0.2, 1.0, 2.3, 30.0, 300.0]), [4, 4, 10, 120, 600]);
+        assert_eq!(windows(&[15.0, 14.3, 15.8, 12.0, 18.75]), [60; 5]);
+        assert_eq!(windows(&[15.0, 30.0, 20.0, 15.0]), [60, 120, 80, 80]);
+    }
+
+    #[test]
+    fn what_is_no_interval_changes_nothing() {
+        assert_eq!(windows(&[15.0, 0.0, -1.0, f64::NAN, f64::INFINITY]), [60; 5]);
+    }
+
+    #[test]
+    fn an_interval_is_measured_once_every_few_minutes_and_sooner_after_a_failure() {
+        let intervals = Intervals::default();
+        let due = |seconds| intervals.take_due(&cpu(), NOW.plus_seconds(seconds));
+        assert!(due(0));
+        assert!(!due(0), "it is being measured");
+        assert!(!due(29));
+        assert!(due(30), "nothing came of it");
+        intervals.learn(&cpu(), 5.0, NOW.plus_seconds(31));
+        assert!(!due(330));
+        assert!(due(331));
+    }
+
+    #[test]
+    fn what_is_scraped_together_is_measured_together() {
+        let intervals = Intervals::default();
+        let of = |server: &str, template| QueryKey::shared(&server.into(), template);
+        let source = |name: &str, window| Template::Source {
+            source: name.into(),
+            measure: crate::observe::query::SourceMeasure::RequestRate,
+            by: Box::default(),
+            window,
+        };
+        assert!(intervals.take_due(&of("a", source("http", Window::Auto)), NOW));
+        assert!(!intervals.take_due(&of("a", source("http", Window::Seconds(60))), NOW));
+        assert!(intervals.take_due(&of("b", source("http", Window::Auto)), NOW));
+        assert!(intervals.take_due(&of("a", source("istio", Window::Auto)), NOW));
+        assert!(
+            !intervals.take_due(&of("a", Template::Memory), NOW),
+            "memory is no rate"
+        );
+    }
+}

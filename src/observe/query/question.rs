@@ -1,0 +1,155 @@
+//! A query made ready to be sent: its text, and how its answer is to be read. No network.
+use super::{Namespaces, Template, TextContext, Window};
+use crate::config::{Config, Source};
+use crate::observe::interval::Intervals;
+use crate::observe::plan::QueryKey;
+use crate::observe::table::{FetchError, Naming};
+
+/// A query, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    /// What is asked for.
+    pub template: &'a Template,
+    /// PromQL.
+    pub text: String,
+    /// How its answer tells its series apart.
+    pub naming: Naming<'a>,
+    /// Whether its answer has totals, which are wrong without a part, and not pods.
+    pub is_total: bool,
+    /// Seconds over which its rates are measured; `None` where it has none, or a user's own.
+    pub window_seconds: Option<u32>,
+}
+
+impl QueryKey {
+    /// Makes the query ready to be asked for these namespaces. Windows follow what `intervals` knows of the server.
+    ///
+    /// # Errors
+    /// When the server or the source is not in the configuration, when the source lacks what is asked for, and when the
+    /// window is too short for its scrape interval.
+    pub fn question<'a>(
+        &'a self,
+        config: &'a Config,
+        intervals: &Intervals,
+        namespaces: &Namespaces,
+    ) -> Result<Question<'a>, FetchError> {
+        let server = config
+            .server(&self.server)
+            .ok_or_else(|| FetchError::UnknownServer(self.server.to_string()))?;
+        let source = self.template.source_in(config)?;
+        let interval = intervals.scrape_interval(self);
+        if let (Some(Window::Seconds(window)), Some(interval)) = (self.template.window(), interval)
+            && f64::from(window) < 2.0 * interval
+        {
+            let interval_seconds = interval.ceil().to_string();
+            return Err(FetchError::WindowTooShort {
+                window_seconds: window,
+                interval_seconds,
+            });
+        }
+        let auto_window_seconds = intervals.window_seconds(self, server.scrape_interval_seconds);
+        let text = self.template.text(&TextContext {
+            namespaces,
+            matchers: server.matchers().unwrap_or_default(),
+            labels: &config.labels,
+            source,
+            auto_window_seconds,
+        });
+        Ok(Question {
+            text,
+            naming: self.template.naming(config, source),
+            window_seconds: self.template.window_seconds(auto_window_seconds),
+            is_total: self.template.is_total(source),
+            template: &self.template,
+        })
+    }
+}
+
+/// A question for how often the series behind a query are scraped.
+pub struct IntervalQuestion {
+    template: Template,
+    text: String,
+}
+
+impl IntervalQuestion {
+    /// Ready to be sent; the answer is one number, or nothing.
+    #[must_use]
+    pub fn as_question(&self) -> Question<'_> {
+        Question {
+            template: &self.template,
+            text: self.text.clone(),
+            naming: Naming::OWN,
+            is_total: false,
+            window_seconds: None,
+        }
+    }
+}
+
+impl QueryKey {
+    /// Asks for the seconds between two scrapes of the series behind this query; `None` where no window follows them.
+    #[must_use]
+    pub fn interval_question(&self, config: &Config, namespaces: &Namespaces) -> Option<IntervalQuestion> {
+        let text = self.template.interval_text(&TextContext {
+            namespaces,
+            matchers: config.server(&self.server)?.matchers().unwrap_or_default(),
+            labels: &config.labels,
+            source: self.template.source_in(config).ok()?,
+            auto_window_seconds: 0,
+        })?;
+        Some(IntervalQuestion {
+            template: Template::Custom {
+                query: text.as_str().into(),
+                age_query: None,
+            },
+            text,
+        })
+    }
+}
+
+impl Template {
+    /// The source that it asks, if it asks one.
+    pub(in crate::observe) fn source_in<'a>(
+        &self,
+        config: &'a Config,
+    ) -> Result<Option<&'a Source>, FetchError> {
+        let Self::Source { source, measure, .. } = self else {
+            return Ok(None);
+        };
+        let known = config
+            .source(source)
+            .ok_or_else(|| FetchError::UnknownSource(source.to_string()))?;
+        match measure.lacking(known) {
+            None => Ok(Some(known)),
+            Some(lacking) => Err(FetchError::LackingSource(format!("source {source} {lacking}"))),
+        }
+    }
+
+    fn is_total(&self, source: Option<&Source>) -> bool {
+        let counts_workloads = source.is_some_and(|source| source.workload_label().is_some());
+        counts_workloads || matches!(self, Self::Custom { .. })
+    }
+
+    fn naming<'a>(&self, config: &'a Config, source: Option<&'a Source>) -> Naming<'a> {
+        let labels = &config.labels;
+        let of_containers = Naming {
+            namespace: &labels.namespace,
+            pod: &labels.pod,
+            container: &labels.container,
+            has_families: true,
+        };
+        match (self, source.map(|source| (source, &source.scope))) {
+            (Self::Custom { age_query, .. }, _) => Naming {
+                has_families: age_query.is_some(),
+                ..Naming::OWN
+            },
+            (_, Some((source, scope))) => Naming {
+                namespace: source.namespace_label.as_deref().unwrap_or_default(),
+                pod: match scope {
+                    crate::config::Scope::Pod { label } => label,
+                    crate::config::Scope::Workload { .. } => "",
+                },
+                ..of_containers
+            },
+            (_, None) => of_containers,
+        }
+    }
+}

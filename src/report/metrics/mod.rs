@@ -1,0 +1,354 @@
+//! The controller's own metrics, in OpenMetrics text. Counting only, no network. docs/reference/metrics.md explains each.
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use k8s_openapi::api::autoscaling::v1::Scale;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode_registry;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+
+use crate::cluster::policies::PolicyRecord;
+use crate::control::apply::ApplyError;
+use crate::control::evaluate::Outcome;
+use crate::observe::table::FetchError;
+
+mod decisions;
+mod pages;
+mod policies;
+
+use decisions::Decisions;
+pub use pages::Pages;
+use policies::PolicySeries;
+
+/// Bounds in seconds of the time between two evaluations: for each period itself, and a twentieth more.
+const GAPS: [f64; 16] = [
+    0.95, 1.05, 2.0, 2.1, 5.0, 5.25, 10.0, 10.5, 15.0, 15.75, 30.0, 31.5, 60.0, 63.0, 120.0, 300.0,
+];
+/// Bounds in seconds of what takes from milliseconds to seconds.
+const DURATIONS: [f64; 13] = [
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
+];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QueryLabels {
+    server: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ServerLabel {
+    server: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    server: String,
+    kind: String,
+}
+
+/// All metrics; see the registered help texts for what each one means.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    policies: Gauge,
+    /// Absent where the configuration wants no series per policy.
+    policy_series: Option<PolicySeries>,
+    decisions: Arc<Decisions>,
+    evaluations: Counter,
+    evaluation_gap: Histogram,
+    evaluations_late: Counter,
+    tick_seconds: Histogram,
+    ticks_skipped: Counter,
+    scale_writes: Family<ResultLabel, Counter>,
+    scale_write_seconds: Histogram,
+    status_writes: Family<ResultLabel, Counter>,
+    queries: Family<QueryLabels, Counter>,
+    query_seconds: Family<ServerLabel, Histogram>,
+    series_decoded: Family<ServerLabel, Counter>,
+    response_bytes: Family<ServerLabel, Counter>,
+    newest_sample_age: Family<KindLabels, Gauge<f64, AtomicU64>>,
+    events_dropped: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new(true)
+    }
+}
+
+fn durations() -> Histogram {
+    Histogram::new(DURATIONS)
+}
+
+/// Registers a metric and hands it back.
+fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+impl Metrics {
+    /// Metrics of a controller, with series of each policy or without.
+    #[must_use]
+    pub fn new(policy_series: bool) -> Self {
+        let mut registry = Registry::with_prefix("concertina");
+        let decisions = Arc::new(Decisions::default());
+        registry.register_collector(Box::new(Arc::clone(&decisions)));
+        let all = &mut registry;
+        Self {
+            policy_series: policy_series.then(PolicySeries::default),
+            decisions,
+            policies: add(all, "policies", "Policies that are watched", Gauge::default()),
+            evaluations: add(all, "evaluations", "Evaluations of policies", Counter::default()),
+            evaluation_gap: add(
+                all,
+                "evaluation_gap_seconds",
+                "Time between two evaluations of the same policy",
+                Histogram::new(GAPS),
+            ),
+            evaluations_late: add(
+                all,
+                "evaluations_late",
+                "Evaluations that came later than their period asks for",
+                Counter::default(),
+            ),
+            tick_seconds: add(
+                all,
+                "tick_duration_seconds",
+                "Time from the beginning of a tick until all its policies are evaluated",
+                durations(),
+            ),
+            ticks_skipped: add(
+                all,
+                "ticks_skipped",
+                "Ticks that were left out because earlier ones were not done",
+                Counter::default(),
+            ),
+            scale_writes: add(
+                all,
+                "scale_writes",
+                "Writes of a new replica count by their result",
+                Family::default(),
+            ),
+            scale_write_seconds: add(
+                all,
+                "scale_write_duration_seconds",
+                "Time from sending a new replica count to its answer",
+                durations(),
+            ),
+            status_writes: add(
+                all,
+                "status_writes",
+                "Writes of a policy's status by their result",
+                Family::default(),
+            ),
+            queries: add(
+                all,
+                "queries",
+                "Queries to Prometheus by server and result",
+                Family::default(),
+            ),
+            query_seconds: add(
+                all,
+                "query_duration_seconds",
+                "Time from sending a query to having decoded its answer",
+                Family::new_with_constructor(durations),
+            ),
+            series_decoded: add(
+                all,
+                "series_decoded",
+                "Series in the answers of a server",
+                Family::default(),
+            ),
+            response_bytes: add(
+                all,
+                "response_bytes",
+                "Bytes of the answers of a server, as decoded",
+                Family::default(),
+            ),
+            newest_sample_age: add(
+                all,
+                "newest_sample_age_seconds",
+                "Age of the newest sample in the last answer, by server and kind of query",
+                Family::default(),
+            ),
+            events_dropped: add(
+                all,
+                "events_dropped",
+                "Events that could not be sent",
+                Counter::default(),
+            ),
+            registry,
+        }
+    }
+
+    /// The text that `/metrics` answers, at once; [`Self::pages`] has it in pieces.
+    ///
+    /// # Errors
+    /// When a value cannot be formatted, which does not happen with these types.
+    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut pages = Pages::of(self)?;
+        Ok(std::iter::from_fn(|| pages.next(self)).collect())
+    }
+
+    /// The text that `/metrics` answers, in pieces of some tens of KiB: with very many policies it is long.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn pages(self: &Arc<Self>) -> Result<impl Iterator<Item = String> + Send + use<>, std::fmt::Error> {
+        let metrics = Arc::clone(self);
+        let mut pages = Pages::of(&metrics)?;
+        Ok(std::iter::from_fn(move || pages.next(&metrics)))
+    }
+
+    /// The text of all but the policies' own series.
+    fn head(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode_registry(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    /// How many policies are watched.
+    pub fn policies(&self, count: usize) {
+        self.policies.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// One policy was evaluated.
+    pub fn evaluated(&self, outcome: &Outcome) {
+        self.evaluated_all([outcome]);
+    }
+
+    /// Several policies were evaluated; counted under one lock.
+    pub fn evaluated_all<'o>(&self, outcomes: impl IntoIterator<Item = &'o Outcome>) {
+        let mut rows = self.policy_series.as_ref().map(PolicySeries::rows);
+        let mut count = 0;
+        for outcome in outcomes {
+            let decision = outcome.result.as_ref().ok().map(|decided| &decided.decision);
+            if let Some(rows) = &mut rows {
+                rows.set(&outcome.record, decision);
+            }
+            self.decisions.count(match &outcome.result {
+                Ok(decided) => decided.decision.reason,
+                Err(note) => note.reason,
+            });
+            count += 1;
+        }
+        self.evaluations.inc_by(count);
+    }
+
+    /// So many seconds lay between two evaluations of the same policy.
+    pub fn evaluation_gap(&self, seconds: f64) {
+        self.evaluation_gap.observe(seconds);
+    }
+
+    /// So many evaluations came later than their period asks for.
+    pub fn evaluations_late(&self, count: u64) {
+        self.evaluations_late.inc_by(count);
+    }
+
+    /// A tick took so long.
+    pub fn tick(&self, took: Duration) {
+        self.tick_seconds.observe(took.as_secs_f64());
+    }
+
+    /// So many ticks were left out.
+    pub fn ticks_skipped(&self, count: u64) {
+        self.ticks_skipped.inc_by(count);
+    }
+
+    /// A policy is gone, and its series with it.
+    pub fn forget(&self, record: &PolicyRecord) {
+        if let Some(series) = &self.policy_series {
+            series.forget(record);
+        }
+    }
+
+    /// A new replica count was written, or not.
+    pub fn scale_write(&self, result: &Result<Scale, ApplyError>) {
+        let result = match result {
+            Ok(_) => "written",
+            Err(ApplyError::Conflict { .. }) => "conflict",
+            Err(ApplyError::Gone(_)) => "gone",
+            Err(ApplyError::Altered { .. }) => "altered",
+            Err(ApplyError::Busy(_)) => "busy",
+            Err(ApplyError::TimedOut(_)) => "timeout",
+            Err(ApplyError::Refused { .. }) => "refused",
+        };
+        self.scale_writes.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// A write of a new replica count was answered after so long.
+    pub fn scale_write_took(&self, took: Duration) {
+        self.scale_write_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A status was written, or not.
+    pub fn status_write(&self, accepted: bool) {
+        let result = if accepted { "written" } else { "failed" };
+        self.status_writes.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// A query was answered, or not.
+    pub fn queried<T>(&self, server: &str, answer: &Result<T, FetchError>, took: Duration) {
+        let result = match answer {
+            Ok(_) => "ok",
+            Err(FetchError::Unreachable(_) | FetchError::Unprepared(_)) => "unreachable",
+            Err(FetchError::TimedOut(_) | FetchError::NoTurn(_)) => "timeout",
+            Err(FetchError::StillAsking) => "still_asking",
+            Err(FetchError::Rejected { .. }) => "rejected",
+            Err(_) => "undecodable",
+        };
+        let server = || server.to_owned();
+        self.queries
+            .get_or_create(&QueryLabels {
+                server: server(),
+                result,
+            })
+            .inc();
+        self.query_seconds
+            .get_or_create(&ServerLabel { server: server() })
+            .observe(took.as_secs_f64());
+    }
+
+    /// An answer of a server had so many series in so many bytes.
+    pub fn decoded(&self, server: &str, series: u64, bytes: u64) {
+        let label = ServerLabel {
+            server: server.to_owned(),
+        };
+        self.series_decoded.get_or_create(&label).inc_by(series);
+        self.response_bytes.get_or_create(&label).inc_by(bytes);
+    }
+
+    /// The newest sample in an answer to this kind of query is so old.
+    pub fn newest_sample_age(&self, server: &str, kind: &str, seconds: f64) {
+        let labels = KindLabels {
+            server: server.to_owned(),
+            kind: kind.to_owned(),
+        };
+        self.newest_sample_age.get_or_create(&labels).set(seconds);
+    }
+
+    /// An event could not be sent.
+    pub fn event_dropped(&self) {
+        self.events_dropped.inc();
+    }
+
+    /// Bytes that are kept for the series of policies.
+    #[must_use]
+    pub fn policy_bytes(&self) -> usize {
+        self.policy_series.as_ref().map_or(0, PolicySeries::bytes)
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
