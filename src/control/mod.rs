@@ -63,7 +63,7 @@ impl Context {
             .iter()
             .map(|server| Ok((server.name.clone(), Arc::new(Server::new(server.clone())?))))
             .collect::<Result<_, _>>()?;
-        let metrics = Arc::new(Metrics::default());
+        let metrics = Arc::new(Metrics::new(config.policy_series));
         Ok(Self {
             config,
             servers,
