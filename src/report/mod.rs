@@ -51,8 +51,7 @@ pub struct Reporter {
     metrics: Arc<Metrics>,
     queue: Mutex<Queue>,
     scale_writes: ScaleWrites,
-    /// Whether this process is the one that tells; it is unless somebody puts another answer here.
-    pub leadership: Arc<Leadership>,
+    leadership: Arc<Leadership>,
     wake: tokio::sync::Notify,
     instance: String,
 }
@@ -124,6 +123,12 @@ impl Reporter {
             wake: tokio::sync::Notify::new(),
             instance,
         }
+    }
+
+    /// The same for one of several controllers, which tells while `leadership` says so.
+    #[must_use]
+    pub fn led_by(self, leadership: Arc<Leadership>) -> Self {
+        Self { leadership, ..self }
     }
 
     /// Takes over one outcome; see [`Reports::report`].
@@ -244,3 +249,7 @@ impl Reporter {
             .await;
     }
 }
+
+#[cfg(test)]
+#[path = "reporter_tests.rs"]
+mod tests;
