@@ -278,7 +278,10 @@ fn a_crashing_pod_is_known_by_whether_it_was_ready_once() {
     table.apply_pod(read(pod("a", "web")));
     table.apply_pod(read(crashing(unready_since(pod("a", "web"), 5), "False")));
     assert_eq!(states(&table, "web"), [PodState::Crashing]);
-    list_pods(&mut table, &[crashing(unready_since(pod("a", "web"), 5), "False")]);
+    list_pods(
+        &mut table,
+        &[crashing(unready_since(pod("a", "web"), 5), "False")],
+    );
     assert_eq!(states(&table, "web"), [PodState::Crashing]);
     table.apply_pod(read(unready_since(pod("a", "web"), 5)));
     assert_eq!(states(&table, "web"), [PodState::Unready]);
@@ -328,7 +331,10 @@ fn versions_are_counted_by_replica_set_and_by_label() {
         labelled("db-1", "db-1"),
         labelled("db-2", "db-2"),
     ]);
-    list_sets(&mut table, &[set("new", "web"), set("old", "web"), set("older", "web")]);
+    list_sets(
+        &mut table,
+        &[set("new", "web"), set("old", "web"), set("older", "web")],
+    );
     let sorted = |owner: &str| {
         let versions = table.versions_of(&owner.into());
         let mut pods: Vec<_> = versions.first.into_iter().chain(versions.others).collect();
@@ -386,7 +392,10 @@ fn scaled(uid: &str, revision: u32, replicas: u32) -> SlimReplicaSet {
 #[test]
 fn of_past_replica_sets_none_is_kept() {
     let mut table = PodTable::default();
-    list_sets(&mut table, &[scaled("b", 2, 0), scaled("a", 1, 0), scaled("c", 3, 2)]);
+    list_sets(
+        &mut table,
+        &[scaled("b", 2, 0), scaled("a", 1, 0), scaled("c", 3, 2)],
+    );
     assert_eq!(table.owners.len(), 2, "{table:?}");
     let newest = |table: &PodTable| table.versions_of(&"web".into()).newest.unwrap().version;
     assert_eq!(newest(&table), version("c"));
@@ -406,7 +415,10 @@ fn a_replica_set_that_thinks_itself_empty_is_kept_until_its_last_pod_is_seen_gon
     table.apply_replica_set(&scaled("c", 3, 0));
     assert_eq!(names(&table, "web"), ["c-1", "d-1"]);
     table.delete_pod(read::<SlimPod>(pod("c-1", "c")).metadata());
-    assert_eq!((names(&table, "web"), table.owners.len()), (vec!["d-1".to_owned()], 2));
+    assert_eq!(
+        (names(&table, "web"), table.owners.len()),
+        (vec!["d-1".to_owned()], 2)
+    );
 }
 
 #[test]
@@ -427,7 +439,10 @@ fn while_a_list_comes_what_was_known_stays_and_afterwards_only_what_it_told() {
     assert!(table.is_synced());
     table.end_pods();
     table.end_replica_sets();
-    assert_eq!((names(&table, "web"), table.owners.len()), (vec!["b".to_owned()], 2));
+    assert_eq!(
+        (names(&table, "web"), table.owners.len()),
+        (vec!["b".to_owned()], 2)
+    );
 }
 
 #[test]

@@ -278,7 +278,9 @@ impl TargetTable {
     /// A list of one kind has ended: what was not in it is gone.
     pub fn end_list(&mut self, gvk: &GroupVersionKind) {
         let id = self.kind_id(gvk);
-        let Some(kind) = self.kinds.get_mut(id) else { return };
+        let Some(kind) = self.kinds.get_mut(id) else {
+            return;
+        };
         if let KindState::Watched { synced, .. } = &mut kind.state {
             *synced = true;
         }
@@ -307,7 +309,9 @@ impl TargetTable {
         let id = self
             .find(kind, namespace, name)
             .unwrap_or_else(|| self.insert(kind, intern::name(namespace), name.into()));
-        let Some(target) = self.targets.get_mut(id) else { return };
+        let Some(target) = self.targets.get_mut(id) else {
+            return;
+        };
         target.epoch = epoch;
         if !is_old_news(target, resource_version) {
             let replicas = object.fields.replicas.filter(|_| has_plain_replicas(gvk));
@@ -362,7 +366,11 @@ impl TargetTable {
             return;
         };
         let version = version_of(metadata);
-        if !self.targets.get(id).is_some_and(|target| is_old_news(target, version)) {
+        if !self
+            .targets
+            .get(id)
+            .is_some_and(|target| is_old_news(target, version))
+        {
             self.forget_object(id);
         }
     }

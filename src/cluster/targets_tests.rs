@@ -229,7 +229,11 @@ fn what_a_scale_answers_leaves_the_rest_as_the_watch_told_it() {
     assert_eq!(table.replicas_manager(&key).as_deref(), Some("kubectl"));
     assert!(table.get(&key).unwrap().rollout.is_stopped);
     table.note_scale(&key, &scale("u", 9, Some(4)));
-    assert_eq!(table.replicas_manager(&key), None, "it is not known who wrote this count");
+    assert_eq!(
+        table.replicas_manager(&key),
+        None,
+        "it is not known who wrote this count"
+    );
     table.note_scale(&key, &scale("another", 9, Some(4)));
     assert_eq!(table.replicas_manager(&key), None);
     assert!(!table.get(&key).unwrap().rollout.is_stopped);

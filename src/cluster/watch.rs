@@ -153,3 +153,7 @@ where
         tokio::time::sleep(backoff.next().unwrap_or(LONGEST_WAIT)).await;
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;
