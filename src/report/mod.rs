@@ -17,6 +17,7 @@ pub mod reference;
 pub mod second;
 mod send;
 pub mod status;
+pub mod stored;
 mod told;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 
 use crate::cluster::lock;
 use crate::cluster::pods::ObjectKey;
+use crate::cluster::policies::PolicyRecord;
 use crate::control::evaluate::Outcome;
 use crate::leader::Leadership;
 use fingerprint::fingerprint;
@@ -37,6 +39,7 @@ use metrics::Metrics;
 use queue::{Due, Queue};
 use second::Second;
 use send::Sent;
+use stored::StoredStatus;
 
 /// Statuses on their way at a time, and as many events.
 const CONCURRENT: usize = 8;
@@ -157,6 +160,15 @@ impl Reporter {
     #[must_use]
     pub const fn scale_writes(&self) -> &ScaleWrites {
         &self.scale_writes
+    }
+
+    /// A watch told of a status that was stored, by whichever controller. What is told next goes on from it; an echo of
+    /// what was told here says nothing.
+    pub fn stored(&self, record: &Arc<PolicyRecord>, status: &StoredStatus) {
+        lock(&self.queue)
+            .told(record)
+            .0
+            .stored(&status.known, status.marks);
     }
 
     /// Forgets a policy that is gone.

@@ -341,3 +341,51 @@ async fn a_change_while_a_status_is_on_its_way_is_told_by_the_next_one() {
     assert_eq!(after(&server, &reporter, at(with_load(20.0), 18)).await.0, 1);
     assert_eq!(after(&server, &reporter, at(with_load(20.0), 33)).await.0, 0);
 }
+
+/// What the API server holds after the last status that came.
+fn stored_of(server: &Server) -> StoredStatus {
+    StoredStatus::of(&server.last_status())
+}
+
+#[tokio::test]
+async fn a_standby_that_takes_over_repeats_nothing_and_loses_no_change() {
+    let (of_leader, of_standby) = (Arc::new(Server::default()), Arc::new(Server::default()));
+    let (leader, standby) = (of_leader.reporter(), of_standby.reporter());
+    for round in 0..3 {
+        let outcome = at(scaled(with_load(40.0)), round * 60);
+        leader.report(&outcome);
+        leader.flush(outcome.time).await;
+        standby.stored(&outcome.record, &stored_of(&of_leader));
+    }
+    let quiet = at(with_load(20.0), 200);
+    leader.report(&quiet);
+    leader.flush(quiet.time).await;
+    standby.stored(&quiet.record, &stored_of(&of_leader));
+    assert_eq!(
+        after(&of_standby, &standby, at(with_load(20.0), 215)).await,
+        (0, 0)
+    );
+    let outcome = at(scaled(with_load(40.0)), 230);
+    standby.report(&outcome);
+    standby.flush(outcome.time).await;
+    assert_eq!(of_standby.last_status().last_changes.len(), 4);
+}
+
+#[tokio::test]
+async fn an_echo_of_an_older_status_takes_nothing_back() {
+    let server = Arc::new(Server::default());
+    let reporter = server.reporter();
+    let first = scaled(with_load(40.0));
+    reporter.report(&first);
+    reporter.flush(first.time).await;
+    let echo = stored_of(&server);
+    let second = at(scaled(with_load(40.0)), 60);
+    reporter.report(&second);
+    reporter.stored(&second.record, &echo);
+    reporter.flush(second.time).await;
+    reporter.stored(&second.record, &echo);
+    let third = at(scaled(with_load(40.0)), 120);
+    reporter.report(&third);
+    reporter.flush(third.time).await;
+    assert_eq!(server.last_status().last_changes.len(), 3);
+}
