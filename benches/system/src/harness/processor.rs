@@ -86,7 +86,14 @@ pub(super) async fn measure(
     let mut controller = Controller::start(bed, &setup)?;
     controller.ready(Duration::from_secs(120)).await?;
     settle(bed).await?;
-    let samples = windows(bed, Some(&controller), bed.arguments.repetitions, 15).await?;
+    let samples = windows(
+        bed,
+        Some(&controller),
+        setup.period_seconds,
+        bed.arguments.repetitions,
+        15,
+    )
+    .await?;
     let mut per_evaluation = Vec::new();
     for window in between(&samples) {
         let (Some(cpu), Some(evaluations)) = (

@@ -85,7 +85,14 @@ async fn steady(
 ) -> Result<(), BenchError> {
     let arguments = &bed.arguments;
     let setting = format!("{policies} policies, period {} s", setup.period_seconds);
-    let baseline = windows(bed, None, 1, arguments.window_seconds.min(60)).await?;
+    let baseline = windows(
+        bed,
+        None,
+        setup.period_seconds,
+        1,
+        arguments.window_seconds.min(60),
+    )
+    .await?;
     let mut controller = Controller::start(bed, setup)?;
     controller.ready(Duration::from_secs(120)).await?;
     part.conditions.push(format!(
@@ -104,7 +111,7 @@ async fn steady(
         ));
     }
     let (count, seconds) = (arguments.repetitions, arguments.window_seconds);
-    let samples = windows(bed, Some(&controller), count, seconds).await?;
+    let samples = windows(bed, Some(&controller), setup.period_seconds, count, seconds).await?;
     costs(&setting, rested.policies, &baseline, &samples, part);
     if arguments.wants("b1") && bed.kind() == Kind::Workload {
         reaction::probes(bed, policies, part, &setting).await?;

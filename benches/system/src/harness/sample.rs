@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use super::access;
-use super::bed::Bed;
+use super::bed::{Bed, between_ticks};
 use super::controller::{Controller, evaluations};
 use super::process;
 use crate::error::BenchError;
@@ -121,9 +121,11 @@ impl Window<'_> {
 pub(super) async fn windows(
     bed: &Bed,
     controller: Option<&Controller>,
+    period_seconds: u32,
     count: usize,
     seconds: u64,
 ) -> Result<Vec<Sample>, BenchError> {
+    between_ticks(period_seconds).await;
     let mut samples = vec![Sample::take(bed, controller).await?];
     let began = Instant::now();
     for number in 1..=count {
