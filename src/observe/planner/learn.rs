@@ -1,5 +1,5 @@
 //! Plans one tick after another, and learns from the answers. Pure.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use concertina_decision::Timestamp;
@@ -21,6 +21,8 @@ const WIDE_SERIES: usize = 100_000;
 pub struct Planner {
     /// The greatest answer in bytes, by server.
     most_bytes: HashMap<Arc<str>, usize>,
+    /// Sources whose series do not tell namespaces apart.
+    without_namespace: HashSet<Arc<str>>,
     wide_series: Option<usize>,
     spreads: HashMap<Arc<QueryKey>, Spread>,
 }
@@ -33,6 +35,12 @@ impl Planner {
             |server: &crate::config::ServerConfig| (server.name.as_str().into(), server.max_response_bytes);
         Self {
             most_bytes: config.servers.iter().map(bytes).collect(),
+            without_namespace: config
+                .sources
+                .keys()
+                .filter(|name| !tells_namespaces(config, name))
+                .map(|name| name.as_str().into())
+                .collect(),
             ..Self::default()
         }
     }
@@ -110,7 +118,11 @@ impl Planner {
 
     /// Whether the query can name namespaces, and so be divided.
     fn is_grouped(&self, query: &QueryKey) -> bool {
-        !matches!(&query.template, Template::Custom { .. })
+        match &query.template {
+            Template::Custom { .. } => false,
+            Template::Source { source, .. } => !self.without_namespace.contains(source),
+            _ => true,
+        }
     }
 
     fn wide(&self) -> usize {
@@ -192,6 +204,12 @@ impl Planner {
         };
         parts.into_iter().map(part).collect()
     }
+}
+
+fn tells_namespaces(config: &Config, source: &str) -> bool {
+    config
+        .source(source)
+        .is_some_and(|source| source.namespace_label.is_some())
 }
 
 /// The series that spoke of each namespace that was asked for.

@@ -289,5 +289,9 @@ pub(super) fn shortened(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod agreement_tests;
+#[cfg(test)]
+mod size_tests;
+#[cfg(test)]
 #[path = "../table_tests.rs"]
 mod tests;
