@@ -98,8 +98,10 @@ async fn feed_policies(cluster: Arc<Cluster>, client: Client) {
             },
             Change::ListEnds => cluster.policies().replace(listed.take().unwrap_or_default()),
             Change::Delete(metadata) => {
-                let error = String::new();
-                let gone = DeserializeGuard(Err(InvalidObject { error, metadata }));
+                let gone = DeserializeGuard(Err(InvalidObject {
+                    error: String::new(),
+                    metadata: *metadata,
+                }));
                 cluster.policies().delete(&gone);
             }
             Change::Fail(_) => {}

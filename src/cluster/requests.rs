@@ -246,7 +246,7 @@ fn tell<K: Resource + DeserializeOwned>(
         EventKind::Deleted => {
             if let Some(mut object) = read::<K>(text) {
                 go_along(version, object.meta());
-                hear(Change::Delete(std::mem::take(object.meta_mut())));
+                hear(Change::Delete(Box::new(std::mem::take(object.meta_mut()))));
             }
         }
         EventKind::Bookmark => {

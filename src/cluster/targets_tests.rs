@@ -1,8 +1,11 @@
 use std::time::Duration;
 
+use kube::core::ApiResource;
+use kube::discovery::Scope;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::ScaleTargetRef;
 
 fn deployments() -> GroupVersionKind {
     GroupVersionKind::gvk("apps", "v1", "Deployment")
