@@ -4,6 +4,7 @@
 //! group. The [`Planner`] remembers between ticks how wide the answers are and what a server refuses.
 use std::sync::Arc;
 
+pub use super::plan::Taken;
 use super::plan::{QueryKey, needs};
 use super::query::Namespaces;
 use super::table::Wanted;
@@ -68,9 +69,6 @@ pub struct Plan {
     /// Every due policy is a member of one of them.
     pub groups: Vec<Group>,
 }
-
-/// The labels by which a policy takes its series of a query; `None` where it takes those of its pods.
-pub type Taken<'p> = Option<&'p [(Arc<str>, Box<str>)]>;
 
 /// Who asks queries.
 pub trait Asks {

@@ -19,6 +19,9 @@ const ALL_AT_FAULT: u32 = 16;
 const CALM_SECONDS: u32 = 600;
 const MOST_CALM_SECONDS: u32 = 4 * 3600;
 
+/// Namespaces with the series that spoke of each.
+type Measured<'n> = Vec<(&'n Arc<str>, usize)>;
+
 /// The shards of one query. Without any it is asked as a whole.
 #[derive(Debug)]
 pub(super) struct Spread {
@@ -190,13 +193,7 @@ impl Spread {
     }
 
     /// Divides a shard whose answer was too wide, so that no part should be wider than three quarters of `most` series.
-    pub(super) fn too_wide(
-        &mut self,
-        id: u32,
-        mut widths: Vec<(&Arc<str>, usize)>,
-        most: usize,
-        now: Timestamp,
-    ) {
+    pub(super) fn too_wide(&mut self, id: u32, mut widths: Measured<'_>, most: usize, now: Timestamp) {
         let Some(place) = self.current(id) else { return };
         self.most = self.most.min(most);
         let all: usize = widths.iter().map(|(_, width)| *width).sum();
@@ -209,7 +206,7 @@ impl Spread {
         }
         // The widest first, each to where the fewest series are.
         widths.sort_by(|(name, width), (other_name, other)| other.cmp(width).then(name.cmp(other_name)));
-        let mut divided: Vec<(usize, Vec<(&Arc<str>, usize)>)> = vec![Default::default(); parts.max(1)];
+        let mut divided: Vec<(usize, Measured<'_>)> = vec![Default::default(); parts.max(1)];
         for one in widths {
             let lightest = divided
                 .iter_mut()
@@ -250,7 +247,7 @@ impl Spread {
         if is_stuck || self.whole_until.is_some_and(|until| now < until) {
             return;
         }
-        let mut names: Vec<(&Arc<str>, usize)> = namespaces
+        let mut names: Measured<'_> = namespaces
             .iter()
             .map(|name| (name, self.homes.get(name).map_or(1, |home| home.width)))
             .collect();
@@ -261,7 +258,7 @@ impl Spread {
         }
         let parts = names.len().div_ceil(NAMED_PER_SHARD).max(2);
         let all: usize = names.iter().map(|(_, width)| *width).sum();
-        let mut divided: Vec<Vec<(&Arc<str>, usize)>> = Vec::with_capacity(parts);
+        let mut divided: Vec<Measured<'_>> = Vec::with_capacity(parts);
         let (mut before, count) = (0, names.len());
         for (index, one) in names.into_iter().enumerate() {
             let is_full = divided.last().is_none_or(|last| last.len() >= NAMED_PER_SHARD);
@@ -283,7 +280,7 @@ impl Spread {
     fn divide<'n>(
         &mut self,
         place: Option<usize>,
-        parts: impl Iterator<Item = Vec<(&'n Arc<str>, usize)>>,
+        parts: impl Iterator<Item = Measured<'n>>,
         now: Timestamp,
     ) {
         if place.is_none() && self.joined.take().is_some() {

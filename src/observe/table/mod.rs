@@ -191,6 +191,7 @@ impl Wanted {
 
 /// A decoded answer.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // one per answer
 pub enum Table {
     /// The pods of a grouped query.
     Pods(PodTable),
