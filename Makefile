@@ -43,6 +43,11 @@ check: ## Everything that needs no cluster and runs nothing: format, lints, lice
 bench-decision: ## What one decision costs, in nanoseconds and in instructions
 	crates/decision/benches/run
 
+.PHONY: bench
+bench: ## What a fleet costs and how soon it is acted on, in 25 minutes; BENCH="b1 b7" POLICIES=100000 for single bars and sizes
+	$(STATIC_BUILD) --package concertina --package concertina-bench --bins
+	benches/system/run
+
 .PHONY: generate
 generate: ## Write crds/, deploy/manifests/crd.yaml, docs/reference and the table of docs/explanation/hpa.md anew
 	UPDATE=1 cargo test --locked --quiet --test generated

@@ -6,6 +6,8 @@ pub mod cluster;
 pub mod config;
 pub mod control;
 #[cfg(test)]
+mod counted;
+#[cfg(test)]
 mod fixtures;
 pub mod intern;
 pub mod leader;

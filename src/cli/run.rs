@@ -110,9 +110,12 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
     } else {
         Leadership::alone()
     });
-    let mut context = Context::new(config, call_client.clone(), Arc::clone(&cluster))?;
-    context.leadership = Arc::clone(&leadership);
-    let context = Arc::new(context);
+    let context = Arc::new(Context::led_by(
+        config,
+        call_client.clone(),
+        Arc::clone(&cluster),
+        Arc::clone(&leadership),
+    )?);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(RunError::Signal)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %arguments.listen, "concertina starts");

@@ -200,14 +200,7 @@ impl AutoscalerTable {
             .or_default()
             .push((source, key.clone()));
         let epoch = *self.list(source);
-        self.objects.insert(
-            (source, key),
-            Entry {
-                target,
-                name,
-                epoch,
-            },
-        );
+        self.objects.insert((source, key), Entry { target, name, epoch });
     }
 
     /// Forgets one.

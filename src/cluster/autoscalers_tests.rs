@@ -114,7 +114,10 @@ fn what_keda_made_goes_by_the_name_of_its_scaled_object() {
     assert_eq!(owner(&table, "web").as_deref(), Some("ScaledObject queue"));
     table.apply(Keda, &read(scaled_object("queue", json!({"name": "web"}))));
     assert_eq!(owner(&table, "web").as_deref(), Some("ScaledObject queue"));
-    table.delete(Keda, read(scaled_object("queue", json!({"name": "web"}))).metadata());
+    table.delete(
+        Keda,
+        read(scaled_object("queue", json!({"name": "web"}))).metadata(),
+    );
     assert_eq!(
         owner(&table, "web").as_deref(),
         Some("ScaledObject queue"),

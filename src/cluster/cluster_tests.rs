@@ -121,17 +121,13 @@ fn start_up_times_are_kept_for_targets_without_pods_and_forgotten_when_they_are_
     cluster.forget_gone();
     assert_eq!(cluster.pods().startup(&"web".into()), Some(times));
     assert_eq!(cluster.pods().startup(&"nobody".into()), None);
-    cluster
-        .targets()
-        .delete(&web().gvk, &read(metadata("web", None)));
+    cluster.targets().delete(&web().gvk, &read(metadata("web", None)));
     // An older version than the known one is no news, so it is still there.
     cluster.forget_gone();
     assert_eq!(cluster.pods().startup(&"web".into()), Some(times));
     let mut gone = metadata("web", None);
     gone["resourceVersion"] = "9".into();
-    cluster
-        .targets()
-        .delete(&web().gvk, &read(gone));
+    cluster.targets().delete(&web().gvk, &read(gone));
     cluster.forget_gone();
     assert_eq!(cluster.pods().startup(&"web".into()), None);
 }

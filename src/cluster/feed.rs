@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use kube::Client;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::discovery::ApiCapabilities;
-use kube::Client;
 use tokio::task::JoinSet;
 
 use super::Cluster;
@@ -235,13 +235,17 @@ async fn follow_kind(
     let KindState::Watched { resource, .. } = state else {
         return Some(gvk);
     };
-    follow_sound(watch_client, &resource, |change: Change<SlimTarget>| match change {
-        Change::ListBegins => cluster.targets().begin_list(&gvk),
-        Change::Apply(object) => cluster.targets().apply(&gvk, &object),
-        Change::ListEnds => cluster.targets().end_list(&gvk),
-        Change::Delete(metadata) => cluster.targets().delete(&gvk, &metadata),
-        Change::Fail(failure) => cluster.targets().note_failure(&gvk, failure),
-    })
+    follow_sound(
+        watch_client,
+        &resource,
+        |change: Change<SlimTarget>| match change {
+            Change::ListBegins => cluster.targets().begin_list(&gvk),
+            Change::Apply(object) => cluster.targets().apply(&gvk, &object),
+            Change::ListEnds => cluster.targets().end_list(&gvk),
+            Change::Delete(metadata) => cluster.targets().delete(&gvk, &metadata),
+            Change::Fail(failure) => cluster.targets().note_failure(&gvk, failure),
+        },
+    )
     .await;
     None
 }

@@ -19,6 +19,7 @@ mod slab;
 pub mod slim;
 mod startup;
 pub mod target_fields;
+mod target_names;
 pub mod targets;
 pub mod watch;
 

@@ -2,7 +2,6 @@
 //! owner is the newest. No network.
 //!
 //! Of a Deployment's ReplicaSets only those are kept that have, want or may have pods, and the newest: the others are its past.
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -31,8 +30,9 @@ pub struct Count {
 /// Later is greater. The revision comes first: after a roll-back the set made first is the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Age {
-    pub(super) revision: Option<u64>,
-    created: Option<Timestamp>,
+    pub(super) revision: Option<u32>,
+    /// In seconds since 1970, which is as precise as the API server tells it.
+    created: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,9 @@ impl Fields for ReplicaSetFields {
             set: Set {
                 age: Age {
                     revision: metadata.revision(),
-                    created: metadata.created(),
+                    created: metadata
+                        .created()
+                        .and_then(|created| created.as_second().try_into().ok()),
                 },
                 is_idle: wanted == Some(0) && there.unwrap_or(0) == 0,
             },
@@ -166,7 +168,9 @@ impl OwnerTable {
         let former = self.get(id).and_then(|owner| owner.parent);
         if former != Some(parent) {
             self.unlink(id);
-            let next = self.get_mut(parent).and_then(|parent| parent.first_set.replace(id));
+            let next = self
+                .get_mut(parent)
+                .and_then(|parent| parent.first_set.replace(id));
             if let Some(owner) = self.get_mut(id) {
                 (owner.parent, owner.next_set) = (Some(parent), next);
             }
@@ -259,8 +263,7 @@ impl OwnerTable {
     }
 
     fn forget_if_empty(&mut self, id: Id) {
-        let is_empty =
-            |owner: &Owner| owner.pods == 0 && owner.first_set.is_none() && owner.set.is_none();
+        let is_empty = |owner: &Owner| owner.pods == 0 && owner.first_set.is_none() && owner.set.is_none();
         if !self.get(id).is_some_and(is_empty) {
             return;
         }

@@ -20,7 +20,9 @@
 use concertina_decision::Pod as PodState;
 use jiff::Timestamp;
 
-use super::pod_fields::{ConditionKind, ContainerState, ContainerStatus, PodCondition, PodStatus, Reason, Terminated};
+use super::pod_fields::{
+    ConditionKind, ContainerState, ContainerStatus, PodCondition, PodStatus, Reason, Terminated,
+};
 
 /// An unready pod seen for the first time counts as "was Ready once" when its Ready condition last changed
 /// this long after the pod's start (HPA's initial readiness delay).

@@ -94,7 +94,9 @@ impl PodTable {
         let namespace = metadata.namespace.as_deref().unwrap_or_default();
         let (name, uid) = (name.as_str(), Uid::of(uid));
         let known = self.find(namespace, name);
-        let before = known.and_then(|id| self.pods.get(id)).filter(|entry| entry.uid == uid);
+        let before = known
+            .and_then(|id| self.pods.get(id))
+            .filter(|entry| entry.uid == uid);
         let was_ready = before.map(|entry| entry.state.was_ready());
         let Some(owner) = pod.fields.owner.as_ref().filter(|_| is_living(&pod.fields)) else {
             return self.forget(known);
@@ -192,7 +194,9 @@ impl PodTable {
     /// How many living pods `owner` controls.
     #[must_use]
     pub fn count_of(&self, owner: &Uid) -> usize {
-        let Some(owner) = self.owners.find(owner) else { return 0 };
+        let Some(owner) = self.owners.find(owner) else {
+            return 0;
+        };
         let own = self.owners.get(owner).map_or(0, |owner| owner.pods);
         let through_sets: u32 = self.owners.sets_of(owner).map(|(_, set)| set.pods).sum();
         usize::try_from(own + through_sets).unwrap_or(usize::MAX)

@@ -213,7 +213,7 @@ impl PolicyTable {
         };
         match guarded.0 {
             Ok(mut policy) => {
-                let stored = policy.status.take().map(StoredStatus::of).map(Box::new);
+                let stored = policy.status.take().map(|status| Box::new(StoredStatus::of(&status)));
                 let same = known.and_then(|id| self.get_by_id(id));
                 if let Some(same) = same.filter(|known| known.is_of(&policy)).cloned() {
                     self.put(same, stored);

@@ -145,7 +145,7 @@ fn a_status_is_handed_on_once_and_makes_no_other_record() {
     table.apply(guarded(with(on_web("a", OLD), "/status", json!({"currentReplicas": 7}))));
     let (record, stored) = table.take_changes().changed.remove(0);
     assert!(Arc::ptr_eq(&first, &record));
-    assert_eq!(stored.unwrap().current_replicas(), Some(7));
+    assert_eq!(stored.unwrap().current_replicas, Some(7));
     assert!(table.take_changes().changed.is_empty());
 }
 

@@ -6,7 +6,7 @@ use futures::{AsyncBufReadExt, AsyncReadExt};
 use http::header::{ACCEPT_ENCODING, HeaderValue};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta};
 use kube::api::{ListParams, WatchParams};
-use kube::core::watch::Bookmark;
+use kube::core::watch::BookmarkMeta;
 use kube::core::{ApiResource, DynamicObject, Request, Status};
 use kube::{Client, Resource};
 use serde::Deserialize;
@@ -72,6 +72,12 @@ enum EventKind {
     Error,
     #[serde(other)]
     Other,
+}
+
+/// The object of a bookmark.
+#[derive(Deserialize)]
+struct Bookmark {
+    metadata: BookmarkMeta,
 }
 
 /// A page of a list.
@@ -240,13 +246,12 @@ fn tell<K: Resource + DeserializeOwned>(
         EventKind::Deleted => {
             if let Some(mut object) = read::<K>(text) {
                 go_along(version, object.meta());
-                hear(Change::Delete(std::mem::take(object.meta_mut())));
+                hear(Change::Delete(Box::new(std::mem::take(object.meta_mut()))));
             }
         }
         EventKind::Bookmark => {
-            let bookmark: Bookmark = serde_json::from_str(text)
+            let Bookmark { metadata } = serde_json::from_str(text)
                 .map_err(|error| Ended::failed(format!("a bookmark cannot be read: {error}")))?;
-            let metadata = bookmark.metadata;
             if version.is_some() {
                 *version = Some(metadata.resource_version);
             } else if metadata.annotations.contains_key(LIST_ENDS) {

@@ -150,7 +150,8 @@ mod tests {
             let id = slab.insert(row.to_string());
             index.insert(id, |id| slab.get(id).cloned());
         }
-        let find = |index: &Index, key: &str| index.find(key, |id| slab.get(id).is_some_and(|row| row == key));
+        let find =
+            |index: &Index, key: &str| index.find(key, |id| slab.get(id).is_some_and(|row| row == key));
         let found = find(&index, "77").unwrap();
         assert_eq!(slab.get(found).unwrap(), "77");
         assert_eq!(find(&index, "1000"), None);

@@ -148,7 +148,7 @@ impl<M> SlimMetadata<M> {
     /// The number that a Deployment or an Argo Rollout gives to its ReplicaSets: the newest has the greatest, also after
     /// a roll-back to an old one.
     #[must_use]
-    pub fn revision(&self) -> Option<u64> {
+    pub fn revision(&self) -> Option<u32> {
         let annotations = self.annotations.as_ref()?;
         let revision = annotations
             .revision

@@ -21,7 +21,10 @@ fn ranks_are_the_nearest_ones() {
     assert_eq!(learned([]).get(&"web".into()), None);
     assert_eq!(learned([7]).get(&"web".into()), Some(times(7, 7, 1)));
     assert_eq!(learned([9, 1]).get(&"web".into()), Some(times(1, 9, 2)));
-    assert_eq!(learned((1..=20).rev()).get(&"web".into()), Some(times(10, 19, 20)));
+    assert_eq!(
+        learned((1..=20).rev()).get(&"web".into()),
+        Some(times(10, 19, 20))
+    );
     assert_eq!(learned(1..=21).get(&"web".into()), Some(times(11, 20, 21)));
     assert_eq!(learned(1..=32).get(&"web".into()), Some(times(16, 31, 32)));
 }
@@ -45,7 +48,10 @@ fn the_newest_samples_are_kept_and_no_more() {
 
 #[test]
 fn a_start_of_days_counts_as_one_of_eighteen_hours() {
-    assert_eq!(learned([400_000]).get(&"web".into()), Some(times(65_535, 65_535, 1)));
+    assert_eq!(
+        learned([400_000]).get(&"web".into()),
+        Some(times(65_535, 65_535, 1))
+    );
 }
 
 #[test]
@@ -60,7 +66,11 @@ fn what_was_restored_serves_until_there_are_enough_samples() {
     table.learn(&"web".into(), 5);
     assert_eq!(table.get(&"web".into()), Some(times(5, 5, 8)));
     table.restore(&"web".into(), times(40, 60, 32));
-    assert_eq!(table.get(&"web".into()), Some(times(5, 5, 8)), "it comes too late");
+    assert_eq!(
+        table.get(&"web".into()),
+        Some(times(5, 5, 8)),
+        "it comes too late"
+    );
     assert_eq!(table.get(&"other".into()), Some(times(1, 2, 3)));
 }
 

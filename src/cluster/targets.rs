@@ -1,114 +1,22 @@
 //! Scale targets of any kind with a `/scale` subresource: which kinds exist, and the replica count of each object. No network.
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use concertina_decision::Replicas;
 use k8s_openapi::api::autoscaling::v1::Scale;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::{ApiResource, GroupVersionKind};
-use kube::discovery::Scope;
+use kube::core::GroupVersionKind;
 
 use super::names::Uid;
 use super::rollout::RolloutProgress;
 use super::slab::{Id, Index, Slab};
 pub use super::target_fields::SlimTarget;
 use super::target_fields::TargetFields;
+use super::target_names::shared_kind;
+pub use super::target_names::{KindState, TargetIdentity, TargetKey};
 use super::watch::Failure;
-use crate::api::ScaleTargetRef;
-use crate::intern::{self, Interner};
-
-/// A target: kind, namespace and name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TargetKey {
-    /// Group, version and kind.
-    pub gvk: Arc<GroupVersionKind>,
-    /// Namespace.
-    pub namespace: Arc<str>,
-    /// Name.
-    pub name: Arc<str>,
-}
-
-static KINDS: LazyLock<Interner<GroupVersionKind>> = LazyLock::new(Interner::default);
-
-impl TargetKey {
-    /// The target that `reference` names from a policy in `namespace`.
-    #[must_use]
-    pub fn of(namespace: &str, reference: &ScaleTargetRef) -> Self {
-        let (group, version) = reference
-            .api_version
-            .rsplit_once('/')
-            .unwrap_or(("", &reference.api_version));
-        Self {
-            gvk: KINDS.get(GroupVersionKind::gvk(group, version, &reference.kind)),
-            namespace: intern::name(namespace),
-            name: reference.name.as_str().into(),
-        }
-    }
-
-    /// Whether both name one object, be it by different versions of its kind.
-    #[must_use]
-    pub fn is_same_object(&self, other: &Self) -> bool {
-        self.name == other.name
-            && self.namespace == other.namespace
-            && self.gvk.kind == other.gvk.kind
-            && self.gvk.group == other.gvk.group
-    }
-}
-
-impl std::fmt::Display for TargetKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}/{}", self.gvk.kind, self.namespace, self.name)
-    }
-}
-
-/// An object, whichever of its kind's versions it is named by.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TargetIdentity {
-    /// API group; empty for the core group.
-    pub group: String,
-    /// Kind.
-    pub kind: String,
-    /// Namespace.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-}
-
-impl From<&TargetKey> for TargetIdentity {
-    fn from(target: &TargetKey) -> Self {
-        Self {
-            group: target.gvk.group.clone(),
-            kind: target.gvk.kind.clone(),
-            namespace: target.namespace.to_string(),
-            name: target.name.to_string(),
-        }
-    }
-}
-
-/// What is known of a kind that some policy targets.
-#[derive(Clone, Debug)]
-pub enum KindState {
-    /// Not looked up yet.
-    Unknown,
-    /// The API server does not serve it.
-    Missing,
-    /// It is served, but has no `/scale`, or not for patching.
-    NotScalable,
-    /// The API server could not be asked.
-    Unavailable(String),
-    /// Its objects are being watched; `synced` once the first list is complete.
-    Watched {
-        /// Plural name and API path.
-        resource: ApiResource,
-        /// Namespaced or not.
-        scope: Scope,
-        /// Whether the first list is complete.
-        synced: bool,
-        /// Why there is no first list yet, if it was tried.
-        failure: Option<Failure>,
-    },
-}
+use crate::intern;
 
 /// One object that can be scaled.
 #[derive(Clone, Debug, PartialEq)]
@@ -294,7 +202,9 @@ impl TargetTable {
     /// A list of one kind has ended: what was not in it is gone.
     pub fn end_list(&mut self, gvk: &GroupVersionKind) {
         let id = self.kind_id(gvk);
-        let Some(kind) = self.kinds.get_mut(id) else { return };
+        let Some(kind) = self.kinds.get_mut(id) else {
+            return;
+        };
         if let KindState::Watched { synced, .. } = &mut kind.state {
             *synced = true;
         }
@@ -323,7 +233,9 @@ impl TargetTable {
         let id = self
             .find(kind, namespace, name)
             .unwrap_or_else(|| self.insert(kind, intern::name(namespace), name.into()));
-        let Some(target) = self.targets.get_mut(id) else { return };
+        let Some(target) = self.targets.get_mut(id) else {
+            return;
+        };
         target.epoch = epoch;
         if !is_old_news(target, resource_version) {
             let replicas = object.fields.replicas.filter(|_| has_plain_replicas(gvk));
@@ -378,7 +290,11 @@ impl TargetTable {
             return;
         };
         let version = version_of(metadata);
-        if !self.targets.get(id).is_some_and(|target| is_old_news(target, version)) {
+        if !self
+            .targets
+            .get(id)
+            .is_some_and(|target| is_old_news(target, version))
+        {
             self.forget_object(id);
         }
     }
@@ -391,7 +307,7 @@ impl TargetTable {
         if let Some(known) = self.kind_ids.get(gvk) {
             return *known;
         }
-        let gvk = KINDS.get(gvk.clone());
+        let gvk = shared_kind(gvk.clone());
         self.kinds.push(Kind {
             gvk: Arc::clone(&gvk),
             state: KindState::Unknown,

@@ -1,8 +1,11 @@
 use std::time::Duration;
 
+use kube::core::ApiResource;
+use kube::discovery::Scope;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::ScaleTargetRef;
 
 fn deployments() -> GroupVersionKind {
     GroupVersionKind::gvk("apps", "v1", "Deployment")
@@ -229,7 +232,11 @@ fn what_a_scale_answers_leaves_the_rest_as_the_watch_told_it() {
     assert_eq!(table.replicas_manager(&key).as_deref(), Some("kubectl"));
     assert!(table.get(&key).unwrap().rollout.is_stopped);
     table.note_scale(&key, &scale("u", 9, Some(4)));
-    assert_eq!(table.replicas_manager(&key), None, "it is not known who wrote this count");
+    assert_eq!(
+        table.replicas_manager(&key),
+        None,
+        "it is not known who wrote this count"
+    );
     table.note_scale(&key, &scale("another", 9, Some(4)));
     assert_eq!(table.replicas_manager(&key), None);
     assert!(!table.get(&key).unwrap().rollout.is_stopped);

@@ -44,7 +44,7 @@ pub enum Change<K> {
     /// The list has ended: what it did not tell is gone.
     ListEnds,
     /// One object is gone. Names, uid and resource version are set.
-    Delete(ObjectMeta),
+    Delete(Box<ObjectMeta>),
     /// The watch failed and is tried again; meanwhile nothing is heard.
     Fail(Failure),
 }
@@ -153,3 +153,7 @@ where
         tokio::time::sleep(backoff.next().unwrap_or(LONGEST_WAIT)).await;
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

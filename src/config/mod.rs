@@ -63,10 +63,17 @@ pub struct Config {
     /// Seconds between two evaluations of a policy that sets no `periodSeconds`: 1 2 5 10 15 30 or 60.
     #[serde(default = "default_period")]
     pub period_seconds: u32,
+    /// Whether `/metrics` has series of each policy. They are most of its text where policies are very many.
+    #[serde(default = "yes")]
+    pub policy_series: bool,
 }
 
 fn default_period() -> u32 {
     DEFAULT_PERIOD_SECONDS
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Config {
@@ -83,6 +90,7 @@ impl Config {
             known_sources: BTreeMap::new(),
             labels: PodLabels::default(),
             period_seconds: default_period(),
+            policy_series: yes(),
         };
         config.checked()
     }
@@ -175,6 +183,7 @@ mod tests {
         let server = config.server("default").unwrap();
         assert_eq!((server.timeout_seconds, server.scrape_interval_seconds), (5, 15));
         assert_eq!(config.period_seconds, 15);
+        assert!(config.policy_series);
         let requests = |name: &str| config.source(name).unwrap().requests.clone();
         assert_eq!(requests("http").as_deref(), Some("http_requests_total"));
         assert_eq!(requests("istio").as_deref(), Some("istio_requests_total"));

@@ -113,3 +113,22 @@ fn no_credential_is_shown() {
     let shown = format!("{:?}", parse(text).unwrap());
     assert!(shown.contains("X-Key") && !shown.contains("secret"), "{shown}");
 }
+
+#[test]
+fn every_example_of_the_reference_and_of_the_manifests_is_sound() {
+    let reference = include_str!("../../docs/reference/configuration.md");
+    let manifest = include_str!("../../deploy/manifests/config.yaml");
+    let examples = reference
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
+    let mut count = 0;
+    for text in examples.chain([manifest]) {
+        let config: crate::config::Config = serde_yaml::from_str(text).unwrap();
+        for mut server in config.servers {
+            server.check().unwrap();
+            count += 1;
+        }
+    }
+    assert!(count >= 6, "only {count} servers were found");
+}

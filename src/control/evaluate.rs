@@ -18,6 +18,7 @@ use crate::cluster::policies::PolicyRecord;
 use crate::cluster::{QuotaRefusal, View};
 use crate::observe::join::{Note, guard_reading, reading};
 use crate::observe::table::{Answer, FetchError};
+use crate::report::stored::StoredStatus;
 
 /// What became of one evaluation; all reports are made from it.
 #[derive(Clone, Debug)]
@@ -199,13 +200,22 @@ fn restored(context: &Context, view: &mut View<'_>, record: &PolicyRecord, mut f
     let known = {
         let mut states = context.states();
         let state = states.get_mut(record).filter(|state| !state.is_decided);
-        state.and_then(|state| state.found_with()?.startup())
+        state.and_then(|state| startup_in(state.found_with()?))
     };
     if let Some(known) = known {
         view.pods.restore_startup(&found.uid, known);
         found.startup = view.pods.startup(&found.uid);
     }
     found
+}
+
+fn startup_in(status: &StoredStatus) -> Option<StartupTimes> {
+    let startup = status.startup?;
+    Some(StartupTimes {
+        p50_seconds: u32::try_from(startup.p50_seconds).ok()?,
+        p95_seconds: u32::try_from(startup.p95_seconds).ok()?,
+        samples: u32::try_from(startup.samples).ok()?,
+    })
 }
 
 /// The refusal that holds growth back.

@@ -198,6 +198,6 @@ fn changes_of(context: &Context, record: &PolicyRecord, replicas: Replicas) -> O
     let mut states = context.states();
     let status = states.get_mut(record)?.found_with()?;
     let changes: Vec<Change> = status.changes().collect();
-    let is_known = !changes.is_empty() || status.current_replicas() == Some(replicas);
+    let is_known = !changes.is_empty() || status.current_replicas == Some(replicas);
     is_known.then_some(changes)
 }

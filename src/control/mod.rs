@@ -45,7 +45,7 @@ pub struct Context {
     pub reporter: Reporter,
     /// The controller's own metrics.
     pub metrics: Arc<Metrics>,
-    /// Whether this process is the one that writes; it is unless somebody puts another answer here.
+    /// Whether this process is the one that writes.
     pub leadership: Arc<Leadership>,
     /// How often what the queries ask for is scraped.
     pub intervals: Intervals,
@@ -63,20 +63,33 @@ impl Context {
     /// # Errors
     /// When a server's client cannot be made.
     pub fn new(config: Arc<Config>, client: Client, cluster: Arc<Cluster>) -> Result<Self, ServerError> {
+        Self::led_by(config, client, cluster, Arc::new(Leadership::alone()))
+    }
+
+    /// The same for one of several controllers, which writes while `leadership` says so.
+    ///
+    /// # Errors
+    /// When a server's client cannot be made.
+    pub fn led_by(
+        config: Arc<Config>,
+        client: Client,
+        cluster: Arc<Cluster>,
+        leadership: Arc<Leadership>,
+    ) -> Result<Self, ServerError> {
         let servers = config
             .servers
             .iter()
             .map(|server| Ok((server.name.clone(), Arc::new(Server::new(server.clone())?))))
             .collect::<Result<_, _>>()?;
-        let metrics = Arc::new(Metrics::default());
+        let metrics = Arc::new(Metrics::new(config.policy_series).telling_of(&leadership));
         Ok(Self {
             config,
             servers,
             cluster,
-            reporter: Reporter::new(client.clone(), Arc::clone(&metrics)),
+            reporter: Reporter::new(client.clone(), Arc::clone(&metrics)).led_by(Arc::clone(&leadership)),
             client,
             metrics,
-            leadership: Arc::new(Leadership::alone()),
+            leadership,
             intervals: Intervals::default(),
             states: Mutex::default(),
             replays: Mutex::default(),

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use concertina_decision::{Memory, Timestamp};
+use concertina_decision::{GuardMemory, Memory, Timestamp};
 
 use super::compile::CompiledGuard;
 use crate::cluster::policies::{Changes, PolicyId, PolicyRecord};
@@ -56,13 +56,31 @@ fn memory_of(record: &PolicyRecord, status: &StoredStatus) -> Memory {
     for change in status.changes() {
         memory.restore_change(change);
     }
-    if let Some(since) = status.missing_since() {
-        memory.restore_missing_since(since);
+    if let Some(since) = status.nothing_usable_since {
+        memory.restore_missing_since(since.timestamp());
     }
     for guard in guards_of(record).0 {
-        memory.restore_guard(status.guard(&guard.name));
+        memory.restore_guard(guard_of(status, &guard.name));
     }
     memory
+}
+
+/// What is known of a guard. The status has those that are not clear, and tells of their states when these were last told,
+/// which may be some time ago.
+fn guard_of(status: &StoredStatus, name: &str) -> GuardMemory {
+    let told = status.decided().map(|decided| decided.timestamp());
+    let long_ago = Some(Timestamp::default());
+    let (above_since, blocking_since) = match status.guard(name) {
+        Some("Pending") => (told, None),
+        Some("Tripped") => (long_ago, told),
+        Some("Missing") => (None, told),
+        Some("Expired") => (long_ago, long_ago),
+        _ => (None, None),
+    };
+    GuardMemory {
+        above_since,
+        blocking_since,
+    }
 }
 
 /// Guards are remembered by their place, so they are the same only if all of them are.
@@ -84,7 +102,7 @@ fn period_of(record: &PolicyRecord, default_period: u32) -> u32 {
 impl PolicyState {
     fn new(record: Arc<PolicyRecord>, stored: Option<Box<StoredStatus>>) -> Self {
         // A status that speaks of an older spec perhaps speaks of another target.
-        let found_with = stored.filter(|status| status.generation() == record.generation);
+        let found_with = stored.filter(|status| status.generation == record.generation);
         let memory = found_with
             .as_ref()
             .map(|status| memory_of(&record, status))

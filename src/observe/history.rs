@@ -1,11 +1,11 @@
 //! Answers of range queries: for each step of the past what an instant query would have answered then. Pure.
 use std::sync::Arc;
 
-use concertina_decision::Timestamp;
 use super::table::{
-    Answer, Cells, Family, FetchError, Field, Group, LabelRows, LabelTable, Labels, Naming, PodRows, PodTable, Remarks,
-    Sink, Table, Wanted, number, pod_of, read,
+    Answer, Cells, Family, FetchError, Field, Group, LabelRows, LabelTable, Labels, Naming, PodRows,
+    PodTable, Remarks, Sink, Table, Wanted, number, pod_of, read,
 };
+use concertina_decision::Timestamp;
 
 /// The longest past that is asked for, in seconds.
 pub const MAX_PAST_SECONDS: u32 = 3600;
@@ -84,6 +84,7 @@ pub struct History {
 
 /// What is known under each name, with a cell per step.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // one per answer
 enum Rows {
     /// Containers.
     Pods(PodRows, Cells),
@@ -145,7 +146,10 @@ impl History {
             Rows::Labels(sets) => {
                 let matching = matching.unwrap_or_default();
                 let set = LabelRows::among(sets, |(rows, _)| rows, matching);
-                Found::Labels(matching, set.and_then(|(rows, cells)| Some((rows.get(matching)?, cells))))
+                Found::Labels(
+                    matching,
+                    set.and_then(|(rows, cells)| Some((rows.get(matching)?, cells))),
+                )
             }
         };
         Part {

@@ -49,7 +49,7 @@ pub fn reading(
                 duplicate = Some(pod);
             }
             has_series |= pod.state.was_ready() && entries.clone().next().is_some();
-            let reading = pod_reading(&metric.measure, pod, entries);
+            let reading = pod_reading(&metric.measure, pod, &entries);
             PodReading {
                 at_least: reading.at_least || began_early(answer.window_seconds, pod, reading.time),
                 ..reading
@@ -246,7 +246,7 @@ fn began_early(window: Option<u32>, pod: &PodRecord, time: Option<Timestamp>) ->
 fn pod_reading<'e>(
     measure: &Measure,
     pod: &PodRecord,
-    entries: impl Iterator<Item = (&'e str, Entry)> + Clone,
+    entries: &(impl Iterator<Item = (&'e str, Entry)> + Clone),
 ) -> PodReading {
     let entry_of = |name: &str| {
         entries

@@ -48,11 +48,12 @@ impl Plan {
     }
 }
 
+/// The labels by which a policy takes its series of a query; `None` where it takes those of its pods.
+pub type Taken<'p> = Option<&'p [(Arc<str>, Box<str>)]>;
+
 /// The queries of a policy in their order, each with the labels by which the policy takes its series; `None` where it
 /// takes those of its pods.
-pub fn needs(
-    policy: &CompiledPolicy,
-) -> impl Iterator<Item = (&Arc<QueryKey>, Option<&[(Arc<str>, Box<str>)]>)> {
+pub fn needs(policy: &CompiledPolicy) -> impl Iterator<Item = (&Arc<QueryKey>, Taken<'_>)> {
     let of_metrics = policy.metrics.iter().map(|metric| match &metric.measure {
         Measure::Total { matching } => Some(&**matching),
         _ => None,

@@ -252,10 +252,7 @@ fn an_answer_in_part_is_told_from_a_remark_on_the_query() {
 fn an_answer_that_is_no_vector_is_refused_with_what_to_write() {
     for kind in ["matrix", "string", "streams"] {
         let text = answer(kind, &json!([]));
-        for error in [
-            decode_total(&text).unwrap_err(),
-            decode_pods(&text).unwrap_err(),
-        ] {
+        for error in [decode_total(&text).unwrap_err(), decode_pods(&text).unwrap_err()] {
             assert!(
                 error
                     .to_string()

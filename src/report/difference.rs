@@ -3,6 +3,7 @@
 //! What was written is not kept for that, only marks of it: hashes of the parts that matter alike.
 use std::hash::{BuildHasher, Hasher};
 use std::io;
+use std::num::NonZeroU64;
 
 use foldhash::quality::FixedState;
 use serde::Serialize;
@@ -30,7 +31,8 @@ pub enum Difference {
 /// statuses are taken for one another once in 10^19 times, and then until the next difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marks {
-    eventful: u64,
+    /// Never 0, so that none takes no room.
+    eventful: NonZeroU64,
     standing: u64,
     uneventful: u64,
     slight: u64,
@@ -66,10 +68,11 @@ impl Marks {
         let reasons = last_decision.iter().map(|decision| &decision.reason);
         let silent = metrics.iter().filter(|metric| metric.proposal.is_none());
         Self {
-            eventful: mark(&(
+            eventful: NonZeroU64::new(mark(&(
                 (observed_generation, mode, current_replicas, desired_replicas),
                 (last_scale_time, last_changes),
-            )),
+            )))
+            .unwrap_or(NonZeroU64::MIN),
             standing: mark(&(
                 each(conditions().map(|condition| {
                     let reason = &condition.reason;

@@ -20,13 +20,18 @@ pub struct Known {
 }
 
 /// The last changes, the newest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Changes {
-    #[default]
-    None,
     Ours(Box<[Change]>),
-    /// With words that this version does not know: they stay as they are.
-    Foreign(Box<[ChangeStatus]>),
+    /// With words that this version does not know: they stay as they are. There are hardly ever any, so they take no more
+    /// room here than the others.
+    Foreign(Box<Vec<ChangeStatus>>),
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self::Ours(Box::default())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +118,6 @@ impl Known {
     #[must_use]
     pub fn changes(&self) -> Vec<ChangeStatus> {
         match &self.changes {
-            Changes::None => Vec::new(),
             Changes::Ours(changes) => changes.iter().map(|change| change.status()).collect(),
             Changes::Foreign(changes) => changes.to_vec(),
         }
@@ -133,7 +137,7 @@ impl Known {
 
     /// Changes of another target are not to be told of this one.
     pub fn forget_changes(&mut self) {
-        self.changes = Changes::None;
+        self.changes = Changes::default();
         self.last_scale = None;
     }
 
@@ -141,20 +145,16 @@ impl Known {
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match &self.changes {
-            Changes::None => 0,
             Changes::Ours(changes) => size_of_val(&**changes),
-            Changes::Foreign(changes) => size_of_val(&**changes),
+            Changes::Foreign(changes) => size_of_val(&**changes) + size_of_val(changes.as_slice()),
         }
     }
 }
 
 impl Changes {
     fn of(changes: &[ChangeStatus]) -> Self {
-        if changes.is_empty() {
-            return Self::None;
-        }
         let compact: Option<Box<[Change]>> = changes.iter().map(Change::of).collect();
-        compact.map_or_else(|| Self::Foreign(changes.into()), Self::Ours)
+        compact.map_or_else(|| Self::Foreign(Box::new(changes.to_vec())), Self::Ours)
     }
 }
 

@@ -45,7 +45,7 @@ fn changes_come_back_as_they_were_told_also_those_of_another_version() {
 fn two_changes_take_no_more_than_their_numbers() {
     let known = Known::of(&with(vec![change("MetricAboveTarget", "Concertina"); 2]));
     assert_eq!(known.heap_bytes(), 32);
-    assert!(size_of::<Known>() <= 56);
+    assert!(size_of::<Known>() <= 48);
 }
 
 #[test]

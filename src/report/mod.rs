@@ -31,11 +31,9 @@ use tokio::time::Instant;
 use crate::cluster::lock;
 use crate::cluster::policies::PolicyRecord;
 use crate::control::evaluate::Outcome;
-use difference::Marks;
 use crate::leader::Leadership;
 use fingerprint::fingerprint;
 use hold::ScaleWrites;
-use known::Known;
 use metrics::Metrics;
 use queue::{Due, Queue};
 use second::Second;
@@ -55,8 +53,7 @@ pub struct Reporter {
     metrics: Arc<Metrics>,
     queue: Mutex<Queue>,
     scale_writes: ScaleWrites,
-    /// Whether this process is the one that tells; it is unless somebody puts another answer here.
-    pub leadership: Arc<Leadership>,
+    leadership: Arc<Leadership>,
     wake: tokio::sync::Notify,
     instance: String,
 }
@@ -133,6 +130,12 @@ impl Reporter {
         }
     }
 
+    /// The same for one of several controllers, which tells while `leadership` says so.
+    #[must_use]
+    pub fn led_by(self, leadership: Arc<Leadership>) -> Self {
+        Self { leadership, ..self }
+    }
+
     /// Takes over one outcome; see [`Reports::report`].
     pub fn report(&self, outcome: &Outcome) {
         self.reports().report(outcome);
@@ -161,13 +164,13 @@ impl Reporter {
         &self.scale_writes
     }
 
-    /// Takes over the status that a policy is stored with: after a start, or while another process leads, this one goes on
-    /// from there, so that it neither repeats nor forgets.
-    pub fn stored(&self, record: &Arc<PolicyRecord>, stored: &StoredStatus) {
-        let status = stored.status();
-        let mut queue = lock(&self.queue);
-        let (told, _) = queue.told(record);
-        told.stored(&Known::of(status), Marks::of(status));
+    /// A watch told of a status that was stored, by whichever controller. What is told next goes on from it; an echo of
+    /// what was told here says nothing.
+    pub fn stored(&self, record: &Arc<PolicyRecord>, status: &StoredStatus) {
+        lock(&self.queue)
+            .told(record)
+            .0
+            .stored(&status.known, status.marks);
     }
 
     /// Forgets a policy that is gone.
@@ -260,3 +263,7 @@ impl Reporter {
             .await;
     }
 }
+
+#[cfg(test)]
+#[path = "reporter_tests.rs"]
+mod tests;

@@ -169,9 +169,11 @@ impl Queue {
         self.are_events_held = true;
     }
 
-    /// A turn is over.
+    /// A turn is over. The room that a storm took is given back.
     pub(super) fn release_events(&mut self) {
         self.are_events_held = false;
+        self.events.shrink_to(self.events.len() * 2);
+        self.due.shrink_to(self.due.len() * 2);
     }
 
     /// Forgets a policy that is gone.

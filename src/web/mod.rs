@@ -1,23 +1,19 @@
 //! The controller's HTTP endpoint: `/metrics`, `/healthz`, `/readyz`, and the newest decision of a policy as a file to
-//! replay. It listens, and calls nobody.
+//! replay. It listens; for the last of these it asks the API server for one policy.
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use kube::Api;
-
-use crate::api::ScalingPolicy;
-use crate::case::Case;
-use crate::cluster::pods::ObjectKey;
 use crate::control::Context;
+
+mod case;
 
 /// Serves until the future is dropped.
 ///
@@ -34,7 +30,7 @@ pub fn router(context: Arc<Context>) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
-        .route("/api/v1/policies/{namespace}/{name}/case", get(case))
+        .route("/api/v1/policies/{namespace}/{name}/case", get(case::case))
         .with_state(context)
 }
 
@@ -59,36 +55,5 @@ async fn readyz(State(context): State<Arc<Context>>) -> Response {
             "the first lists of policies and pods are not complete\n",
         )
             .into_response()
-    }
-}
-
-/// What the newest decision of a policy was made from, in the format of `concertina decide`.
-async fn case(
-    State(context): State<Arc<Context>>,
-    Path((namespace, name)): Path<(String, String)>,
-) -> Response {
-    let key = ObjectKey::new(&namespace, &name);
-    let stored = context.cluster.policies().get(&key);
-    let Some(stored) = stored else {
-        let message = format!("there is no policy {key}: write its namespace and its name\n");
-        return (StatusCode::NOT_FOUND, message).into_response();
-    };
-    let newest = context.replays().newest(&stored).cloned();
-    let api: Api<ScalingPolicy> = Api::namespaced(context.client.clone(), &key.namespace);
-    let policy = match api.get(&key.name).await {
-        Ok(policy) => policy,
-        Err(error) => return (StatusCode::BAD_GATEWAY, format!("the policy cannot be read: {error}\n")).into_response(),
-    };
-    match newest {
-        Some(replay) if policy.metadata.generation == replay.generation => {
-            let mut case = Case::of(&policy.spec, &replay.observation, &replay.memory, replay.now);
-            case.name = Some(key.to_string());
-            Json(case.write()).into_response()
-        }
-        _ => {
-            let message =
-                format!("policy {key} has not been decided yet: its status says what it waits for\n");
-            (StatusCode::NOT_FOUND, message).into_response()
-        }
     }
 }

@@ -353,6 +353,7 @@ pub(crate) fn resource(kind: &str) -> ApiResource {
         "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "HorizontalPodAutoscaler" => ("autoscaling", "v2"),
+        "Lease" => ("coordination.k8s.io", "v1"),
         "Namespace" | "Pod" | "ResourceQuota" | "Service" => ("", "v1"),
         _ => panic!("{kind}: name its group and version here"),
     };

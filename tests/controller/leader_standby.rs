@@ -33,16 +33,14 @@ impl Two {
         wait(|| leader.may_write()).await;
         standby.starts();
         let of_leader = Arc::clone(leader.leadership().unwrap());
-        let context = Arc::get_mut(&mut world.controller.context).unwrap();
-        context.reporter.leadership = Arc::clone(&of_leader);
-        context.leadership = of_leader;
-
         let config = world.controller.context.config.clone();
+        let tables = Arc::clone(&world.controller.cluster);
+        let context = Context::led_by(config.clone(), world.api.client(), tables, of_leader).unwrap();
+        world.controller.context = Arc::new(context);
+
         let cluster = Arc::new(Cluster::new(Arc::clone(&config)));
-        let mut context = Context::new(config, world.api.client(), Arc::clone(&cluster)).unwrap();
         let of_standby = Arc::clone(standby.leadership().unwrap());
-        context.reporter.leadership = Arc::clone(&of_standby);
-        context.leadership = of_standby;
+        let context = Context::led_by(config, world.api.client(), Arc::clone(&cluster), of_standby).unwrap();
         let feed = tokio::spawn(feed::run(
             Arc::clone(&cluster),
             world.api.client(),
@@ -154,10 +152,14 @@ async fn a_standby_decides_and_writes_nothing() {
     let written = two.tick_of_standby().await;
     assert_eq!(written, [""; 0], "it wants eight and leaves it to the leader");
     let text = two.context.metrics.encode().unwrap();
-    assert!(
-        text.contains("concertina_policy_desired_replicas{namespace=\"shop\",policy=\"web\"} 8"),
-        "{text}"
-    );
+    for line in [
+        "concertina_policy_desired_replicas{namespace=\"shop\",policy=\"web\"} 8",
+        "concertina_leader 0",
+        "concertina_lease_transitions 0",
+    ] {
+        assert!(text.contains(line), "no {line} in\n{text}");
+    }
+    assert!((two.world.controller.metric("concertina_leader") - 1.0).abs() < f64::EPSILON);
     let is_scale: fn(&Request) -> bool = Request::is_scale_write;
     assert_eq!(two.world.api.requests(is_scale).len(), 1);
 }

@@ -106,8 +106,7 @@ async fn a_trouble_that_lasts_is_not_told_in_the_status_again() {
 async fn a_target_that_is_still_being_looked_up_is_no_news() {
     let mut world = grown().await;
     let held = Held::default();
-    let lists =
-        |request: &Request| request.path == "/apis/apps/v1/deployments" && !request.query.contains("watch");
+    let lists = |request: &Request| request.path == "/apis/apps/v1/deployments";
     world.api.fails(lists, Fault::Waits(held.clone()), 1);
     world.restart_unsettled().await;
     held.has_arrived().await;

@@ -110,6 +110,9 @@ impl State {
     }
 
     pub(crate) fn watch(&mut self, plural: &str, query: &str) -> Response<Answer> {
+        if query.contains("sendInitialEvents=true") {
+            return self.list_as_events(plural);
+        }
         let from = query
             .split('&')
             .find_map(|pair| pair.strip_prefix("resourceVersion="));
@@ -123,6 +126,24 @@ impl State {
                 watch.push(event.clone(), self.withheld.contains(&plural));
             }
         }
+        self.open(watch)
+    }
+
+    /// A watch that begins with all there is, and a bookmark that says where that ends.
+    fn list_as_events(&mut self, plural: &str) -> Response<Answer> {
+        let mut watch = Watch::new(plural);
+        for (_, object) in self.objects.iter().filter(|(key, _)| key.plural == plural) {
+            watch.push(json!({"type": "ADDED", "object": object}), false);
+        }
+        let metadata = json!({
+            "resourceVersion": self.version.to_string(), "annotations": {"k8s.io/initial-events-end": "true"},
+        });
+        let end = json!({"kind": "Any", "apiVersion": "v1", "metadata": metadata});
+        watch.push(json!({"type": "BOOKMARK", "object": end}), false);
+        self.open(watch)
+    }
+
+    fn open(&mut self, watch: Watch) -> Response<Answer> {
         let watch = Arc::new(Mutex::new(watch));
         self.watches.retain(|watch| watch.lock().unwrap().is_open());
         self.watches.push(Arc::clone(&watch));

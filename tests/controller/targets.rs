@@ -175,8 +175,7 @@ async fn a_new_policy_does_not_wait_a_period_for_its_target_to_be_looked_up() {
     let mut world = beside_a_good_one().await;
     world.tick().await;
     let held = Held::default();
-    let lists =
-        |request: &Request| request.path == "/apis/example.dev/v1/fleets" && !request.query.contains("watch");
+    let lists = |request: &Request| request.path == "/apis/example.dev/v1/fleets";
     world.api.fails(lists, Fault::Waits(held.clone()), 1);
     world.api.has(json!({
         "apiVersion": "example.dev/v1", "kind": "Fleet", "metadata": {"name": "ships"}, "spec": {"size": 2},

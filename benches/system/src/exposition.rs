@@ -25,12 +25,14 @@ impl Exposition {
         self.0.lines().filter_map(move |line| {
             let rest = line.strip_prefix(name)?;
             let (label_text, value) = match rest.strip_prefix('{') {
-                Some(rest) => rest.rsplit_once("} ")?,
+                // The first brace after a value: exemplars have braces too.
+                Some(rest) => rest.split_at_checked(rest.find("\"} ")? + 1)?,
                 None => ("", rest.strip_prefix(' ')?),
             };
             let matches = |(name, value): &(&str, &str)| label(label_text, name) == Some(value);
             // What follows the value is a timestamp or an exemplar.
-            let value = value.split(' ').next()?.parse().ok()?;
+            let value = value.trim_start_matches("} ").split(' ').next()?;
+            let value = value.parse().ok()?;
             labels.iter().all(matches).then_some((label_text, value))
         })
     }

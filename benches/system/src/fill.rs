@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::client;
 use crate::error::BenchError;
-use crate::fixture::{self, Kind};
+use crate::fixture::{self, HASH, Kind};
 
 const JSON: &str = "application/json";
 /// The node that kwok pretends.
@@ -73,6 +73,17 @@ fn named(text: &str, index: usize) -> Vec<u8> {
     text.replace("@NAMESPACE@", &fixture::namespace(index))
         .replace("@NAME@", &fixture::workload(index))
         .into_bytes()
+}
+
+/// A copy of an object with further fields.
+fn with<const N: usize>(object: &Value, fields: [(&str, Value); N]) -> Value {
+    let mut object = object.as_object().cloned().unwrap_or_default();
+    object.extend(fields.map(|(name, value)| (name.to_owned(), value)));
+    object.into()
+}
+
+fn owner(api: &str, kind: &str, name: &str, uid: &str) -> Value {
+    json!([{"apiVersion": api, "kind": kind, "name": name, "uid": uid, "controller": true, "blockOwnerDeletion": true}])
 }
 
 #[derive(Deserialize)]
@@ -198,36 +209,46 @@ impl Filler {
 
     async fn pods(&self, client: &Client, index: usize, deployment: &str) -> Result<(), BenchError> {
         let (namespace, workload) = (fixture::namespace(index), fixture::workload(index));
-        let mut template: Value = serde_json::from_slice(&named(&self.texts.deployment, index))?;
-        let mut template = template
-            .pointer_mut("/spec/template")
-            .map(Value::take)
-            .ok_or_else(|| BenchError::Unusable("the Deployment has no template".into()))?;
-        template["metadata"]["labels"]["pod-template-hash"] = json!("7d4b9c6f5");
-        let set_name = format!("{workload}-7d4b9c6f5");
-        let owner = |kind: &str, name: &str, uid: &str, api: &str| json!([{"apiVersion": api, "kind": kind, "name": name, "uid": uid, "controller": true, "blockOwnerDeletion": true}]);
+        let whole: Value = serde_json::from_slice(&named(&self.texts.deployment, index))?;
+        let part = |pointer: &str| {
+            whole
+                .pointer(pointer)
+                .ok_or_else(|| BenchError::Unusable(format!("the Deployment of the fleet has no {pointer}")))
+        };
+        let labels = with(
+            part("/spec/template/metadata/labels")?,
+            [("pod-template-hash", json!(HASH))],
+        );
+        let spec = part("/spec/template/spec")?;
+        let set_name = format!("{workload}-{HASH}");
         let set = json!({
             "apiVersion": "apps/v1", "kind": "ReplicaSet",
             "metadata": {
-                "name": set_name, "annotations": {"deployment.kubernetes.io/revision": "1"},
-                "ownerReferences": owner("Deployment", &workload, deployment, "apps/v1"),
+                "name": set_name, "labels": labels, "annotations": {"deployment.kubernetes.io/revision": "1"},
+                "ownerReferences": owner("apps/v1", "Deployment", &workload, deployment),
             },
-            "spec": {"replicas": fixture::REPLICAS, "selector": {"matchLabels": template["metadata"]["labels"]}, "template": template},
+            "spec": {
+                "replicas": fixture::REPLICAS, "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": spec},
+            },
         });
         let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets");
         let set = self
             .make(client, &path, &set_name, set.to_string().into())
             .await?;
+        let bound = [
+            ("nodeName", json!(NODE)),
+            ("automountServiceAccountToken", json!(false)),
+        ];
+        let spec = with(spec, bound);
         let path = format!("/api/v1/namespaces/{namespace}/pods");
         for number in 0..self.kind.pods() {
             let name = fixture::pod(index, number);
-            let mut pod = template.clone();
-            pod["apiVersion"] = json!("v1");
-            pod["kind"] = json!("Pod");
-            pod["metadata"]["name"] = json!(name);
-            pod["metadata"]["ownerReferences"] = owner("ReplicaSet", &set_name, &set, "apps/v1");
-            pod["spec"]["nodeName"] = json!(NODE);
-            pod["spec"]["automountServiceAccountToken"] = json!(false);
+            let owner = owner("apps/v1", "ReplicaSet", &set_name, &set);
+            let pod = json!({
+                "apiVersion": "v1", "kind": "Pod", "spec": spec,
+                "metadata": {"name": name, "labels": labels, "ownerReferences": owner},
+            });
             self.make(client, &path, &name, pod.to_string().into()).await?;
         }
         Ok(())

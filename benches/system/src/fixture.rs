@@ -12,6 +12,9 @@ pub(crate) const LOAD_PER_REPLICA: f64 = 10.0;
 /// always the same, also twice the load's.
 pub(crate) const STEADY: f64 = 0.95;
 
+/// Stands for the hash of the pods' template.
+pub(crate) const HASH: &str = "7d4b9c6f5";
+
 /// What the policies of a fleet look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
@@ -51,7 +54,7 @@ pub(crate) fn namespace(index: usize) -> String {
 
 /// The name of a workload's pod.
 pub(crate) fn pod(index: usize, pod: usize) -> String {
-    format!("w{index:06}-7d4b9c6f5-{pod:05}")
+    format!("w{index:06}-{HASH}-{pod:05}")
 }
 
 /// Which workload has this name.

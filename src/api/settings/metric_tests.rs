@@ -79,7 +79,7 @@ fn a_metric_that_contradicts_itself_is_refused_with_what_to_write() {
     assert_refused([
         (
             metric(json!({"name": "a", "network": {"averageValue": 1}, "disk": {"averageValue": 1}})),
-            "metric a has 2 of cpu, memory, requestRate, network, disk and prometheus: write exactly one",
+            "metric a has 2 of cpu, memory, requestRate, responseTime, failureRate, network, disk and prometheus: write exactly one",
         ),
         (
             metric(json!({"name": "a", "network": {"averageValue": 0}})),

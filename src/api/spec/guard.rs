@@ -19,19 +19,19 @@ pub struct GuardSpec {
     )]
     pub name: String,
 
-    /// PromQL whose answer is one number, or one series per set of labels when match is given. Exactly one of query,
-    /// responseTime and failureRate; at most 4096 characters. Policies with the same text share one query. Example:
+    /// PromQL whose answer is one number, or one series per set of labels when match is given. Either this or
+    /// responseTime or failureRate; at most 4096 characters. Policies with the same text share one query. Example:
     /// `sum(rate(http_errors_total[1m]))`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub query: Option<String>,
 
-    /// Seconds within which most requests are answered. Exactly one of query, responseTime and failureRate. Example:
-    /// {source: istio, quantile: "0.99"}.
+    /// Seconds within which most requests are answered. Either this or query or failureRate. Example: {source: istio,
+    /// quantile: "0.99"}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_time: Option<ResponseTimeGuard>,
 
-    /// Share of the requests that fail. Exactly one of query, responseTime and failureRate. Example: {source: istio}.
+    /// Share of the requests that fail. Either this or query or responseTime. Example: {source: istio}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_rate: Option<FailureRateGuard>,
 

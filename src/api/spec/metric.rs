@@ -20,41 +20,44 @@ pub struct MetricSpec {
     )]
     pub name: String,
 
-    /// CPU of the target's pods. Exactly one of these kinds in each metric. Example: {averageUtilization: 70}.
+    /// CPU of the target's pods. One of cpu, memory, requestRate, responseTime, failureRate, network, disk and
+    /// prometheus in each metric. Example: {averageUtilization: 70}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<ResourceMetric>,
 
-    /// Working-set memory of the target's pods. Exactly one of these kinds in each metric.
-    /// Example: {averageUtilization: 80}.
+    /// Working-set memory of the target's pods. One of cpu, memory, requestRate, responseTime, failureRate, network,
+    /// disk and prometheus in each metric. Example: {averageUtilization: 80}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<ResourceMetric>,
 
-    /// Requests per second that the target receives. Exactly one of these kinds in each metric. Example: {averageValue:
-    /// 50}.
+    /// Requests per second that the target receives. One of cpu, memory, requestRate, responseTime, failureRate,
+    /// network, disk and prometheus in each metric. Example: {averageValue: 50}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_rate: Option<RequestRateMetric>,
 
-    /// Seconds within which most requests are answered. Exactly one of these kinds in each metric. Example: {source: istio,
-    /// quantile: "0.95", value: 250m}.
+    /// Seconds within which most requests are answered. One of cpu, memory, requestRate, responseTime, failureRate,
+    /// network, disk and prometheus in each metric. Example: {source: istio, quantile: "0.95", value: 250m}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_time: Option<ResponseTimeMetric>,
 
-    /// Share of the requests that fail. Exactly one of these kinds in each metric. Example: {source: istio, value: "0.02"}.
+    /// Share of the requests that fail. One of cpu, memory, requestRate, responseTime, failureRate, network, disk and
+    /// prometheus in each metric. Example: {source: istio, value: "0.02"}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_rate: Option<FailureRateMetric>,
 
-    /// Bytes per second that the target's pods send and receive. Exactly one of these kinds in each metric.
-    /// Example: {averageValue: 10M, direction: Receive}.
+    /// Bytes per second that the target's pods send and receive. One of cpu, memory, requestRate, responseTime,
+    /// failureRate, network, disk and prometheus in each metric. Example: {averageValue: 10M, direction: Receive}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkMetric>,
 
-    /// Bytes per second that the target's pods read from and write to their disks. Exactly one of these kinds in each metric.
-    /// Example: {averageValue: 20M, direction: Write}.
+    /// Bytes per second that the target's pods read from and write to their disks. One of cpu, memory, requestRate,
+    /// responseTime, failureRate, network, disk and prometheus in each metric. Example: {averageValue: 20M,
+    /// direction: Write}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<DiskMetric>,
 
-    /// The answer to a PromQL query. Exactly one of these kinds in each metric. Example:
-    /// {query: "sum(rabbitmq_queue_messages_ready)", averageValue: 30}.
+    /// The answer to a PromQL query. One of cpu, memory, requestRate, responseTime, failureRate, network, disk and
+    /// prometheus in each metric. Example: {query: "sum(rabbitmq_queue_messages_ready)", averageValue: 30}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusMetric>,
 
@@ -87,8 +90,8 @@ pub struct MetricSpec {
     #[schemars(extend("enum" = [15, 30, 60, 120, 300, 600]))]
     pub window_seconds: Option<i32>,
 
-    /// Seconds after which the newest sample counts as missing; of prometheus only with ageQuery. Default 120; 5 to 3600.
-    /// Give it at least two scrape intervals.
+    /// Seconds after which the newest sample counts as missing; of prometheus only with ageQuery. Default 120; 5 to
+    /// 3600. Give it at least two scrape intervals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 5, max = 3600))]
     pub max_age_seconds: Option<i32>,
@@ -195,8 +198,8 @@ pub enum NetworkDirection {
     Both,
 }
 
-/// A target for the disk traffic of the pods. A pod that has run out of CPU moves fewer bytes than it is asked to, so the
-/// rate then counts as a lower bound.
+/// A target for the disk traffic of the pods. A pod that has run out of CPU moves fewer bytes than it is asked to, so
+/// the rate then counts as a lower bound.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DiskMetric {
@@ -237,8 +240,8 @@ pub struct PrometheusMetric {
     #[schemars(schema_with = "crate::api::schema::match_labels")]
     pub match_labels: Option<MatchLabels>,
 
-    /// PromQL for the time of the newest sample behind the answer, in seconds since 1970; its series carry the labels of
-    /// match too. Default: none, then the age is not known and the answer never too old; at most 4096 characters.
+    /// PromQL for the time of the newest sample behind the answer, in seconds since 1970; its series carry the labels
+    /// of match too. Default: none, then the age is not known and the answer never too old; at most 4096 characters.
     /// Example: max by (queue) (timestamp(rabbitmq_queue_messages_ready)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]

@@ -13,8 +13,8 @@ pub struct RequestRateMetric {
     /// Requests per second and replica. Required; greater than 0. Examples: 50, 500m for one in two seconds.
     pub average_value: Quantity,
 
-    /// Where the requests are counted: http, which reads http_requests_total of the pods, ingress-nginx, istio, or a
-    /// source in the controller's configuration. Default http; at most 63 characters.
+    /// Where the requests are counted. Default http, which reads http_requests_total of the pods; others are ingress-nginx,
+    /// istio and the sources of the controller's configuration; at most 63 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 63),

@@ -261,7 +261,7 @@ fn a_part_of_a_label_tells_workloads_apart_where_the_source_says_so() {
         "{text}"
     );
     assert!(
-        text.contains(r#","concertina_workload","$1","service","(.+)-[^-]+@kubernetes\d?")"#),
+        text.contains(r#","concertina_workload","$1","service","(.+)-[^-]+@kubernetes\\d?")"#),
         "{text}"
     );
 }

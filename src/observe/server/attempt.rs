@@ -191,16 +191,16 @@ pub(super) fn is_trouble_of_the_server(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
+/// The error of TLS in this one. The transport wraps it into errors of input and output, one into the other.
+fn tls_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    let wrapped = || error.downcast_ref::<std::io::Error>()?.get_ref();
+    error.downcast_ref().or_else(|| tls_error(wrapped()?))
+}
+
 /// What to do about an error of TLS, if it is one that has a usual cause.
 fn tls_advice(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     use rustls::{AlertDescription as Alert, CertificateError, Error, InvalidMessage};
-    let inner = error
-        .downcast_ref::<std::io::Error>()
-        .and_then(std::io::Error::get_ref);
-    let tls = inner
-        .and_then(|inner| inner.downcast_ref::<Error>())
-        .or_else(|| error.downcast_ref::<Error>())?;
-    match tls {
+    match tls_error(error)? {
         Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             Some("write the authority that signed the server's certificate into tls.caFile")
         }

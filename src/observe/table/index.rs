@@ -50,7 +50,7 @@ impl Index {
 
     /// The row of these names.
     pub(in crate::observe) fn get<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> Option<usize> {
-        self.find(self.hash(names.clone()), names)
+        self.find(self.hash(names.clone()), &names)
     }
 
     /// The row of these names, and whether it is new: the next after the last.
@@ -59,7 +59,7 @@ impl Index {
         names: impl Iterator<Item = &'n str> + Clone,
     ) -> (usize, bool) {
         let hash = self.hash(names.clone());
-        if let Some(row) = self.find(hash, names.clone()) {
+        if let Some(row) = self.find(hash, &names) {
             return (row, false);
         }
         for name in names {
@@ -98,7 +98,7 @@ impl Index {
         u32::try_from(std::hash::Hasher::finish(&hasher) >> 32).unwrap_or(0)
     }
 
-    fn find<'n>(&self, hash: u32, names: impl Iterator<Item = &'n str> + Clone) -> Option<usize> {
+    fn find<'n>(&self, hash: u32, names: &(impl Iterator<Item = &'n str> + Clone)) -> Option<usize> {
         let found = self.slots.find(Slot::spread(hash), |slot| {
             slot.hash == hash && self.names(slot.row as usize).eq(names.clone())
         });

@@ -191,6 +191,7 @@ impl Wanted {
 
 /// A decoded answer.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // one per answer
 pub enum Table {
     /// The pods of a grouped query.
     Pods(PodTable),
@@ -288,6 +289,10 @@ pub(super) fn shortened(text: &str) -> String {
     }
 }
 
+#[cfg(test)]
+mod agreement_tests;
+#[cfg(test)]
+mod size_tests;
 #[cfg(test)]
 #[path = "../table_tests.rs"]
 mod tests;

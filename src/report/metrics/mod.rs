@@ -15,6 +15,7 @@ use prometheus_client::registry::{Metric, Registry};
 use crate::cluster::policies::PolicyRecord;
 use crate::control::apply::ApplyError;
 use crate::control::evaluate::Outcome;
+use crate::leader::Leadership;
 use crate::observe::table::FetchError;
 
 mod decisions;
@@ -189,6 +190,13 @@ impl Metrics {
             ),
             registry,
         }
+    }
+
+    /// The same with those of the election.
+    #[must_use]
+    pub fn telling_of(mut self, leadership: &Arc<Leadership>) -> Self {
+        self.registry.register_collector(Box::new(Arc::clone(leadership)));
+        self
     }
 
     /// The text that `/metrics` answers, at once; [`Self::pages`] has it in pieces.

@@ -177,6 +177,17 @@ impl Bed {
     }
 }
 
+/// Waits for the middle between two ticks. Ticks are aligned to the clock, so windows that begin here and last for a multiple of
+/// the period hold the same number of ticks each, also when evaluations are late by seconds.
+pub(crate) async fn between_ticks(period_seconds: u32) {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    let period = f64::from(period_seconds);
+    let wait = (0.6 * period - since.as_secs_f64()).rem_euclid(period);
+    tokio::time::sleep(Duration::from_secs_f64(wait)).await;
+}
+
 /// Seconds since the Unix epoch.
 fn now() -> u64 {
     std::time::SystemTime::now()

@@ -31,7 +31,10 @@ impl Controller {
         let name = format!("controller-{}", setup.port);
         let configuration = include_str!("../../fixtures/controller.yaml")
             .replace("@PROMETHEUS@", &setup.prometheus)
-            .replace("@SCRAPE@", &setup.scrape_milliseconds.div_euclid(1000).max(1).to_string())
+            .replace(
+                "@SCRAPE@",
+                &setup.scrape_milliseconds.div_euclid(1000).max(1).to_string(),
+            )
             .replace("@PERIOD@", &setup.period_seconds.to_string());
         let file = bed.arguments.out.join(format!("{name}.yaml"));
         std::fs::write(&file, configuration)?;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::bed::{Bed, PROXY};
+use super::bed::{Bed, PROXY, between_ticks};
 use super::controller::{Controller, Setup};
 use super::observer::{Observer, What};
 use super::reaction::{is_expected, seconds_between};
@@ -13,8 +13,9 @@ use crate::fixture;
 use crate::proxy::Count;
 use crate::report::Part;
 
-/// Time after a trouble begins that is not measured, so that what was under way before ends.
+/// Time after a trouble begins that is not measured, so that what was under way before ends. Silence is measured at once.
 const LEAD: Duration = Duration::from_secs(10);
+/// A multiple of every period.
 const LENGTH: Duration = Duration::from_secs(60);
 
 /// What happened in one phase.
@@ -48,7 +49,15 @@ pub(crate) async fn measure(bed: &Bed, policies: usize, part: &mut Part) -> Resu
     let mut silence_ended = None;
     for (name, trouble) in phases {
         let setting = format!("{policies} policies, period {period:.0} s, {name}");
-        trouble_is(bed, trouble).await?;
+        let is_silence = trouble.contains("black_hole");
+        if !is_silence {
+            trouble_is(bed, trouble).await?;
+            tokio::time::sleep(LEAD).await;
+        }
+        between_ticks(setup.period_seconds).await;
+        if is_silence {
+            trouble_is(bed, trouble).await?;
+        }
         let phase = phase(bed, &controller, &observer, policies, period).await?;
         part.add(
             "B9",
@@ -61,7 +70,7 @@ pub(crate) async fn measure(bed: &Bed, policies: usize, part: &mut Part) -> Resu
         let (changes, most) = (phase.changes as f64, phase.count.most_in_flight as f64);
         part.add("B9", &setting, "wrong changes of a count", "", vec![changes]);
         part.add("B9", &setting, "most requests at a time", "", vec![most]);
-        if trouble.contains("black_hole") {
+        if is_silence {
             // A load that changed while nobody could see it shows when all is well again.
             let began = Instant::now();
             bed.step(&fixture::workload(0), 2.0).await?;
@@ -111,14 +120,12 @@ async fn phase(
     policies: usize,
     period: f64,
 ) -> Result<Phase, BenchError> {
-    let began = Instant::now();
-    tokio::time::sleep(LEAD).await;
     let before = controller.evaluations().await?;
-    let from = Instant::now();
-    tokio::time::sleep(LENGTH.saturating_sub(LEAD)).await;
+    let began = Instant::now();
+    tokio::time::sleep(LENGTH).await;
     let evaluations = controller.evaluations().await? - before;
     #[allow(clippy::cast_precision_loss)]
-    let actual = policies as f64 * from.elapsed().as_secs_f64() / evaluations.max(1.0);
+    let actual = policies as f64 * LENGTH.as_secs_f64() / evaluations.max(1.0);
     let text = bed
         .http
         .get(format!("{PROXY}/-/count"))

@@ -5,11 +5,14 @@ mod access;
 mod bed;
 mod controller;
 mod faults;
+mod memory;
 mod observer;
 mod prober;
 mod process;
+mod processor;
 mod reaction;
 mod rest;
+mod sample;
 mod start;
 mod storm;
 

@@ -1,0 +1,16 @@
+//! Every built-in query, and every source that the documentation shows, asked of a real Prometheus that holds series as
+//! the exporters expose them. Needs Prometheus: testbed/tools builds it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)] // a test fails by panicking
+
+mod built_in;
+mod documented;
+mod freshness;
+mod prometheus;
+mod series;
+mod usage;
+mod world;

@@ -1,0 +1,111 @@
+//! A real Prometheus on loopback, with series that are pushed to it together with their past. It ends with the test.
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::series::Series;
+
+/// The server.
+pub(crate) struct Prometheus {
+    pub(crate) url: String,
+    child: Child,
+    directory: PathBuf,
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+const CONFIGURATION: &str = "
+global: {scrape_interval: 1h}
+otlp: {translation_strategy: NoTranslation}
+storage: {tsdb: {out_of_order_time_window: 1h}}
+";
+
+/// `PROMETHEUS`, the newest that the test bed has built, or what is on the path.
+fn program() -> PathBuf {
+    if let Some(program) = std::env::var_os("PROMETHEUS") {
+        return program.into();
+    }
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
+    let tools = cache.or_else(home).unwrap_or_default().join("concertina/tools");
+    let built = std::fs::read_dir(tools).into_iter().flatten().flatten();
+    let built = built
+        .map(|entry| entry.path().join("prometheus"))
+        .filter(|path| path.is_file());
+    let newest = built.max_by_key(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok());
+    newest.unwrap_or_else(|| "prometheus".into())
+}
+
+impl Prometheus {
+    /// Starts a server without any data.
+    pub(crate) fn start() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let directory =
+            std::env::temp_dir().join(format!("concertina-sources-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let configuration = directory.join("prometheus.yml");
+        std::fs::write(&configuration, CONFIGURATION).unwrap();
+        let program = program();
+        let mut child = Command::new(&program)
+            .arg(format!("--config.file={}", configuration.display()))
+            .arg(format!("--storage.tsdb.path={}", directory.join("data").display()))
+            .args(["--web.listen-address=127.0.0.1:0", "--web.enable-otlp-receiver"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!(
+                    "cannot run {} ({error}): run testbed/tools, which builds Prometheus, or name one in PROMETHEUS",
+                    program.display()
+                )
+            });
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut read = Vec::new();
+        // It says in either order where it listens and that it is ready to be asked.
+        let (mut url, mut is_ready) = (None, false);
+        for line in lines.by_ref().map_while(Result::ok) {
+            if let Some((_, address)) = line.split_once("msg=\"Listening on\"")
+                && let Some((_, address)) = address.split_once("address=")
+            {
+                url = Some(format!("http://{}", address.trim()));
+            }
+            is_ready |= line.contains("Server is ready");
+            read.push(line);
+            if is_ready && url.is_some() {
+                break;
+            }
+        }
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        let url = url.unwrap_or_else(|| panic!("Prometheus did not start: {}", read.join("\n")));
+        Self {
+            url,
+            child,
+            directory,
+        }
+    }
+
+    /// Takes over these series.
+    pub(crate) async fn push(&self, series: &[Series]) {
+        let metrics: Vec<Value> = series.iter().map(Series::as_otlp).collect();
+        let body = json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": metrics}]}]});
+        let request = reqwest::Client::new()
+            .post(format!("{}/api/v1/otlp/v1/metrics", self.url))
+            .header("content-type", "application/json")
+            .body(body.to_string());
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "{status}: {text}");
+    }
+}
