@@ -74,6 +74,8 @@ pub async fn put_into_effect(
         (Verdict::Scale, Some(effect)) => return effect,
         (Verdict::Scale, None) => {}
     }
+    // Statuses and events wait meanwhile.
+    let _writing = context.reporter.scale_writes().begin();
     let Ok(_permit) = context.writers.acquire().await else {
         return Effect::Withheld;
     };
@@ -82,8 +84,10 @@ pub async fn put_into_effect(
         return effect;
     }
     let client = ScaleClient::new(context.client.clone(), &found.resource, &found.scope, &found.key);
+    let started = tokio::time::Instant::now();
     let written = client.write(&found.uid, decision.current, decision.desired).await;
     context.metrics.scale_write(&written);
+    context.metrics.scale_write_took(started.elapsed());
     match written {
         Ok(scale) => {
             context.cluster.targets().note_scale(&found.key, &scale);
