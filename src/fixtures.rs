@@ -1,4 +1,5 @@
 //! Objects that unit tests begin with. No network.
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use concertina_decision::{Memory, Observation, Pod, Reading, Timestamp, decide};
@@ -6,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::api::{Mode, ScalingPolicy};
 use crate::cluster::guarded::Guarded;
-use crate::cluster::policies::{PolicyRecord, PolicyTable};
+use crate::cluster::names::ObjectKey;
+use crate::cluster::policies::{PolicyId, PolicyRecord, PolicyTable};
 use crate::config::Config;
 use crate::control::compile::CompiledPolicy;
 use crate::control::enforce::Effect;
@@ -44,9 +46,24 @@ pub(crate) fn guarded(policy: Value) -> Guarded<ScalingPolicy> {
 
 /// As the table of policies holds it.
 pub(crate) fn record(policy: Value) -> Arc<PolicyRecord> {
+    thread_local! {
+        static NAMES: RefCell<Vec<ObjectKey>> = const { RefCell::new(Vec::new()) };
+    }
     let mut table = table();
     table.apply(guarded(policy));
-    table.iter().next().unwrap().clone()
+    let record = table.iter().next().unwrap();
+    // Policies of one test have each a place of their own, as in one table.
+    let place = NAMES.with_borrow_mut(|names| {
+        let known = names.iter().position(|name| *name == record.key);
+        known.unwrap_or_else(|| {
+            names.push(record.key.clone());
+            names.len() - 1
+        })
+    });
+    Arc::new(PolicyRecord {
+        id: PolicyId(u32::try_from(place).unwrap()),
+        ..PolicyRecord::clone(record)
+    })
 }
 
 /// No policy yet.

@@ -83,6 +83,8 @@ pub async fn write(
     uid: &Uid,
     (from, to): (Replicas, Replicas),
 ) -> Effect {
+    // Statuses and events wait meanwhile.
+    let _writing = context.reporter.scale_writes().begin();
     let Ok(_permit) = context.writers.acquire().await else {
         return Effect::Withheld;
     };
@@ -99,8 +101,10 @@ pub async fn write(
         Err(effect) => return effect,
     };
     let client = ScaleClient::new(context.client.clone(), &resource, &scope, key);
+    let started = tokio::time::Instant::now();
     let written = client.write(&uid.to_string(), from, to).await;
     context.metrics.scale_write(&written);
+    context.metrics.scale_write_took(started.elapsed());
     match written {
         Ok(scale) => {
             context.cluster.targets().note_scale(key, &scale);

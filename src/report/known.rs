@@ -25,6 +25,10 @@ enum Changes {
     Ours(Box<[Change]>),
     /// With words that this version does not know: they stay as they are. There are hardly ever any, so they take no more
     /// room here than the others.
+    #[allow(
+        clippy::box_collection,
+        reason = "one word instead of three in each of very many"
+    )]
     Foreign(Box<Vec<ChangeStatus>>),
 }
 

@@ -47,6 +47,7 @@ async fn the_controller_may_do_its_work_and_nothing_else() {
 
     let its_work = [
         ("watch", "concertina.dev", "scalingpolicies"),
+        ("get", "concertina.dev", "scalingpolicies"),
         ("patch", "concertina.dev", "scalingpolicies/status"),
         ("watch", "", "pods"),
         ("watch", "autoscaling", "horizontalpodautoscalers"),

@@ -13,9 +13,10 @@ pub(crate) fn percentile(values: &[f64], share: f64) -> Option<f64> {
     sorted.get(rank.max(1).min(sorted.len()).checked_sub(1)?).copied()
 }
 
-/// Half the values are at most this.
+/// The value in the middle, or the mean of the two there.
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
-    percentile(values, 0.5)
+    let above = values.iter().map(|value| -value).collect::<Vec<_>>();
+    Some((percentile(values, 0.5)? - percentile(&above, 0.5)?) / 2.0)
 }
 
 /// The greatest value.
@@ -89,6 +90,13 @@ mod tests {
         assert_eq!(percentile(&values, 0.0), Some(1.0));
         assert_eq!(percentile(&[7.0], 0.99), Some(7.0));
         assert_eq!(percentile(&[], 0.5), None);
+    }
+
+    #[test]
+    fn the_median_lies_in_the_middle() {
+        assert_eq!(median(&[9.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[9.0, 1.0, 2.0, 4.0]), Some(3.0));
+        assert_eq!(median(&[]), None);
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl Bed {
             if answer.is_ok_and(|values| values.first().is_some_and(|(_, count)| *count >= expected)) {
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(250)).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
         Err(BenchError::TimedOut {
             what: format!("{expected} series in Prometheus"),

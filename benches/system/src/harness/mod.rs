@@ -67,7 +67,7 @@ pub(crate) struct RunArguments {
     #[arg(long, default_value_t = 1030)]
     fast_scrape: u32,
     /// Seconds between two evaluations where Prometheus is in trouble (B9).
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 5)]
     fault_period: u32,
     /// Windows of rest, storms, cold starts.
     #[arg(long, default_value_t = 4)]

@@ -94,7 +94,15 @@ async fn steady(
     )
     .await?;
     let mut controller = Controller::start(bed, setup)?;
-    controller.ready(Duration::from_secs(120)).await?;
+    let ready = controller.ready(Duration::from_secs(120)).await?;
+    let lists = (ready - controller.started).as_secs_f64();
+    part.add(
+        "B8",
+        &setting,
+        "start to ready: everything listed",
+        "s",
+        vec![lists],
+    );
     part.conditions.push(format!(
         "processor time of the controller is counted by {}",
         controller.process.counted_by()
