@@ -248,3 +248,22 @@ async fn who_was_warm_holds_nothing_when_it_takes_over() {
     let written = two.tick_of_standby().await;
     assert!(written[0].starts_with("scale web 4 → "), "{written:?}");
 }
+
+#[tokio::test]
+async fn who_takes_over_acts_at_once_whatever_the_period() {
+    let mut two = Two::start().await;
+    two.world.now = tick::wall_clock();
+    deployment(&two.world.api, "web", 2);
+    two.world.api.has(policy("web").with("/spec/periodSeconds", 60));
+    two.world.rate(&[("web", 2, 20.0)]);
+    let running = tokio::spawn(tick::run(Arc::clone(&two.context)));
+    let has_decided = || {
+        let text = two.context.metrics.encode().unwrap();
+        text.contains("concertina_policy_desired_replicas{namespace=\"shop\",policy=\"web\"} 4")
+    };
+    wait(has_decided).await;
+    assert_eq!(two.world.api.replicas("web"), 2);
+    two.hand_over().await;
+    wait(|| two.world.api.replicas("web") == 4).await;
+    running.abort();
+}
