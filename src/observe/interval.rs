@@ -85,14 +85,11 @@ impl Intervals {
         is_due
     }
 
-    /// Takes over the seconds between two scrapes that were measured at `now`.
-    pub fn learn(&self, key: &QueryKey, interval_seconds: f64, now: Timestamp) {
-        let Some(family) = Family::of(&key.template).filter(|_| interval_seconds > 0.0) else {
-            return;
-        };
-        if !interval_seconds.is_finite() {
-            return;
-        }
+    /// Takes over the seconds between two scrapes that were measured at `now`. Returns the window in seconds where it is
+    /// another from now on.
+    pub fn learn(&self, key: &QueryKey, interval_seconds: f64, now: Timestamp) -> Option<u32> {
+        let is_sound = interval_seconds > 0.0 && interval_seconds.is_finite();
+        let family = Family::of(&key.template).filter(|_| is_sound)?;
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.entry((Arc::clone(&key.server), family)).or_default();
         known.due = Some(now.plus_seconds(MEASURE_EVERY_SECONDS));
@@ -102,9 +99,11 @@ impl Intervals {
             let window = f64::from(window);
             (f64::from(wanted) - window).abs() <= HYSTERESIS * window
         });
-        if !stays {
-            known.window_seconds = Some(wanted);
+        if stays {
+            return None;
         }
+        known.window_seconds = Some(wanted);
+        Some(wanted)
     }
 
     fn known(&self, key: &QueryKey) -> Option<Known> {

@@ -59,6 +59,17 @@ async fn the_scrape_interval_is_measured_from_the_samples() {
 }
 
 #[tokio::test]
+async fn the_interval_of_what_has_just_begun_is_not_known() {
+    let world = World::new("");
+    let begun = Series {
+        first: 40,
+        ..requests("service=\"web\"", 1.0)
+    };
+    world.prometheus.push(&[begun]).await;
+    assert_eq!(world.measured_interval(rate()).await, None);
+}
+
+#[tokio::test]
 async fn a_window_too_short_for_the_scrape_interval_is_told_of() {
     let world = World::new("");
     let mut metrics = rate();

@@ -95,11 +95,14 @@ async fn both_count_once_and_are_told_of() {
 async fn labels_of_pods_may_have_other_names_and_a_server_may_hold_several_clusters() {
     let configuration =
         "labels: {namespace: exported_namespace, pod: exported_pod, container: exported_container}";
-    let world = World::new(configuration).with_pods(&["web-a"]);
-    let renamed = "{namespace=\"monitoring\",pod=\"agent\",container=\"agent\",exported_namespace=\"shop\",\
-                   exported_pod=\"web-a\",exported_container=\"app\"}";
-    let cpu = Series::counter(&format!("container_cpu_usage_seconds_total{renamed}"), 0.25);
-    world.prometheus.push(&[cpu]).await;
+    let world = World::of_server(", matchers: 'cluster=\"a\"'", configuration).with_pods(&["web-a"]);
+    let renamed = "namespace=\"monitoring\",pod=\"agent\",container=\"agent\",exported_namespace=\"shop\",\
+                   exported_pod=\"web-a\",exported_container=\"app\"";
+    let cpu = |cluster: &str, cores: f64| {
+        let labels = format!("{{cluster=\"{cluster}\",{renamed}}}");
+        Series::counter(&format!("container_cpu_usage_seconds_total{labels}"), cores)
+    };
+    world.prometheus.push(&[cpu("a", 0.25), cpu("b", 0.75)]).await;
     let found = world
         .metrics(json!([{"name": "cpu", "cpu": {"averageUtilization": 70}}]))
         .await;

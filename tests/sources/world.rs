@@ -31,11 +31,16 @@ pub(crate) struct World {
 impl World {
     /// With this configuration beside that of the server.
     pub(crate) fn new(configuration: &str) -> Self {
+        Self::of_server("", configuration)
+    }
+
+    /// With these fields of the server too.
+    pub(crate) fn of_server(fields: &str, configuration: &str) -> Self {
         // Another test may have installed it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let prometheus = Prometheus::start();
         let text = format!(
-            "servers: [{{name: default, url: '{}'}}]\n{configuration}",
+            "servers: [{{name: default, url: '{}'{fields}}}]\n{configuration}",
             prometheus.url
         );
         let config = Config::parse(&text, "test.yaml".as_ref()).unwrap();

@@ -217,13 +217,19 @@ impl Template {
             Self::Source { .. } => source::witnesses(context, context.source?),
             Self::Memory | Self::Custom { .. } => return None,
         };
-        let samples = |seconds: u32| {
+        let samples = |range: &str| {
             let counts = witnesses
                 .iter()
-                .map(|series| format!("count_over_time({series}[{seconds}s])"));
-            format!("quantile(0.5,{})", counts.collect::<Vec<_>>().join(" or "))
+                .map(|series| format!("count_over_time({series}{range})"));
+            counts.collect::<Vec<_>>().join(" or ")
         };
-        Some(format!("60 / ({} >= 3) or 300 / {}", samples(60), samples(300)))
+        // Of series that began within that time there are fewer samples than their interval makes.
+        let middle = |seconds: u32, before: &str| {
+            let (now, before) = (samples(&format!("[{seconds}s]")), samples(before));
+            format!("quantile(0.5,({now}) and ({before}))")
+        };
+        let (minute, five) = (middle(60, "[60s] offset 60s"), middle(300, "[300s] offset 270s"));
+        Some(format!("60 / ({minute} >= 3) or 300 / {five}"))
     }
 }
 

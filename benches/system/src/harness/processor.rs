@@ -11,6 +11,9 @@ use crate::error::BenchError;
 use crate::proxy::Count;
 use crate::report::Part;
 
+/// Long enough for a cgroup's clock.
+const WINDOW_SECONDS: u64 = 15;
+
 /// How many elements of answers one evaluation of the whole fleet decodes, counted before Prometheus.
 pub(super) async fn series_per_tick(
     bed: &Bed,
@@ -86,14 +89,17 @@ pub(super) async fn measure(
     let mut controller = Controller::start(bed, &setup)?;
     controller.ready(Duration::from_secs(120)).await?;
     settle(bed).await?;
-    let samples = windows(
+    let count = bed.arguments.repetitions.saturating_add(1);
+    let mut samples = windows(
         bed,
         Some(&controller),
         setup.period_seconds,
-        bed.arguments.repetitions,
-        15,
+        count,
+        WINDOW_SECONDS,
     )
     .await?;
+    // In the first the controller may still be learning what was before it started.
+    samples.remove(0);
     let mut per_evaluation = Vec::new();
     for window in between(&samples) {
         let (Some(cpu), Some(evaluations)) = (
