@@ -288,6 +288,7 @@ pub fn decide_on(
     let state = states.get_mut(record)?;
     let is_first = !state.is_decided;
     state.is_decided = true;
+    let gap = state.note_decision(now, context.milliseconds());
     if found.replicas_manager.as_deref() == Some(FIELD_MANAGER) {
         // What this process did not write another controller did, which leads or led before it.
         state.memory.see_own(replicas, now);
@@ -311,6 +312,9 @@ pub fn decide_on(
         );
     }
     drop(replays);
+    if let Some(gap) = gap {
+        context.metrics.evaluation_gap(f64::from(gap) / 1000.0);
+    }
     state.memory.record(&decision, now);
     let changed_by_other = state
         .memory

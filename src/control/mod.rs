@@ -1,5 +1,6 @@
 //! The control loop: which policies are due, what each decides, and the one write per change.
 pub mod apply;
+pub mod ask;
 pub mod compile;
 pub mod complete;
 pub mod enforce;
@@ -22,6 +23,7 @@ use crate::cluster::{Cluster, lock};
 use crate::config::Config;
 use crate::leader::Leadership;
 use crate::observe::interval::Intervals;
+use crate::observe::planner::Planner;
 use crate::observe::server::{Server, ServerError};
 use crate::report::Reporter;
 use crate::report::metrics::Metrics;
@@ -49,10 +51,13 @@ pub struct Context {
     pub leadership: Arc<Leadership>,
     /// How often what the queries ask for is scraped.
     pub intervals: Intervals,
+    began: std::time::Instant,
     /// What is remembered of each policy.
     states: Mutex<PolicyStates>,
     /// What newest decisions were made from.
     replays: Mutex<Replays>,
+    /// How queries are shared and divided.
+    planner: Mutex<Planner>,
     /// Bounds the scale writes in flight.
     writers: tokio::sync::Semaphore,
 }
@@ -81,6 +86,7 @@ impl Context {
             .iter()
             .map(|server| Ok((server.name.clone(), Arc::new(Server::new(server.clone())?))))
             .collect::<Result<_, _>>()?;
+        let planner = Planner::new(&config);
         let metrics = Arc::new(Metrics::new(config.policy_series).telling_of(&leadership));
         Ok(Self {
             config,
@@ -91,15 +97,30 @@ impl Context {
             metrics,
             leadership,
             intervals: Intervals::default(),
+            began: std::time::Instant::now(),
             states: Mutex::default(),
             replays: Mutex::default(),
+            planner: Mutex::new(planner),
             writers: tokio::sync::Semaphore::new(CONCURRENT_WRITES as usize),
         })
+    }
+
+    /// Milliseconds since this process began, from zero again after 49 days.
+    #[must_use]
+    pub fn milliseconds(&self) -> u32 {
+        #[allow(clippy::cast_possible_truncation)] // so it is meant
+        let milliseconds = self.began.elapsed().as_millis() as u32;
+        milliseconds
     }
 
     /// What is remembered of each policy; hold the guard briefly.
     pub fn states(&self) -> MutexGuard<'_, PolicyStates> {
         lock(&self.states)
+    }
+
+    /// How queries are shared and divided; hold the guard briefly.
+    pub fn planner(&self) -> MutexGuard<'_, Planner> {
+        lock(&self.planner)
     }
 
     /// What newest decisions were made from; hold the guard briefly.

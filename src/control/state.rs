@@ -18,7 +18,8 @@ pub struct PolicyState {
     pub memory: Memory,
     /// The status that it was found with, until this process has decided on it.
     found_with: Option<Box<StoredStatus>>,
-    last_evaluated: Option<Timestamp>,
+    /// The tick of the newest decision, and when it was made, in milliseconds of this process.
+    decided: Option<(Timestamp, u32)>,
     /// Whether this process has decided on it for its present target.
     pub is_decided: bool,
     /// Whether an evaluation is under way; it is not started twice.
@@ -46,6 +47,8 @@ pub struct PolicyStates {
     due_now: Vec<PolicyId>,
     count: usize,
     in_flight: usize,
+    /// Policies that were due at the last tick while they were still in flight.
+    late: u64,
 }
 
 /// What the stored status still knows, so that cooldowns, limits per period and the time to the fallback outlive a
@@ -111,7 +114,7 @@ impl PolicyState {
             record,
             memory,
             found_with,
-            last_evaluated: None,
+            decided: None,
             is_decided: false,
             in_flight: false,
             missed: false,
@@ -123,6 +126,14 @@ impl PolicyState {
     #[must_use]
     pub fn found_with(&self) -> Option<&StoredStatus> {
         self.found_with.as_deref()
+    }
+
+    /// Notes that a decision of the tick at `now` is made, `at` this many milliseconds of the process. Returns the
+    /// milliseconds since the decision of the tick before; several of one tick are one.
+    pub fn note_decision(&mut self, now: Timestamp, at: u32) -> Option<u32> {
+        let before = self.decided.replace((now, at));
+        let (tick, before) = before?;
+        (tick != now).then(|| at.wrapping_sub(before))
     }
 
     /// Takes over what is stored now. Returns whether it is another spec.
@@ -224,6 +235,7 @@ impl PolicyStates {
     /// Periods are aligned to the clock, so that policies with the same period share their queries. The order does not depend
     /// on hashing, so that requests are the same for the same input.
     pub fn take_due(&mut self, now: Timestamp) -> Vec<Arc<PolicyRecord>> {
+        self.late = 0;
         let mut ids = std::mem::take(&mut self.due_now);
         for (seconds, period) in &mut self.periods {
             // A slot that differs in either direction is a new one: the clock may have been set back.
@@ -243,10 +255,10 @@ impl PolicyStates {
             state.due_now = false;
             if state.in_flight {
                 state.missed = true;
+                self.late += 1;
                 continue;
             }
             state.in_flight = true;
-            state.last_evaluated = Some(now);
             due.push(Arc::clone(&state.record));
         }
         self.in_flight += due.len();
@@ -282,12 +294,6 @@ impl PolicyStates {
         }
     }
 
-    /// When the policy was last evaluated.
-    #[must_use]
-    pub fn last_evaluated(&mut self, record: &PolicyRecord) -> Option<Timestamp> {
-        self.get_mut(record)?.last_evaluated
-    }
-
     /// All policies are due at the next tick, whatever their periods.
     pub fn all_are_due(&mut self) {
         self.due_now.clear();
@@ -297,6 +303,12 @@ impl PolicyStates {
                 self.due_now.push(PolicyId(index));
             }
         }
+    }
+
+    /// How many policies were due at the last tick while their evaluation before was still under way.
+    #[must_use]
+    pub const fn late(&self) -> u64 {
+        self.late
     }
 
     /// Whether any evaluation is under way.

@@ -1,30 +1,27 @@
 //! The loop: at each full second the due policies are taken, their distinct queries asked once, and each policy
 //! is decided as soon as its own answers are there, so that a slow query or server delays only those who use it.
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use concertina_decision::Timestamp;
-use futures::future::{BoxFuture, Shared};
+use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use tokio::time::Instant;
 
 use super::Context;
+use super::ask::{Answered, Asking, ask};
 use super::complete::complete;
 use super::evaluate::{Answers, Open, Outcome, Step, evaluate};
 use super::history::Histories;
-use super::measure::measure_interval;
 use crate::cluster::policies::PolicyRecord;
-use crate::observe::plan::{Plan, QueryKey};
-use crate::observe::query::Namespaces;
-use crate::observe::table::{Answer, FetchError, Wanted};
+use crate::observe::table::{Answer, FetchError};
 
 /// So many policies are evaluated while the tables are locked: some tens of microseconds.
 const BATCH: usize = 64;
 /// Evaluations that wait for the network at a time, of each group of policies.
 const CONCURRENT_COMPLETIONS: usize = 256;
-
-type SharedAnswer = Shared<BoxFuture<'static, Arc<Result<Answer, FetchError>>>>;
 
 /// Runs ticks at full seconds until the future is dropped.
 pub async fn run(context: Arc<Context>) {
@@ -63,27 +60,58 @@ fn until_next_second() -> Duration {
 
 /// Evaluates the policies that are due at `now` and returns when all have been decided and written.
 pub async fn tick(context: &Arc<Context>, now: Timestamp) {
+    let began = Instant::now();
     let due = take_due(context, now);
     if due.is_empty() {
         return;
     }
-    // Whatever ends this tick, no policy stays in flight for ever.
     let tick = Tick {
         context,
         histories: Histories::prepare(context, &due, now),
         now,
     };
-    let mut groups: FuturesUnordered<_> = ask(context, due, now)
+    let mut groups: FuturesUnordered<_> = grouped(context, due, now)
         .into_iter()
         .map(|group| tick.evaluate(group))
         .collect();
     while groups.next().await.is_some() {}
+    context.metrics.tick(began.elapsed());
 }
 
-/// Policies that wait for the same answers.
+/// Policies that wait for the same requests.
 struct Group {
     members: Vec<InFlight>,
-    answers: Vec<SharedAnswer>,
+    /// In the order of the policies' queries.
+    requests: Vec<Asking>,
+}
+
+/// What the requests of a group were answered.
+struct GroupAnswers {
+    answered: Vec<Arc<Answered>>,
+    /// The answers, where all members have the same.
+    shared: Option<Vec<Arc<Result<Answer, FetchError>>>>,
+}
+
+impl GroupAnswers {
+    fn of(answered: Vec<Arc<Answered>>) -> Self {
+        let shared = answered.iter().map(|answered| answered.whole().cloned());
+        Self {
+            shared: shared.collect(),
+            answered,
+        }
+    }
+
+    /// The answers for a policy of this namespace.
+    fn for_namespace(&self, namespace: &str) -> Cow<'_, Answers> {
+        match &self.shared {
+            Some(shared) => Cow::Borrowed(shared),
+            None => self
+                .answered
+                .iter()
+                .map(|answered| answered.for_namespace(namespace))
+                .collect(),
+        }
+    }
 }
 
 struct Tick<'a> {
@@ -95,9 +123,18 @@ struct Tick<'a> {
 impl Tick<'_> {
     /// Evaluates a group as soon as its answers are there: at once what can be, and then what must wait for the network.
     async fn evaluate(&self, group: Group) {
-        let answers = futures::future::join_all(group.answers).await;
+        let answered = join_all(group.requests).await;
+        let mut members = group.members;
+        if answered.iter().any(|answered| answered.is_still_asking()) {
+            self.context.metrics.evaluations_late(members.len() as u64);
+            for member in &mut members {
+                member.again_at_once = true;
+            }
+            return;
+        }
+        let answers = GroupAnswers::of(answered);
         let mut open = Vec::new();
-        let mut members = group.members.into_iter();
+        let mut members = members.into_iter();
         loop {
             let batch: Vec<InFlight> = members.by_ref().take(BATCH).collect();
             if batch.is_empty() {
@@ -118,49 +155,52 @@ impl Tick<'_> {
     fn evaluate_batch(
         &self,
         batch: Vec<InFlight>,
-        answers: &Answers,
+        answers: &GroupAnswers,
         open: &mut Vec<(InFlight, Box<Open>)>,
     ) {
         let mut done = Vec::with_capacity(batch.len());
         {
             let mut view = self.context.cluster.view();
             for member in batch {
-                match evaluate(self.context, &mut view, &member.record, answers, self.now) {
+                let answers = answers.for_namespace(&member.record.key.namespace);
+                match evaluate(self.context, &mut view, &member.record, &answers, self.now) {
                     Step::Done(outcome) => done.push((member, outcome)),
                     Step::Open(left) => open.push((member, left)),
                 }
             }
         }
-        for (member, outcome) in done {
-            self.end(member, &outcome, false);
+        self.end(done.iter().map(|(_, outcome)| &**outcome));
+        for (member, outcome) in &mut done {
+            // What is being looked up is soon found, so it need not wait for a whole period.
+            member.again_at_once = outcome.is_looking_up();
         }
     }
 
-    async fn complete_all(&self, open: Vec<(InFlight, Box<Open>)>, answers: &Answers) {
+    async fn complete_all(&self, open: Vec<(InFlight, Box<Open>)>, answers: &GroupAnswers) {
         futures::stream::iter(open)
-            .for_each_concurrent(CONCURRENT_COMPLETIONS, async |(member, open)| {
+            .for_each_concurrent(CONCURRENT_COMPLETIONS, async |(mut member, open)| {
                 let past = self.histories.of(&member.record, self.now);
-                let (outcome, again) = complete(self.context, *open, answers, past).await;
-                self.end(member, &outcome, again);
+                let answers = answers.for_namespace(&member.record.key.namespace);
+                let (outcome, again) = complete(self.context, *open, &answers, past).await;
+                self.end(std::iter::once(&outcome));
+                member.again_at_once = again || outcome.is_looking_up();
             })
             .await;
     }
 
-    fn end(&self, mut member: InFlight, outcome: &Outcome, again: bool) {
-        // What is being looked up is soon found, so it need not wait for a whole period.
-        member.again_at_once = again || outcome.is_looking_up();
-        let PolicyRecord { id, uid, .. } = &*member.record;
+    /// Reports what became of evaluations.
+    fn end<'o>(&self, outcomes: impl Iterator<Item = &'o Outcome> + Clone) {
         // What is gone is not spoken of any more: its series and its status would come back to stay.
-        let lives = self
-            .context
-            .cluster
-            .policies()
-            .get_by_id(*id)
-            .is_some_and(|stored| stored.uid == *uid);
-        if lives {
-            self.context.metrics.evaluated(outcome);
-            self.context.reporter.report(outcome);
-        }
+        let policies = self.context.cluster.policies();
+        let living: Vec<&Outcome> = outcomes
+            .filter(|outcome| {
+                let stored = policies.get_by_id(outcome.record.id);
+                stored.is_some_and(|stored| stored.uid == outcome.record.uid)
+            })
+            .collect();
+        drop(policies);
+        self.context.metrics.evaluated_all(living.iter().copied());
+        self.context.reporter.report_all(living);
     }
 }
 
@@ -192,75 +232,53 @@ fn take_due(context: &Context, now: Timestamp) -> Vec<Arc<PolicyRecord>> {
     let mut states = context.states();
     states.sync(changes, context.config.period_seconds);
     let due = states.take_due(now);
-    let count = states.len();
+    let (count, late) = (states.len(), states.late());
     drop(states);
+    context.metrics.evaluations_late(late);
     context.replays().sweep(now, count);
     context.metrics.policies(count);
     due
 }
 
-/// Starts every distinct query once, and groups the policies by what they wait for.
-fn ask(context: &Arc<Context>, due: Vec<Arc<PolicyRecord>>, now: Timestamp) -> Vec<Group> {
-    let mut plan = Plan::default();
-    for record in &due {
-        if let Ok(compiled) = &record.compiled {
-            plan.add(&record.key.namespace, compiled);
-        }
-    }
-    let answers: HashMap<Arc<QueryKey>, SharedAnswer> = plan
-        .queries
+/// Begins to ask each distinct query once, and groups the policies by what they wait for.
+fn grouped(context: &Arc<Context>, due: Vec<Arc<PolicyRecord>>, now: Timestamp) -> Vec<Group> {
+    let (sound, broken): (Vec<_>, Vec<_>) = due.into_iter().partition(|record| record.compiled.is_ok());
+    let asked = sound.iter().filter_map(|record| {
+        let compiled = record.compiled.as_deref().ok()?;
+        Some((&record.key.namespace, compiled))
+    });
+    let plan = context.planner().plan(asked, now);
+    let requests: Vec<Asking> = plan
+        .requests
         .into_iter()
-        .map(|(key, (namespaces, wanted))| {
-            if context.intervals.take_due(&key, now) {
-                let (context, key, namespaces) =
-                    (Arc::clone(context), Arc::clone(&key), namespaces.clone());
-                tokio::spawn(async move { measure_interval(&context, &key, &namespaces, now).await });
-            }
-            let context = Arc::clone(context);
-            let asked = Arc::clone(&key);
-            let answer = async move { Arc::new(fetch(&context, &asked, &namespaces, &wanted).await) }
-                .boxed()
-                .shared();
-            (key, answer)
-        })
+        .map(|request| ask(context, request, now))
         .collect();
-    let mut groups: BTreeMap<Vec<Arc<QueryKey>>, Vec<InFlight>> = BTreeMap::new();
-    for record in due {
-        let queries = record
-            .compiled
-            .as_ref()
-            .map_or_else(|_| Vec::new(), |compiled| compiled.queries.to_vec());
-        groups.entry(queries).or_default().push(InFlight {
-            context: Arc::clone(context),
-            record,
-            again_at_once: false,
-        });
-    }
-    groups
+    let in_flight = |record: &Arc<PolicyRecord>| InFlight {
+        context: Arc::clone(context),
+        record: Arc::clone(record),
+        again_at_once: false,
+    };
+    let mut groups: Vec<Group> = plan
+        .groups
         .into_iter()
-        .map(|(queries, members)| Group {
-            members,
-            answers: queries
+        .map(|group| Group {
+            members: group
+                .members
                 .iter()
-                .filter_map(|query| answers.get(query).cloned())
+                .filter_map(|member| sound.get(*member as usize))
+                .map(in_flight)
+                .collect(),
+            requests: group
+                .requests
+                .iter()
+                .filter_map(|request| requests.get(*request as usize).cloned())
                 .collect(),
         })
-        .collect()
-}
-
-async fn fetch(
-    context: &Context,
-    key: &QueryKey,
-    namespaces: &Namespaces,
-    wanted: &Wanted,
-) -> Result<Answer, FetchError> {
-    let server = context
-        .servers
-        .get(&*key.server)
-        .ok_or_else(|| FetchError::UnknownServer(key.server.to_string()))?;
-    let question = key.question(&context.config, &context.intervals, namespaces)?;
-    let started = tokio::time::Instant::now();
-    let answer = server.fetch(&question, wanted).await;
-    context.metrics.queried(&key.server, &answer, started.elapsed());
-    answer
+        .collect();
+    // They are told of without an answer.
+    groups.push(Group {
+        members: broken.iter().map(in_flight).collect(),
+        requests: Vec::new(),
+    });
+    groups
 }

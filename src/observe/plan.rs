@@ -1,9 +1,7 @@
-//! The distinct queries that the policies of one tick need: those of their metrics and of their guards. Pure.
-use std::collections::BTreeMap;
+//! The queries of a policy: those of its metrics and of its guards. Pure.
 use std::sync::{Arc, LazyLock};
 
-use super::query::{Namespaces, Template};
-use super::table::Wanted;
+use super::query::Template;
 use crate::control::compile::{CompiledPolicy, Measure};
 use crate::intern::Interner;
 
@@ -26,25 +24,6 @@ impl QueryKey {
             server: Arc::clone(server),
             template,
         })
-    }
-}
-
-/// The distinct queries, each with the namespaces it is asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
-    /// By query.
-    pub queries: BTreeMap<Arc<QueryKey>, (Namespaces, Wanted)>,
-}
-
-impl Plan {
-    /// Adds what `policy` in `namespace` needs.
-    pub fn add(&mut self, namespace: &str, policy: &CompiledPolicy) {
-        for (key, matching) in needs(policy) {
-            let wanted = || (Namespaces::default(), Wanted::of(matching));
-            let (namespaces, wanted) = self.queries.entry(Arc::clone(key)).or_insert_with(wanted);
-            namespaces.insert(namespace);
-            wanted.include(matching);
-        }
     }
 }
 

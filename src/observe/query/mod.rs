@@ -146,6 +146,19 @@ impl Namespaces {
 }
 
 impl Template {
+    /// The kind of query in one word, for labels of metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Cpu { .. } => "cpu",
+            Self::Memory => "memory",
+            Self::Source { measure, .. } => measure.kind(),
+            Self::Network { .. } => "network",
+            Self::Disk { .. } => "disk",
+            Self::Custom { .. } => "prometheus",
+        }
+    }
+
     /// The window over which a rate is measured; `None` where it is none, or a user's own.
     #[must_use]
     pub const fn window(&self) -> Option<Window> {

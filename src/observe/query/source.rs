@@ -26,6 +26,16 @@ pub enum SourceMeasure {
 }
 
 impl SourceMeasure {
+    /// The kind of query in one word, for labels of metrics.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::RequestRate => "requestRate",
+            Self::ResponseTime(_) => "responseTime",
+            Self::FailureRate => "failureRate",
+        }
+    }
+
     /// What a source lacks that cannot answer this, as a sentence; `None` when it can.
     #[must_use]
     pub fn lacking(self, source: &Source) -> Option<&'static str> {

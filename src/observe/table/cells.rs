@@ -81,6 +81,13 @@ impl Cells {
         }
     }
 
+    /// The newest of all times, in milliseconds since the Unix epoch.
+    pub(in crate::observe) fn newest(&self) -> Option<i64> {
+        let marked = self.times.iter().zip(&self.marks);
+        let known = marked.filter(|(_, mark)| **mark & TIME != 0);
+        known.map(|(time, _)| *time).max()
+    }
+
     /// Takes over all that an entry says, into the first step of a row.
     pub(in crate::observe) fn merge(&mut self, row: usize, entry: Entry) {
         if let Some(value) = entry.value {

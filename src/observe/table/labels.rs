@@ -108,6 +108,11 @@ impl Set {
 }
 
 impl LabelTable {
+    /// The newest of all times, in milliseconds since the Unix epoch.
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.sets.iter().filter_map(|set| set.cells.newest()).max()
+    }
+
     /// The series that carry these labels with these values, which are in the order of the labels. `None` when the answer
     /// was not read for these labels.
     #[must_use]

@@ -5,6 +5,7 @@
 //! finds what it needs by one look-up, however many there are.
 use std::sync::Arc;
 
+use concertina_decision::Timestamp;
 use serde::Deserialize;
 
 use super::query::FAMILY_LABEL;
@@ -225,6 +226,16 @@ impl Answer {
             Table::Pods(pods) => pods.widths().collect(),
             Table::Labels(labels) => labels.widths().collect(),
         }
+    }
+
+    /// The time of the newest sample behind any value of the answer; `None` where the answer tells no times.
+    #[must_use]
+    pub fn newest(&self) -> Option<Timestamp> {
+        let newest = match &self.table {
+            Table::Pods(pods) => pods.newest(),
+            Table::Labels(labels) => labels.newest(),
+        };
+        newest.map(Timestamp)
     }
 }
 

@@ -127,6 +127,11 @@ impl Default for PodTable {
 }
 
 impl PodTable {
+    /// The newest of all times, in milliseconds since the Unix epoch.
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.cells.newest()
+    }
+
     /// The containers of one pod with what is known of them; one without a name where the query has no containers.
     pub fn containers(&self, namespace: &str, pod: &str) -> impl Iterator<Item = (&str, Entry)> + Clone {
         self.rows
