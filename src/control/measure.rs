@@ -23,15 +23,14 @@ pub async fn measure_interval(context: &Context, key: &QueryKey, namespaces: &Na
     if let Ok(answer) = answer
         && let Table::Labels(table) = &answer.table
         && let Some(interval) = table.group(&[]).and_then(|group| group.entry.value)
+        && let Some(window_seconds) = context.intervals.learn(key, interval, now)
     {
-        if let Some(window_seconds) = context.intervals.learn(key, interval, now) {
-            tracing::info!(
-                server = %key.server,
-                of = ?key.template,
-                interval_seconds = interval,
-                window_seconds,
-                "rates without windowSeconds follow the scrape interval"
-            );
-        }
+        tracing::info!(
+            server = %key.server,
+            of = ?key.template,
+            interval_seconds = interval,
+            window_seconds,
+            "rates without windowSeconds follow the scrape interval"
+        );
     }
 }

@@ -56,7 +56,7 @@ impl Prometheus {
         let configuration = directory.join("prometheus.yml");
         std::fs::write(&configuration, CONFIGURATION).unwrap();
         let program = program();
-        let mut child = Command::new(&program)
+        let child = Command::new(&program)
             .arg(format!("--config.file={}", configuration.display()))
             .arg(format!("--storage.tsdb.path={}", directory.join("data").display()))
             .args(["--web.listen-address=127.0.0.1:0", "--web.enable-otlp-receiver"])
@@ -69,7 +69,13 @@ impl Prometheus {
                     program.display()
                 )
             });
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        // From here on it ends with this, whatever fails.
+        let mut started = Self {
+            url: String::new(),
+            child,
+            directory,
+        };
+        let mut lines = BufReader::new(started.child.stderr.take().unwrap()).lines();
         let mut read = Vec::new();
         // It says in either order where it listens and that it is ready to be asked.
         let (mut url, mut is_ready) = (None, false);
@@ -87,12 +93,8 @@ impl Prometheus {
         }
         // What it says later must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        let url = url.unwrap_or_else(|| panic!("Prometheus did not start: {}", read.join("\n")));
-        Self {
-            url,
-            child,
-            directory,
-        }
+        started.url = url.unwrap_or_else(|| panic!("Prometheus did not start: {}", read.join("\n")));
+        started
     }
 
     /// Takes over these series.

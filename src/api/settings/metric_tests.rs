@@ -115,3 +115,55 @@ fn a_metric_that_contradicts_itself_is_refused_with_what_to_write() {
         ),
     ]);
 }
+
+#[test]
+fn response_time_and_failures_are_values_that_no_pod_measures() {
+    for (row, value) in [
+        (
+            json!({"responseTime": {"source": "istio", "value": "250m"}}),
+            0.25,
+        ),
+        (
+            json!({"responseTime": {"source": "istio", "quantile": "0.99", "value": 2}}),
+            2.0,
+        ),
+        (json!({"failureRate": {"source": "istio", "value": "0.02"}}), 0.02),
+        (json!({"failureRate": {"source": "istio", "value": 1}}), 1.0),
+    ] {
+        let mut row = row;
+        row["name"] = json!("a");
+        let metric = metric(&row);
+        assert_eq!(metric.target, Target::Value { value }, "{row}");
+        assert!(!metric.cpu_bound && !metric.starts_hot, "{row}");
+    }
+}
+
+#[test]
+fn response_times_and_failures_that_make_no_sense_are_refused_with_what_to_write() {
+    let time = |quantile: Value, value: Value| json!({"metrics": [{"name": "a", "responseTime": {"source": "s", "quantile": quantile, "value": value}}]});
+    let failures =
+        |value: Value| json!({"metrics": [{"name": "a", "failureRate": {"source": "s", "value": value}}]});
+    let quantile = "write a share from 0.0001 to 0.9999 in quotes, such as \"0.95\"";
+    assert_refused([
+        (
+            time(json!("0.95"), json!(0)),
+            "metric a value is 0: write seconds above 0",
+        ),
+        (time(json!(1), json!(1)), "metric a quantile is 1: write a share"),
+        (time(json!("95"), json!(1)), quantile),
+        (time(json!("0"), json!(1)), quantile),
+        (time(json!("0.00001"), json!(1)), quantile),
+        (failures(json!("0")), "metric a value is 0: write a share above 0"),
+        (
+            failures(json!(2)),
+            "metric a value is 2: write a share from 0 to 1",
+        ),
+    ]);
+    assert_eq!(quantile_of(None), 0.95);
+    assert_eq!(quantile_of(Some("0.5")), 0.5);
+}
+
+#[allow(clippy::float_cmp)] // as it is written
+fn quantile_of(asked: Option<&str>) -> f64 {
+    super::quantile(asked.map(|asked| asked.parse().unwrap())).unwrap()
+}

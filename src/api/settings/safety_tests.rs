@@ -121,6 +121,22 @@ fn guards_and_fallback_that_make_no_sense_are_refused_with_what_to_write() {
     assert_refused([
         (guard("above", json!("9000000000e300")), "guard errors above is"),
         (
+            guard("query", Value::Null),
+            "guard errors has 0 of query, responseTime and failureRate: write exactly one",
+        ),
+        (
+            guard("failureRate", json!({"source": "istio"})),
+            "guard errors has 2 of query, responseTime and failureRate: write exactly one",
+        ),
+        (
+            json!({"guards": [{"name": "a", "failureRate": {"source": "s"}, "match": {"a": "b"}, "above": 1}]}),
+            "guard a has match beside responseTime or failureRate: write it into these",
+        ),
+        (
+            json!({"guards": [{"name": "a", "responseTime": {"source": "s", "quantile": "2"}, "above": 1}]}),
+            "guard a quantile is 2: write a share from 0.0001 to 0.9999",
+        ),
+        (
             guard("forSeconds", json!(3601)),
             "guard errors forSeconds is 3601: write 0 to 3600",
         ),
