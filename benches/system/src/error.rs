@@ -32,6 +32,9 @@ pub(crate) enum BenchError {
         /// How long.
         seconds: u64,
     },
+    /// A signal came.
+    #[error("interrupted; what was started has ended")]
+    Interrupted,
     /// An answer that cannot be used.
     #[error("{0}")]
     Unusable(String),

@@ -34,7 +34,7 @@ enum Command {
     /// Stands before Prometheus: counts, and answers late, with errors or never.
     Proxy(proxy::ProxyArguments),
     /// Measures on one kind of fleet, size by size, and writes a part of the report.
-    Run(harness::RunArguments),
+    Run(Box<harness::RunArguments>),
     /// Joins parts of a report.
     Report(report::ReportArguments),
 }
@@ -43,12 +43,10 @@ enum Command {
 async fn main() -> ExitCode {
     // One crypto provider for all clients of the process. A second call cannot happen.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let outcome: Result<(), BenchError> = match Arguments::parse().command {
-        Command::Exporter(arguments) => exporter::run(&arguments).await,
-        Command::Fill(arguments) => fill::run(&arguments).await,
-        Command::Proxy(arguments) => proxy::run(&arguments).await,
-        Command::Run(arguments) => harness::run(arguments).await,
-        Command::Report(arguments) => report::run(&arguments),
+    // What was started ends with what started it, also on a signal.
+    let outcome = tokio::select! {
+        outcome = work(Arguments::parse().command) => outcome,
+        () = interrupted() => Err(BenchError::Interrupted),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,5 +54,29 @@ async fn main() -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn work(command: Command) -> Result<(), BenchError> {
+    match command {
+        Command::Exporter(arguments) => exporter::run(&arguments).await,
+        Command::Fill(arguments) => fill::run(&arguments).await,
+        Command::Proxy(arguments) => proxy::run(&arguments).await,
+        Command::Run(arguments) => harness::run(*arguments).await,
+        Command::Report(arguments) => report::run(&arguments),
+    }
+}
+
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut stream) => drop(stream.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = terminate => {}
+        _ = tokio::signal::ctrl_c() => {}
     }
 }

@@ -93,12 +93,12 @@ impl Bed {
         ]
         .map(OsString::from)
         .into();
-        self.exporter = Some(self.helper("exporter", &arguments)?);
+        self.exporter = Some(self.own_program("exporter", &arguments)?);
         Ok(())
     }
 
     /// This program with other arguments.
-    fn helper(&self, name: &str, arguments: &[OsString]) -> Result<Process, BenchError> {
+    fn own_program(&self, name: &str, arguments: &[OsString]) -> Result<Process, BenchError> {
         let log = self.arguments.out.join(format!("{name}.log"));
         Process::start(&std::env::current_exe()?, arguments, &[], &log)
     }
@@ -108,7 +108,7 @@ impl Bed {
         let upstream = self.prometheus.clone();
         let life = LONGEST_RUN_SECONDS.to_string();
         let arguments = ["proxy", "--upstream", &upstream, "--for-seconds", &life].map(OsString::from);
-        self.helper("proxy", &arguments)
+        self.own_program("proxy", &arguments)
     }
 
     /// Has the exporter scraped at this interval and returns when all its series of the present are there.

@@ -100,8 +100,13 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
-        if let Some(cgroup) = &self.cgroup {
-            let _ = std::fs::remove_dir(&cgroup.directory);
+        let Some(cgroup) = &self.cgroup else { return };
+        // An emptied cgroup may be busy for a moment longer.
+        for _ in 0..50 {
+            if std::fs::remove_dir(&cgroup.directory).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 }
