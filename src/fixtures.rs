@@ -94,7 +94,7 @@ pub(crate) fn outcome(policy: Value, metrics: Vec<Reading>) -> Outcome {
 pub(crate) fn outcome_of(policy: Value, observation: &Observation) -> Outcome {
     let record = record(policy);
     let compiled = compiled(&record);
-    let decision = decide(&compiled.decision, &Memory::default(), observation, NOW);
+    let decision = Box::new(decide(&compiled.decision, &Memory::default(), observation, NOW));
     let decided = Decided {
         notes: vec![None; compiled.metrics.len()],
         guard_notes: vec![None; compiled.guards().len()],

@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use concertina::cli::{Arguments, Command, crd, decide, explain, run};
 
+/// Watched objects are read by the thousand and dropped again; .cargo/config.toml says how soon their memory is given back.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // One crypto provider for the API server's and Prometheus' clients; two would make the first connection panic.
     if rustls::crypto::ring::default_provider()

@@ -6,106 +6,18 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use jiff::Timestamp;
 use kube::Resource;
 use kube::core::GroupVersionKind;
 
 use super::guarded::Guarded;
 use super::names::{ObjectKey, Uid};
+use super::places::resize;
+pub use super::policy_record::{PolicyId, PolicyRecord, Unusable};
 use super::targets::TargetKey;
-use crate::api::{Mode, ScalingPolicy};
+use crate::api::ScalingPolicy;
 use crate::config::Config;
 use crate::control::compile::CompiledPolicy;
 use crate::report::stored::StoredStatus;
-
-/// The place of a policy in the tables of this process. A place is given to another policy only after everybody was told
-/// that the former one is gone, so look at the uid where time may have passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PolicyId(pub u32);
-
-impl PolicyId {
-    /// As an index.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// Why a stored policy cannot be acted on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
-    /// The object does not have the present schema.
-    #[error("the stored object cannot be read ({0}): apply the policy again in the present schema")]
-    Unreadable(Box<str>),
-    /// It contradicts itself.
-    #[error("{reason}")]
-    Invalid {
-        /// What is wrong, with what to write instead.
-        reason: Box<str>,
-        /// The target that it names all the same.
-        target: Box<TargetKey>,
-    },
-}
-
-/// One policy as the API server holds it, as far as it is used.
-#[derive(Clone, Debug)]
-pub struct PolicyRecord {
-    /// Its place.
-    pub id: PolicyId,
-    /// Namespace and name.
-    pub key: ObjectKey,
-    /// The object's uid: a policy of the same name may come again.
-    pub uid: Uid,
-    /// `metadata.generation`, for `observedGeneration`.
-    pub generation: Option<i64>,
-    /// When the policy was created; the oldest policy owns a target.
-    pub created: Option<Timestamp>,
-    /// The policy as compiled, or why it cannot be acted on.
-    pub compiled: Result<Arc<CompiledPolicy>, Unusable>,
-}
-
-impl PolicyRecord {
-    /// The target that the policy names; none of one that cannot be read.
-    #[must_use]
-    pub fn target(&self) -> Option<&TargetKey> {
-        match &self.compiled {
-            Ok(compiled) => Some(&compiled.target),
-            Err(Unusable::Invalid { target, .. }) => Some(target),
-            Err(Unusable::Unreadable(_)) => None,
-        }
-    }
-
-    /// The mode in force at `now`; `None` for a policy that cannot be acted on.
-    #[must_use]
-    pub fn mode(&self, now: concertina_decision::Timestamp) -> Option<Mode> {
-        let at = Timestamp::from_millisecond(now.0).ok()?;
-        self.compiled.as_ref().ok()?.mode_in_force(at).ok()
-    }
-
-    /// Whether the policy only recommends. It owns nothing then, and stands beside any owner.
-    #[must_use]
-    pub fn only_recommends(&self) -> bool {
-        self.compiled
-            .as_ref()
-            .is_ok_and(|compiled| compiled.spec_mode == Mode::DryRun)
-    }
-
-    /// What the policy lays claim to. One that can decide nothing must not keep a sound one from the target.
-    fn claim(&self) -> Option<&TargetKey> {
-        let compiled = self.compiled.as_ref().ok()?;
-        (compiled.spec_mode != Mode::DryRun).then_some(&compiled.target)
-    }
-
-    /// Whether it was made from this spec, and from annotations that mean the same.
-    fn is_of(&self, policy: &ScalingPolicy) -> bool {
-        let metadata = &policy.metadata;
-        let compiled = self.compiled.as_ref();
-        metadata.generation.is_some()
-            && self.generation == metadata.generation
-            && self.created == metadata.creation_timestamp.as_ref().map(|time| time.0)
-            && compiled.is_ok_and(|compiled| compiled.pause() == policy.pause())
-    }
-}
 
 /// What happened to the policies since it was last asked.
 #[derive(Debug, Default)]
@@ -213,7 +125,10 @@ impl PolicyTable {
         };
         match guarded.0 {
             Ok(mut policy) => {
-                let stored = policy.status.take().map(|status| Box::new(StoredStatus::of(&status)));
+                let stored = policy
+                    .status
+                    .take()
+                    .map(|status| Box::new(StoredStatus::of(&status)));
                 let same = known.and_then(|id| self.get_by_id(id));
                 if let Some(same) = same.filter(|known| known.is_of(&policy)).cloned() {
                     self.put(same, stored);
@@ -315,8 +230,9 @@ impl PolicyTable {
 
     fn place(&mut self) -> PolicyId {
         self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            PolicyId(u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX))
+            let id = PolicyId(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+            resize(&mut self.slots, id.0);
+            id
         })
     }
 
@@ -338,8 +254,14 @@ impl PolicyTable {
             Some(former) if Arc::ptr_eq(&former.record, &record) => return,
             Some(former) => self.disclaim(&former.record),
             None => {
-                let Self { by_key, slots, hasher, .. } = self;
-                let hash_of = |id: &PolicyId| record_at(slots, *id).map_or(0, |record| hasher.hash_one(&record.key));
+                let Self {
+                    by_key,
+                    slots,
+                    hasher,
+                    ..
+                } = self;
+                let hash_of =
+                    |id: &PolicyId| record_at(slots, *id).map_or(0, |record| hasher.hash_one(&record.key));
                 by_key.insert_unique(hasher.hash_one(&record.key), record.id, hash_of);
             }
         }
@@ -363,7 +285,12 @@ impl PolicyTable {
             *self.kinds.entry(Arc::clone(&target.gvk)).or_default() += 1;
         }
         if let Some(target) = record.claim() {
-            let Self { claims, slots, hasher, .. } = self;
+            let Self {
+                claims,
+                slots,
+                hasher,
+                ..
+            } = self;
             let hash_of = |id: &PolicyId| {
                 let claim = record_at(slots, *id).and_then(|record| record.claim());
                 claim.map_or(0, |target| object_hash(hasher, target))

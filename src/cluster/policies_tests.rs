@@ -17,7 +17,9 @@ fn table(policies: &[Value]) -> PolicyTable {
 /// A complete list.
 fn replace(table: &mut PolicyTable, policies: &[Value]) {
     table.begin_list();
-    policies.iter().for_each(|policy| table.apply(guarded(policy.clone())));
+    policies
+        .iter()
+        .for_each(|policy| table.apply(guarded(policy.clone())));
     table.end_list();
 }
 
@@ -51,7 +53,11 @@ fn ownership_passes_on_when_the_owner_goes_or_turns_away() {
     let elsewhere = with(on_web("old", OLD), "/spec/scaleTargetRef/name", "other".into());
     table.apply(guarded(with(elsewhere, "/metadata/generation", 2.into())));
     assert_eq!(owner(&table).as_deref(), Some("new"));
-    table.apply(guarded(with(on_web("old", OLD), "/metadata/generation", 3.into())));
+    table.apply(guarded(with(
+        on_web("old", OLD),
+        "/metadata/generation",
+        3.into(),
+    )));
     assert_eq!(owner(&table).as_deref(), Some("old"));
     table.delete(guarded(on_web("old", OLD)).meta());
     assert_eq!(owner(&table).as_deref(), Some("new"));
@@ -73,7 +79,11 @@ fn a_policy_that_contradicts_itself_keeps_no_other_from_the_target() {
         let old = with(on_web("old", OLD), &format!("/spec/{field}"), value);
         let mut table = table(&[old, on_web("new", NEW)]);
         assert_eq!(owner(&table).as_deref(), Some(expected), "{told}");
-        table.apply(guarded(with(on_web("old", OLD), "/metadata/generation", 2.into())));
+        table.apply(guarded(with(
+            on_web("old", OLD),
+            "/metadata/generation",
+            2.into(),
+        )));
         assert_eq!(owner(&table).as_deref(), Some("old"), "mended: {told}");
     }
 }
@@ -118,7 +128,10 @@ fn a_policy_that_cannot_be_read_is_kept_with_the_reason_and_claims_nothing() {
     assert_eq!(owner(&table).as_deref(), Some("good"));
     let key = ObjectKey::new("shop", "bad");
     let record = table.get(&key).unwrap();
-    assert_eq!((record.uid.clone(), record.generation), ("uid-bad".into(), Some(1)));
+    assert_eq!(
+        (record.uid.clone(), record.generation),
+        ("uid-bad".into(), Some(1))
+    );
     let reason = record.compiled.as_ref().unwrap_err().to_string();
     assert!(reason.contains("spec.maxReplicas"), "{reason}");
     table.delete(guarded(bad).meta());
@@ -142,7 +155,11 @@ fn a_new_list_replaces_everything() {
 fn a_status_is_handed_on_once_and_makes_no_other_record() {
     let mut table = table(&[on_web("a", OLD)]);
     let first = table.take_changes().changed.remove(0).0;
-    table.apply(guarded(with(on_web("a", OLD), "/status", json!({"currentReplicas": 7}))));
+    table.apply(guarded(with(
+        on_web("a", OLD),
+        "/status",
+        json!({"currentReplicas": 7}),
+    )));
     let (record, stored) = table.take_changes().changed.remove(0);
     assert!(Arc::ptr_eq(&first, &record));
     assert_eq!(stored.unwrap().current_replicas, Some(7));

@@ -7,6 +7,7 @@ use super::enforce::{Effect, effect_without_write, served, write};
 use super::evaluate::{Answers, Decided, Open, Outcome, decide_on, quota_in_the_way};
 use super::history::{Asked, may_matter, recall};
 use super::quota::look_again;
+use super::target::looking_up;
 use crate::cluster::targets::{TargetKey, scale_replicas};
 use crate::observe::join::Note;
 
@@ -84,10 +85,7 @@ async fn decide(
 async fn read_count(context: &Context, key: &TargetKey) -> Result<Replicas, Note> {
     let how = served(&context.cluster.view(), key);
     let Some((resource, scope)) = how else {
-        return Err(Note {
-            reason: Reason::Evaluating,
-            message: format!("looking up {key}"),
-        });
+        return Err(looking_up(key));
     };
     let scale = ScaleClient::new(context.client.clone(), &resource, &scope, key)
         .read()

@@ -10,7 +10,7 @@ use super::compile::CompiledPolicy;
 use super::enforce::{Effect, effect_without_write};
 use super::history::may_matter;
 use super::replay::Replay;
-use super::target::{Found, find};
+use super::target::{Found, find, looking_up};
 use crate::api::Mode;
 use crate::cluster::names::Uid;
 use crate::cluster::pods::StartupTimes;
@@ -48,8 +48,8 @@ impl Outcome {
 /// A decision and what was done with it.
 #[derive(Clone, Debug)]
 pub struct Decided {
-    /// The decision.
-    pub decision: Decision,
+    /// The decision. It is large, and what it is part of is handed on several times.
+    pub decision: Box<Decision>,
     /// For each metric of the policy, what there is to tell.
     pub notes: Vec<Option<Note>>,
     /// What was done.
@@ -83,7 +83,7 @@ pub type Answers = [Arc<Result<Answer, FetchError>>];
 /// What an evaluation came to.
 pub enum Step {
     /// Nothing is left but to report it.
-    Done(Box<Outcome>),
+    Done(Outcome),
     /// Something must be asked or written over the network.
     Open(Box<Open>),
 }
@@ -122,9 +122,14 @@ pub fn evaluate(
         Ok(prepared) => prepared,
         Err(note) => {
             outcome.result = Err(note);
-            return Step::Done(Box::new(outcome));
+            return Step::Done(outcome);
         }
     };
+    if answers.len() != compiled.queries.len() {
+        // The kind of its target was found after this tick had asked.
+        outcome.result = Err(looking_up(&compiled.target));
+        return Step::Done(outcome);
+    }
     let found = restored(context, view, record, found);
     let mut open = Open {
         outcome,
@@ -137,7 +142,7 @@ pub fn evaluate(
         return Step::Open(Box::new(open));
     };
     let Some(first) = decide_on(context, &open, replicas, answers) else {
-        return Step::Done(Box::new(open.outcome));
+        return Step::Done(open.outcome);
     };
     let (decided, key) = (&first.decided, &open.compiled.target);
     let effect = effect_without_write(context, view, &open.outcome, key, decided.decision.verdict);
@@ -153,7 +158,7 @@ pub fn evaluate(
                 effect,
                 ..first.decided
             });
-            Step::Done(Box::new(outcome))
+            Step::Done(outcome)
         }
         effect => {
             open.is_write = effect.is_none() && !must_look;
@@ -237,12 +242,7 @@ pub struct Recorded {
 }
 
 /// Decides and records. `None` when the policy is gone or replaced.
-pub fn decide_on(
-    context: &Context,
-    open: &Open,
-    replicas: Replicas,
-    answers: &Answers,
-) -> Option<Recorded> {
+pub fn decide_on(context: &Context, open: &Open, replicas: Replicas, answers: &Answers) -> Option<Recorded> {
     let Open {
         outcome,
         compiled,
@@ -296,7 +296,7 @@ pub fn decide_on(
             state.memory.restore_own_zero();
         }
     }
-    let decision = decide(&compiled.decision, &state.memory, &observation, now);
+    let decision = Box::new(decide(&compiled.decision, &state.memory, &observation, now));
     let mut replays = context.replays();
     if replays.keeps(record, policies) {
         let memory = state.memory.clone();

@@ -33,7 +33,11 @@ pub struct Histories(HashMap<(Arc<QueryKey>, Steps), SharedHistory>);
 impl Histories {
     /// Prepares the queries of those policies that this process has not decided on yet; nothing is sent.
     #[must_use]
-    pub fn prepare(context: &Arc<Context>, due: &[Arc<PolicyRecord>], now: Timestamp) -> Self {
+    pub fn prepare<'a>(
+        context: &Arc<Context>,
+        due: impl Iterator<Item = &'a PolicyRecord>,
+        now: Timestamp,
+    ) -> Self {
         let mut plan: BTreeMap<(Arc<QueryKey>, Steps), (Namespaces, Wanted)> = BTreeMap::new();
         let mut states = context.states();
         for record in due {
@@ -60,7 +64,8 @@ impl Histories {
             let (query, steps) = key.clone();
             let history = async move {
                 // In a task of its own: what is decoded here is large, and those who wait for other answers share a task.
-                let fetched = tokio::spawn(async move { fetch(&context, &query, steps, &namespaces, &wanted).await });
+                let fetched =
+                    tokio::spawn(async move { fetch(&context, &query, steps, &namespaces, &wanted).await });
                 fetched.await.ok().flatten()
             };
             (key, history.boxed().shared())
@@ -133,7 +138,12 @@ async fn fetch(
 
 /// Whether what a policy wanted before this process began may change its first decision.
 #[must_use]
-pub fn may_matter(context: &Context, record: &PolicyRecord, compiled: &CompiledPolicy, first: &Decision) -> bool {
+pub fn may_matter(
+    context: &Context,
+    record: &PolicyRecord,
+    compiled: &CompiledPolicy,
+    first: &Decision,
+) -> bool {
     let mut states = context.states();
     let has_past = states
         .get_mut(record)
@@ -143,7 +153,13 @@ pub fn may_matter(context: &Context, record: &PolicyRecord, compiled: &CompiledP
 
 /// Gives a policy the memory of what it wanted before, if Prometheus knows it. Returns whether it did, so that it is
 /// decided again. Waits for Prometheus, but no longer than its time-out.
-pub async fn recall(context: &Context, open: &Open, replicas: Replicas, asked: Asked, first: &Decision) -> bool {
+pub async fn recall(
+    context: &Context,
+    open: &Open,
+    replicas: Replicas,
+    asked: Asked,
+    first: &Decision,
+) -> bool {
     let Open {
         outcome,
         compiled,

@@ -133,3 +133,7 @@ impl Context {
         let _ = self.writers.acquire_many(CONCURRENT_WRITES).await;
     }
 }
+
+#[cfg(test)]
+#[path = "fleet_memory_tests.rs"]
+mod fleet_memory_tests;

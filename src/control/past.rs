@@ -134,11 +134,7 @@ impl<'a> Replay<'a> {
                 Measure::Total { matching } => Some(&**matching),
                 _ => None,
             };
-            history.part(
-                past.namespace,
-                past.pods.iter().map(|pod| &*pod.name),
-                matching,
-            )
+            history.part(past.namespace, past.pods.iter().map(|pod| &*pod.name), matching)
         };
         let mut replay = Self {
             past,

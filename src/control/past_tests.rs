@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use self::world::{START, World, at, by_rate, pod};
 use super::*;
-use crate::observe::table::{Naming, Wanted};
 use crate::fixtures::{compiled, policy, record, with};
+use crate::observe::table::{Naming, Wanted};
 
 #[path = "past_world.rs"]
 mod world;
@@ -276,9 +276,7 @@ fn pods_that_are_gone_count_as_much_as_those_that_stayed() {
         replicas: 8,
         changes: &[change, grown],
         startup_seconds: Some(30),
-        histories: &[Arc::new(
-            history(&text, steps, &Wanted::Pods),
-        )],
+        histories: &[Arc::new(history(&text, steps, &Wanted::Pods))],
     };
     let low = concertina_decision::PodReading {
         value: Some(1.0),

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use crate::cluster::pods::Resources;
-use crate::observe::table::{Naming, Wanted};
 use crate::fixtures::{compiled, policy, record, with};
+use crate::observe::table::{Naming, Wanted};
 
 /// At a full minute.
 pub(super) const START: Timestamp = Timestamp::from_seconds(1_700_000_040);

@@ -72,8 +72,7 @@ impl Replays {
     /// Forgets what nobody has asked for lately, where there are many policies.
     pub fn sweep(&mut self, now: Timestamp, policies: usize) {
         // After the clock was set back everything is kept for its time again.
-        self.wanted
-            .retain(|_, at| now < at.plus_seconds(KEPT_SECONDS));
+        self.wanted.retain(|_, at| now < at.plus_seconds(KEPT_SECONDS));
         if policies > FEW_POLICIES && self.newest.len() > self.wanted.len() {
             let Self { newest, wanted } = self;
             newest.retain(|key, _| wanted.contains_key(key));

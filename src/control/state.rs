@@ -5,9 +5,10 @@ use std::sync::Arc;
 use concertina_decision::{GuardMemory, Memory, Timestamp};
 
 use super::compile::CompiledGuard;
+use crate::cluster::places::resize;
 use crate::cluster::policies::{Changes, PolicyId, PolicyRecord};
-use crate::report::stored::StoredStatus;
 use crate::observe::plan::QueryKey;
+use crate::report::stored::StoredStatus;
 
 /// What is remembered of one policy.
 #[derive(Debug)]
@@ -88,10 +89,9 @@ fn guard_of(status: &StoredStatus, name: &str) -> GuardMemory {
 
 /// Guards are remembered by their place, so they are the same only if all of them are.
 fn guards_of(record: &PolicyRecord) -> (&[CompiledGuard], &[Arc<QueryKey>]) {
-    record
-        .compiled
-        .as_ref()
-        .map_or((&[], &[]), |compiled| (compiled.guards(), compiled.guard_queries()))
+    record.compiled.as_ref().map_or((&[], &[]), |compiled| {
+        (compiled.guards(), compiled.guard_queries())
+    })
 }
 
 fn period_of(record: &PolicyRecord, default_period: u32) -> u32 {
@@ -158,36 +158,39 @@ impl PolicyState {
 impl PolicyStates {
     /// Brings the states in line with the stored policies: new and changed ones are due at once, gone ones are forgotten.
     pub fn sync(&mut self, changes: Changes, default_period: u32) {
-        let mut moved = false;
+        let mut has_moved = false;
         for record in &changes.gone {
-            moved |= self.forget(record);
-        }
-        if moved {
-            self.drop_absent();
+            has_moved |= self.forget(record);
         }
         for (record, stored) in changes.changed {
-            self.renew(record, stored, default_period);
+            has_moved |= self.renew(record, stored, default_period);
+        }
+        if has_moved {
+            self.drop_moved(default_period);
         }
     }
 
-    fn renew(&mut self, record: Arc<PolicyRecord>, stored: Option<Box<StoredStatus>>, default_period: u32) {
+    /// Returns whether the policy was a member of another period.
+    fn renew(
+        &mut self,
+        record: Arc<PolicyRecord>,
+        stored: Option<Box<StoredStatus>>,
+        default_period: u32,
+    ) -> bool {
         let (id, period) = (record.id, period_of(&record, default_period));
-        if self.slots.len() <= id.index() {
-            self.slots.resize_with(id.index() + 1, || None);
-        }
+        resize(&mut self.slots, id.0);
         let Some(slot) = self.slots.get_mut(id.index()) else {
-            return;
+            return false;
         };
+        let mut has_moved = false;
         match slot {
             Some(state) if state.record.uid == record.uid => {
                 let former = period_of(&state.record, default_period);
                 if !state.renew(record) {
-                    return;
+                    return false;
                 }
-                if former != period {
-                    if let Some(former) = self.periods.get_mut(&former) {
-                        former.members.retain(|member| *member != id);
-                    }
+                has_moved = former != period;
+                if has_moved {
                     self.periods.entry(period).or_default().members.push(id);
                 }
             }
@@ -198,6 +201,7 @@ impl PolicyStates {
             }
         }
         self.make_due(id);
+        has_moved
     }
 
     fn forget(&mut self, record: &PolicyRecord) -> bool {
@@ -212,14 +216,25 @@ impl PolicyStates {
         true
     }
 
-    fn drop_absent(&mut self) {
-        let Self { slots, periods, due_now, .. } = self;
-        let lives = |id: &PolicyId| slots.get(id.index()).is_some_and(Option::is_some);
-        for period in periods.values_mut() {
-            period.members.retain(lives);
+    /// Members that are gone or have another period are dropped, all in one go: thousands may have changed at once.
+    fn drop_moved(&mut self, default_period: u32) {
+        let Self {
+            slots,
+            periods,
+            due_now,
+            ..
+        } = self;
+        let state_of = |id: &PolicyId| slots.get(id.index()).and_then(Option::as_ref);
+        for (seconds, period) in periods.iter_mut() {
+            period.members.retain(|id| {
+                state_of(id).is_some_and(|state| period_of(&state.record, default_period) == *seconds)
+            });
+            // A policy that came back to a period it had before is a member once.
+            period.members.sort_unstable();
+            period.members.dedup();
         }
         periods.retain(|_, period| !period.members.is_empty());
-        due_now.retain(lives);
+        due_now.retain(|id| state_of(id).is_some());
     }
 
     fn make_due(&mut self, id: PolicyId) {

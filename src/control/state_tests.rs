@@ -197,7 +197,12 @@ fn many_policies_that_come_and_go_leave_nothing_behind() {
     }
     assert_eq!(fleet.states.len(), 1);
     assert!(fleet.states.slots.len() <= 8, "places are used again");
-    let members: usize = fleet.states.periods.values().map(|period| period.members.len()).sum();
+    let members: usize = fleet
+        .states
+        .periods
+        .values()
+        .map(|period| period.members.len())
+        .sum();
     assert_eq!(members, 1);
 }
 
@@ -231,4 +236,21 @@ fn a_policy_that_cannot_be_compiled_is_due_at_the_default_period_with_its_reason
     let due = fleet.states.take_due(Timestamp(NOW.0 + 15_000));
     let reason = due[0].compiled.as_ref().unwrap_err().to_string();
     assert!(reason.contains("maxReplicas is 0"), "{reason}");
+}
+
+#[test]
+fn policies_that_change_their_period_back_and_forth_are_due_once() {
+    let mut fleet = Fleet::evaluated(policy("web"));
+    for (generation, seconds) in [(2, 5), (3, 15), (4, 5), (5, 15)] {
+        let changed = with(policy("web"), "/metadata/generation", generation.into());
+        fleet.store(with(changed, "/spec/periodSeconds", seconds.into()));
+    }
+    assert_eq!(fleet.take(10), ["web"]);
+    let members: usize = fleet
+        .states
+        .periods
+        .values()
+        .map(|period| period.members.len())
+        .sum();
+    assert_eq!(members, 1);
 }

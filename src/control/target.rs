@@ -50,6 +50,15 @@ pub fn find(view: &View<'_>, key: &TargetKey, now: Timestamp) -> Result<Found, N
     })
 }
 
+/// What there is to say while the target is looked up.
+#[must_use]
+pub fn looking_up(key: &TargetKey) -> Note {
+    Note {
+        reason: Reason::Evaluating,
+        message: format!("looking up {key}"),
+    }
+}
+
 /// Why there is nothing to scale.
 fn why_not(view: &View<'_>, key: &TargetKey) -> Note {
     let note = |reason, message| Note { reason, message };
@@ -60,7 +69,7 @@ fn why_not(view: &View<'_>, key: &TargetKey) -> Note {
             synced: false,
             failure: None,
             ..
-        } => note(Reason::Evaluating, format!("looking up {key}")),
+        } => looking_up(key),
         KindState::Watched {
             synced: false,
             failure: Some(failure),
@@ -84,9 +93,10 @@ fn why_not(view: &View<'_>, key: &TargetKey) -> Note {
             Reason::TargetNotScalable,
             format!("{kind} has no scale subresource: choose a target that has one, such as a Deployment"),
         ),
-        KindState::Unavailable(error) => {
-            note(Reason::TargetUnavailable, format!("cannot look up {kind}: {error}"))
-        }
+        KindState::Unavailable(error) => note(
+            Reason::TargetUnavailable,
+            format!("cannot look up {kind}: {error}"),
+        ),
         KindState::Watched { synced: true, .. } => note(
             Reason::TargetNotFound,
             format!("there is no {key}: create it, or correct the name in scaleTargetRef"),

@@ -8,6 +8,7 @@ use concertina_decision::Timestamp;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use kube::core::GroupVersionKind;
 use tokio::time::Instant;
 
 use super::Context;
@@ -34,7 +35,12 @@ pub async fn run(context: Arc<Context>) {
     loop {
         let ticking = Arc::clone(&context);
         // A tick that waits for a slow server must not hold up the next one.
-        tokio::spawn(async move { tick(&ticking, wall_clock()).await });
+        let ticks = tokio::spawn(async move { tick(&ticking, wall_clock()).await });
+        tokio::spawn(async move {
+            if let Err(error) = ticks.await {
+                tracing::error!(%error, "a tick ended before its end; its policies are evaluated again when they are due");
+            }
+        });
         tokio::select! {
             () = tokio::time::sleep(until_next_second()) => {}
             () = became_leader.notified() => take_over(&context),
@@ -67,7 +73,7 @@ pub async fn tick(context: &Arc<Context>, now: Timestamp) {
     }
     let tick = Tick {
         context,
-        histories: Histories::prepare(context, &due, now),
+        histories: Histories::prepare(context, due.iter().map(|member| &*member.record), now),
         now,
     };
     let mut groups: FuturesUnordered<_> = grouped(context, due, now)
@@ -169,7 +175,7 @@ impl Tick<'_> {
                 }
             }
         }
-        self.end(done.iter().map(|(_, outcome)| &**outcome));
+        self.end(done.iter().map(|(_, outcome)| outcome));
         for (member, outcome) in &mut done {
             // What is being looked up is soon found, so it need not wait for a whole period.
             member.again_at_once = outcome.is_looking_up();
@@ -217,8 +223,13 @@ impl Drop for InFlight {
     }
 }
 
-fn take_due(context: &Context, now: Timestamp) -> Vec<Arc<PolicyRecord>> {
-    let changes = context.cluster.policies().take_changes();
+/// Takes in what happened to the policies, and takes those that are due.
+fn take_due(context: &Arc<Context>, now: Timestamp) -> Vec<InFlight> {
+    let mut policies = context.cluster.policies();
+    let changes = policies.take_changes();
+    // From one lock to the next: of two ticks at a time the one that takes older changes takes them in first.
+    let mut states = context.states();
+    drop(policies);
     for record in &changes.gone {
         context.reporter.forget(record);
         context.metrics.forget(record);
@@ -229,9 +240,13 @@ fn take_due(context: &Context, now: Timestamp) -> Vec<Arc<PolicyRecord>> {
             context.reporter.stored(record, stored);
         }
     }
-    let mut states = context.states();
     states.sync(changes, context.config.period_seconds);
-    let due = states.take_due(now);
+    let due = states.take_due(now).into_iter().map(|record| InFlight {
+        context: Arc::clone(context),
+        record,
+        again_at_once: false,
+    });
+    let due = due.collect();
     let (count, late) = (states.len(), states.late());
     drop(states);
     context.metrics.evaluations_late(late);
@@ -241,11 +256,11 @@ fn take_due(context: &Context, now: Timestamp) -> Vec<Arc<PolicyRecord>> {
 }
 
 /// Begins to ask each distinct query once, and groups the policies by what they wait for.
-fn grouped(context: &Arc<Context>, due: Vec<Arc<PolicyRecord>>, now: Timestamp) -> Vec<Group> {
-    let (sound, broken): (Vec<_>, Vec<_>) = due.into_iter().partition(|record| record.compiled.is_ok());
-    let asked = sound.iter().filter_map(|record| {
-        let compiled = record.compiled.as_deref().ok()?;
-        Some((&record.key.namespace, compiled))
+fn grouped(context: &Arc<Context>, due: Vec<InFlight>, now: Timestamp) -> Vec<Group> {
+    let (asking, silent) = apart(context, due);
+    let asked = asking.iter().filter_map(|member| {
+        let compiled = member.record.compiled.as_deref().ok()?;
+        Some((&member.record.key.namespace, compiled))
     });
     let plan = context.planner().plan(asked, now);
     let requests: Vec<Asking> = plan
@@ -253,11 +268,7 @@ fn grouped(context: &Arc<Context>, due: Vec<Arc<PolicyRecord>>, now: Timestamp) 
         .into_iter()
         .map(|request| ask(context, request, now))
         .collect();
-    let in_flight = |record: &Arc<PolicyRecord>| InFlight {
-        context: Arc::clone(context),
-        record: Arc::clone(record),
-        again_at_once: false,
-    };
+    let mut asking: Vec<Option<InFlight>> = asking.into_iter().map(Some).collect();
     let mut groups: Vec<Group> = plan
         .groups
         .into_iter()
@@ -265,8 +276,7 @@ fn grouped(context: &Arc<Context>, due: Vec<Arc<PolicyRecord>>, now: Timestamp) 
             members: group
                 .members
                 .iter()
-                .filter_map(|member| sound.get(*member as usize))
-                .map(in_flight)
+                .filter_map(|member| asking.get_mut(*member as usize)?.take())
                 .collect(),
             requests: group
                 .requests
@@ -275,10 +285,29 @@ fn grouped(context: &Arc<Context>, due: Vec<Arc<PolicyRecord>>, now: Timestamp) 
                 .collect(),
         })
         .collect();
-    // They are told of without an answer.
     groups.push(Group {
-        members: broken.iter().map(in_flight).collect(),
+        members: silent,
         requests: Vec::new(),
     });
     groups
+}
+
+/// The policies that ask their servers, and those that can decide nothing whatever the answers: they cannot be acted on, or
+/// the kind of their target is still being looked up.
+fn apart(context: &Context, due: Vec<InFlight>) -> (Vec<InFlight>, Vec<InFlight>) {
+    let targets = context.cluster.targets();
+    // One look-up per kind: policies share the few there are.
+    let mut kinds: Vec<(*const GroupVersionKind, bool)> = Vec::new();
+    due.into_iter().partition(|member| {
+        let Ok(compiled) = &member.record.compiled else {
+            return false;
+        };
+        let kind = Arc::as_ptr(&compiled.target.gvk);
+        if let Some((_, is_synced)) = kinds.iter().find(|(known, _)| *known == kind) {
+            return *is_synced;
+        }
+        let is_synced = targets.is_synced(&compiled.target.gvk);
+        kinds.push((kind, is_synced));
+        is_synced
+    })
 }

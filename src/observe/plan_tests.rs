@@ -63,21 +63,13 @@ fn servers_windows_and_texts_of_their_own_make_queries_of_their_own() {
         );
     }
     let same_text = [("a", "default", own("x", 5)), ("b", "default", own("x", 9))];
-    assert_eq!(
-        plan(&same_text).len(),
-        1,
-        "the target is no part of the query"
-    );
+    assert_eq!(plan(&same_text).len(), 1, "the target is no part of the query");
 }
 
 #[test]
 fn utilisation_and_value_of_one_resource_share_their_query() {
     let value = json!([{"name": "cpu", "cpu": {"averageValue": "250m", "container": "app"}}]);
-    assert_eq!(
-        plan(&[("a", "default", cpu()), ("a", "default", value)])
-            .len(),
-        1
-    );
+    assert_eq!(plan(&[("a", "default", cpu()), ("a", "default", value)]).len(), 1);
 }
 
 #[test]

@@ -11,7 +11,6 @@ pub mod known;
 pub mod lasting;
 pub mod metrics;
 pub mod pace;
-mod places;
 mod queue;
 pub mod reference;
 pub mod second;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use k8s_openapi::api::events::v1::Event;
 
-use super::places::{Place, resize};
 use super::second::Second;
 use super::send::Sent;
 use super::told::{Pending, Told};
+use crate::cluster::places::{Place, resize};
 use crate::cluster::policies::PolicyRecord;
 
 /// Events waiting to be sent; beyond it the oldest is dropped and counted.

@@ -184,7 +184,10 @@ impl CompiledPolicy {
     /// What pauses the policy, beside the mode that its spec asks for.
     #[must_use]
     pub fn pause(&self) -> Pause {
-        self.rare.as_ref().map(|rare| rare.pause.clone()).unwrap_or_default()
+        self.rare
+            .as_ref()
+            .map(|rare| rare.pause.clone())
+            .unwrap_or_default()
     }
 
     /// What `status.effective` shows.

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{DiskDirection, NetworkDirection};
-use crate::fixtures::{config, policy, guarded, with};
+use crate::fixtures::{config, guarded, policy, with};
 use crate::observe::query::{SourceMeasure, Template, Window};
 
 fn compile(metrics: Value) -> CompiledPolicy {

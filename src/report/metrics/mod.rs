@@ -242,7 +242,7 @@ impl Metrics {
         for outcome in outcomes {
             let decision = outcome.result.as_ref().ok().map(|decided| &decided.decision);
             if let Some(rows) = &mut rows {
-                rows.set(&outcome.record, decision);
+                rows.set(&outcome.record, decision.map(|decision| &**decision));
             }
             self.decisions.count(match &outcome.result {
                 Ok(decided) => decided.decision.reason,

@@ -3,7 +3,7 @@ use std::fmt;
 
 use super::Metrics;
 use super::policies::FAMILIES;
-use crate::report::places::Place;
+use crate::cluster::places::Place;
 
 /// What of the text is still to come.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use concertina_decision::{Decision, Outcome as MetricOutcome};
 
 use crate::cluster::lock;
 use crate::cluster::policies::PolicyRecord;
-use crate::report::places::{Place, resize};
+use crate::cluster::places::{Place, resize};
 
 /// A piece of text has the rows of so many policies, some tens of KiB.
 const POLICIES_PER_PIECE: usize = 512;

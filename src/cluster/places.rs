@@ -1,10 +1,10 @@
 //! Lists that have one entry per policy, at the policy's place. Pure.
 
 /// Where the entry of a policy is: its id.
-pub(super) type Place = u32;
+pub type Place = u32;
 
 /// Makes a list long enough for `place`, and not much longer: there are very many policies.
-pub(super) fn resize<T>(list: &mut Vec<Option<T>>, place: Place) {
+pub fn resize<T>(list: &mut Vec<Option<T>>, place: Place) {
     let needed = place as usize + 1;
     if list.len() < needed {
         if list.capacity() < needed {
