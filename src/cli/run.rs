@@ -34,9 +34,9 @@ pub struct RunArguments {
     /// URL of the one Prometheus server, instead of a configuration file.
     #[arg(long, env = "PROMETHEUS_URL", conflicts_with = "config")]
     prometheus_url: Option<String>,
-    /// Seconds between two scrapes on that server.
-    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=3600))]
-    scrape_interval_seconds: u32,
+    /// Least seconds between two scrapes on that server, for the windows of rates. Without it: as measured.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    scrape_interval_seconds: Option<u32>,
     /// Address for /metrics, /healthz, /readyz and /api/v1/policies/NAMESPACE/NAME/case.
     #[arg(long, default_value = "0.0.0.0:8080")]
     listen: SocketAddr,

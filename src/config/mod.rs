@@ -81,9 +81,12 @@ impl Config {
     ///
     /// # Errors
     /// When the URL is not an http(s) URL.
-    pub fn with_server(url: &str, scrape_interval_seconds: u32) -> Result<Self, ConfigError> {
+    pub fn with_server(
+        url: &str,
+        scrape_interval_seconds: impl Into<Option<u32>>,
+    ) -> Result<Self, ConfigError> {
         let mut server = ServerConfig::at(DEFAULT_PROMETHEUS, url);
-        server.scrape_interval_seconds = scrape_interval_seconds;
+        server.scrape_interval_seconds = scrape_interval_seconds.into();
         let config = Self {
             servers: vec![server],
             sources: BTreeMap::new(),
@@ -181,7 +184,10 @@ mod tests {
     fn the_least_configuration_gets_the_documented_defaults() {
         let config = parse("servers: [{name: default, url: 'http://localhost:9090'}]").unwrap();
         let server = config.server("default").unwrap();
-        assert_eq!((server.timeout_seconds, server.scrape_interval_seconds), (5, 15));
+        assert_eq!(
+            (server.timeout_seconds, server.scrape_interval_seconds),
+            (5, None)
+        );
         assert_eq!(config.period_seconds, 15);
         assert!(config.policy_series);
         let requests = |name: &str| config.source(name).unwrap().requests.clone();

@@ -40,9 +40,10 @@ pub struct ServerConfig {
     /// Seconds after which a query is given up, the wait for its turn and all URLs included. Default 5.
     #[serde(default = "default_timeout")]
     pub timeout_seconds: u32,
-    /// Seconds between two scrapes of the targets on this server. Windows of rates follow it. Default 15.
-    #[serde(default = "default_scrape_interval")]
-    pub scrape_interval_seconds: u32,
+    /// Least seconds between two scrapes of the targets on this server, for the windows of rates: these follow what is
+    /// measured, and are no shorter than this asks for. Absent: as measured, and 15 until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scrape_interval_seconds: Option<u32>,
     /// Greatest answer in bytes, uncompressed, that is read; a greater one is an error. Default 16 MiB, about 60,000
     /// series.
     #[serde(default = "default_max_response")]
@@ -138,9 +139,6 @@ impl fmt::Debug for HiddenValues {
 fn default_timeout() -> u32 {
     5
 }
-fn default_scrape_interval() -> u32 {
-    15
-}
 fn default_max_response() -> usize {
     16 << 20
 }
@@ -157,7 +155,7 @@ impl ServerConfig {
             url: Some(url.into()),
             urls: Vec::new(),
             timeout_seconds: default_timeout(),
-            scrape_interval_seconds: default_scrape_interval(),
+            scrape_interval_seconds: None,
             max_response_bytes: default_max_response(),
             max_concurrent_queries: default_concurrent(),
             compression: false,
@@ -229,7 +227,7 @@ impl ServerConfig {
     }
 
     fn check_numbers(&self) -> Result<(), String> {
-        if self.timeout_seconds == 0 || self.scrape_interval_seconds == 0 {
+        if self.timeout_seconds == 0 || self.scrape_interval_seconds == Some(0) {
             return Err("timeoutSeconds and scrapeIntervalSeconds must be at least 1".into());
         }
         if self.timeout_seconds > 600 {

@@ -66,11 +66,9 @@ impl Answered {
 /// Begins to ask. The query runs in a task of its own, so that answers are decoded side by side.
 #[must_use]
 pub fn ask(context: &Arc<Context>, request: Request, now: Timestamp) -> Asking {
-    if context.intervals.take_due(&request.query, now) {
-        let (context, request) = (Arc::clone(context), request.clone());
-        tokio::spawn(async move {
-            measure_interval(&context, &request.query, &request.narrowing(), now).await;
-        });
+    if context.intervals.take_due(&request.query, &context.config, now) {
+        let (context, query) = (Arc::clone(context), Arc::clone(&request.query));
+        tokio::spawn(async move { measure_interval(&context, &query, now).await });
     }
     let context = Arc::clone(context);
     let asked = tokio::spawn(async move { Arc::new(ask_in_parts(&context, request, now).await) });
@@ -123,10 +121,13 @@ async fn fetch(context: &Context, request: &Request, now: Timestamp) -> Result<A
         .servers
         .get(&*key.server)
         .ok_or_else(|| FetchError::UnknownServer(key.server.to_string()))?;
-    let question = key.question(&context.config, &context.intervals, &request.narrowing())?;
+    let question = key
+        .question(&context.config, &context.intervals, &request.narrowing())?
+        .of_part(request.shard);
     let started = Instant::now();
     let answer = server.fetch(&question, &request.wanted).await;
     context.metrics.queried(&key.server, &answer, started.elapsed());
+    context.metrics.failovers(&key.server, server.failovers());
     if let Ok(answer) = &answer {
         context
             .metrics

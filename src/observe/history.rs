@@ -271,6 +271,7 @@ impl Part<'_> {
             table,
             remarks: self.remarks.clone(),
             window_seconds: self.window_seconds,
+            interval_seconds: None,
             // What is not known of the past holds shrinking back, and so does a value that is no number.
             nan_is_no_requests: false,
             series,

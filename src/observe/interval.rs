@@ -7,9 +7,12 @@ use concertina_decision::Timestamp;
 
 use super::plan::QueryKey;
 use super::query::Template;
+use crate::config::Config;
 
 /// A rate is taken over this many scrapes: one may be late and one lost, and a rate is still there.
 const SCRAPES_PER_WINDOW: f64 = 4.0;
+/// Seconds between two scrapes where none are configured, until they are measured.
+const USUAL_INTERVAL_SECONDS: u32 = 15;
 /// The shortest window of its own accord, in seconds, and the longest.
 const WINDOWS: std::ops::RangeInclusive<u32> = 4..=600;
 /// A window stays as long as the measured interval asks for one that differs by no more than this share: scrapes fall
@@ -40,6 +43,18 @@ impl Family {
     }
 }
 
+/// What is scraped together with the series behind a query, in words for labels of metrics: `cpu`, `network`, `disk` or
+/// `source/NAME`; `None` where no window follows the scrapes.
+#[must_use]
+pub fn scraped_together(template: &Template) -> Option<String> {
+    Some(match Family::of(template)? {
+        Family::Cpu => "cpu".to_owned(),
+        Family::Network => "network".to_owned(),
+        Family::Disk => "disk".to_owned(),
+        Family::Source(name) => format!("source/{name}"),
+    })
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     /// When it is to be measured again.
@@ -50,7 +65,7 @@ struct Known {
     window_seconds: Option<u32>,
 }
 
-/// The measured scrape intervals by server and by what is scraped together.
+/// The measured scrape intervals by server and by what is scraped together, of what the configuration knows.
 #[derive(Debug, Default)]
 pub struct Intervals(Mutex<HashMap<(Arc<str>, Family), Known>>);
 
@@ -61,21 +76,29 @@ impl Intervals {
         self.known(key)?.interval
     }
 
-    /// The window in seconds for rates whose policy names none: of four scrapes, as measured, or of this fallback until
-    /// they are.
+    /// The window in seconds for rates whose policy names none: of four scrapes, as measured. It is no shorter than the
+    /// configured interval asks for.
     #[must_use]
-    pub fn window_seconds(&self, key: &QueryKey, fallback_interval_seconds: u32) -> u32 {
+    pub fn window_seconds(&self, key: &QueryKey, configured_interval_seconds: Option<u32>) -> u32 {
         let known = self.known(key).and_then(|known| known.window_seconds);
-        known.unwrap_or_else(|| window_of(f64::from(fallback_interval_seconds)))
+        let least = configured_interval_seconds.map(|interval| window_of(f64::from(interval)));
+        // What is configured is smaller than what is measured where nothing is.
+        known
+            .max(least)
+            .unwrap_or_else(|| window_of(f64::from(USUAL_INTERVAL_SECONDS)))
     }
 
     /// Whether the interval behind this query is to be measured at `now`. Who hears that it is does so; nobody else hears
-    /// it before the time for the next measurement has come.
+    /// it before the time for the next measurement has come. Servers and sources that are not configured are never
+    /// measured: their names are whatever users write, and would be kept here.
     #[must_use]
-    pub fn take_due(&self, key: &QueryKey, now: Timestamp) -> bool {
+    pub fn take_due(&self, key: &QueryKey, config: &Config, now: Timestamp) -> bool {
         let Some(family) = Family::of(&key.template) else {
             return false;
         };
+        if config.server(&key.server).is_none() || key.template.source_in(config).is_err() {
+            return false;
+        }
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.entry((Arc::clone(&key.server), family)).or_default();
         let is_due = known.due.is_none_or(|due| now >= due);
@@ -87,6 +110,7 @@ impl Intervals {
 
     /// Takes over the seconds between two scrapes that were measured at `now`. Returns the window in seconds where it is
     /// another from now on.
+    // What is learned was due before, and so is known to the configuration.
     pub fn learn(&self, key: &QueryKey, interval_seconds: f64, now: Timestamp) -> Option<u32> {
         let is_sound = interval_seconds > 0.0 && interval_seconds.is_finite();
         let family = Family::of(&key.template).filter(|_| is_sound)?;
@@ -132,11 +156,16 @@ mod tests {
         QueryKey::shared(&"default".into(), Template::Cpu { window: Window::Auto })
     }
 
+    fn config() -> Config {
+        let text = "servers: [{name: default, url: 'http://a'}, {name: b, url: 'http://b'}]";
+        Config::parse(text, "test.yaml".as_ref()).unwrap()
+    }
+
     fn windows(measured: &[f64]) -> Vec<u32> {
         let intervals = Intervals::default();
         let window = |interval: &f64| {
             intervals.learn(&cpu(), *interval, NOW);
-            intervals.window_seconds(&cpu(), 15)
+            intervals.window_seconds(&cpu(), None)
         };
         measured.iter().map(window).collect()
     }
@@ -144,12 +173,24 @@ mod tests {
     #[test]
     fn a_window_is_four_scrapes_as_configured_until_they_are_measured() {
         let intervals = Intervals::default();
-        assert_eq!(intervals.window_seconds(&cpu(), 15), 60);
-        assert_eq!(intervals.window_seconds(&cpu(), u32::MAX), 600);
+        let window = |configured| intervals.window_seconds(&cpu(), configured);
+        assert_eq!(
+            (window(None), window(Some(5)), window(Some(u32::MAX))),
+            (60, 20, 600)
+        );
         assert_eq!(intervals.scrape_interval(&cpu()), None);
         intervals.learn(&cpu(), 5.0, NOW);
-        assert_eq!(intervals.window_seconds(&cpu(), 15), 20);
+        assert_eq!(window(None), 20);
         assert_eq!(intervals.scrape_interval(&cpu()), Some(5.0));
+    }
+
+    #[test]
+    fn a_window_is_no_shorter_than_the_configured_interval_asks_for() {
+        let intervals = Intervals::default();
+        intervals.learn(&cpu(), 5.0, NOW);
+        assert_eq!(intervals.window_seconds(&cpu(), Some(30)), 120);
+        intervals.learn(&cpu(), 60.0, NOW);
+        assert_eq!(intervals.window_seconds(&cpu(), Some(30)), 240);
     }
 
     #[test]
@@ -167,7 +208,7 @@ mod tests {
     #[test]
     fn an_interval_is_measured_once_every_few_minutes_and_sooner_after_a_failure() {
         let intervals = Intervals::default();
-        let due = |seconds| intervals.take_due(&cpu(), NOW.plus_seconds(seconds));
+        let due = |seconds| intervals.take_due(&cpu(), &config(), NOW.plus_seconds(seconds));
         assert!(due(0));
         assert!(!due(0), "it is being measured");
         assert!(!due(29));
@@ -187,13 +228,22 @@ mod tests {
             by: Box::default(),
             window,
         };
-        assert!(intervals.take_due(&of("a", source("http", Window::Auto)), NOW));
-        assert!(!intervals.take_due(&of("a", source("http", Window::Seconds(60))), NOW));
-        assert!(intervals.take_due(&of("b", source("http", Window::Auto)), NOW));
-        assert!(intervals.take_due(&of("a", source("istio", Window::Auto)), NOW));
-        assert!(
-            !intervals.take_due(&of("a", Template::Memory), NOW),
-            "memory is no rate"
+        let due = |server: &str, template| intervals.take_due(&of(server, template), &config(), NOW);
+        assert!(due("default", source("http", Window::Auto)));
+        assert!(!due("default", source("http", Window::Seconds(60))));
+        assert!(due("b", source("http", Window::Auto)));
+        assert!(due("default", source("istio", Window::Auto)));
+        assert!(!due("default", Template::Memory), "memory is no rate");
+        assert_eq!(intervals.0.lock().unwrap().len(), 3);
+        for number in 0..100 {
+            let name = format!("unknown{number}");
+            assert!(!due(&name, Template::Cpu { window: Window::Auto }));
+            assert!(!due("default", source(&name, Window::Auto)));
+        }
+        assert_eq!(
+            intervals.0.lock().unwrap().len(),
+            3,
+            "nothing is kept of names that users write"
         );
     }
 }

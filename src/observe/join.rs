@@ -8,9 +8,6 @@ use crate::api::UtilizationOf;
 use crate::cluster::pods::{PodRecord, Resources};
 use crate::control::compile::{CompiledMetric, Measure};
 
-const NO_RATE_YET: &str =
-    "there are samples, but a rate needs two within its window: a longer windowSeconds holds more";
-
 /// Something to tell the user about a metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
@@ -40,6 +37,8 @@ pub fn reading(
     };
     let mut duplicate = None;
     let mut has_series = false;
+    // A pod without CPU may as well lack the series of one of its containers.
+    let is_cpu = matches!(metric.measure, Measure::Cpu { .. });
     // As many as there are pods, in one allocation.
     let readings: Vec<PodReading> = pods
         .iter()
@@ -48,7 +47,8 @@ pub fn reading(
             if duplicate.is_none() && entries.clone().any(|(_, entry)| entry.duplicate) {
                 duplicate = Some(pod);
             }
-            has_series |= pod.state.was_ready() && entries.clone().next().is_some();
+            let is_lacking = |(_, entry): (&str, Entry)| !is_cpu || entry.value.is_none();
+            has_series |= pod.state.was_ready() && entries.clone().any(is_lacking);
             let reading = pod_reading(&metric.measure, pod, &entries);
             PodReading {
                 at_least: reading.at_least || began_early(answer.window_seconds, pod, reading.time),
@@ -79,7 +79,7 @@ fn not_empty(
     readings: &[PodReading],
     has_series: bool,
 ) -> Option<(Reading, Option<Note>)> {
-    if matches!(metric.measure, Measure::Cpu { .. } | Measure::Memory { .. }) {
+    if matches!(metric.measure, Measure::Memory { .. }) {
         // A running pod uses some, so that nothing is never taken for 0.
         return None;
     }
@@ -88,9 +88,32 @@ fn not_empty(
         return None;
     }
     if has_series {
-        return Some(missing(Missing::NotReadYet, NO_RATE_YET.to_owned()));
+        return Some(no_rate_yet(answer));
+    }
+    if matches!(metric.measure, Measure::Cpu { .. }) {
+        return None;
     }
     answer.remarks.doubtful().map(empty_with_remark)
+}
+
+/// There are samples and no rate of them: its window holds fewer than two.
+fn no_rate_yet(answer: &Answer) -> (Reading, Option<Note>) {
+    let message = match (answer.window_seconds, answer.interval_seconds) {
+        // Scrapes fall on either side of the time over which they were counted: half an interval is no difference.
+        (Some(window), Some(interval)) if f64::from(window) < 1.5 * interval => format!(
+            "windowSeconds is {window}, but a rate needs two samples and there is one every {} s: write a longer \
+             window, or leave it out",
+            interval.ceil()
+        ),
+        (Some(window), _) => format!(
+            "there are samples, but a rate needs two within its window of {window} s: where they are scraped less \
+             often, write a longer windowSeconds"
+        ),
+        (None, _) => {
+            "there are samples, but a rate needs two within its window: a longer one holds more".to_owned()
+        }
+    };
+    missing(Missing::NotReadYet, message)
 }
 
 /// The one number of a whole target, whose series must carry these labels: a metric of totals, or a guard. Where there
@@ -121,7 +144,7 @@ pub fn total_reading(
     };
     match entry.value {
         None if entry == Entry::default() => nothing(answer, no_series(table.series(), matching.is_empty())),
-        None => missing(Missing::NotReadYet, NO_RATE_YET.to_owned()),
+        None => no_rate_yet(answer),
         Some(value) if value.is_nan() && answer.nan_is_no_requests => {
             nothing(answer, "there were no requests within the window".to_owned())
         }
@@ -215,7 +238,6 @@ fn missing_answer(error: &FetchError) -> (Reading, Option<Note>) {
         FetchError::Undecodable(_) | FetchError::TooLarge(_) => Missing::BadAnswer,
         FetchError::UnknownServer(_) => Missing::UnknownServer,
         FetchError::UnknownSource(_) | FetchError::LackingSource(_) => Missing::UnknownSource,
-        FetchError::WindowTooShort { .. } => Missing::NotReadYet,
     };
     missing(cause, error.to_string())
 }

@@ -65,6 +65,7 @@ fn answer(entries: &[(&str, &str, &str, Entry)]) -> Result<Answer, FetchError> {
         table: Table::Pods(pods),
         remarks: Remarks::default(),
         window_seconds: None,
+        interval_seconds: None,
         nan_is_no_requests: false,
         series: entries.len(),
         bytes: 0,

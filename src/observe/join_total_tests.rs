@@ -30,6 +30,67 @@ fn counters_without_a_rate_yet_are_no_empty_answer() {
 }
 
 #[test]
+fn cpu_without_a_rate_says_so_and_without_one_of_its_containers_it_does_not() {
+    let counted = Entry {
+        time_ms: Some(1),
+        ..Entry::default()
+    };
+    let pods = [pod(
+        "a",
+        &[container("app", Some(1.0)), container("proxy", Some(1.0))],
+    )];
+    let without_rate = answer(&[("shop", "a", "app", counted), ("shop", "a", "proxy", counted)]);
+    let (found, note) = reading(&cpu(None), &without_rate, "shop", &pods);
+    assert_eq!(found, Reading::Missing(Missing::NotReadYet));
+    assert!(note.unwrap().message.contains("a rate needs two"));
+    let without_container = answer(&[("shop", "a", "app", sample(1.0, 1))]);
+    assert_eq!(per_pod(&cpu(None), &without_container, &pods)[0].value, None);
+    assert_eq!(per_pod(&cpu(None), &answer(&[]), &pods)[0].value, None);
+}
+
+#[test]
+fn a_rate_that_is_not_there_blames_a_window_that_is_too_short_by_more_than_chance() {
+    let counted = Entry {
+        time_ms: Some(1),
+        ..Entry::default()
+    };
+    let message = |window_seconds, interval_seconds| {
+        let answer = answer(&[("shop", "a", "", counted)]).map(|answer| Answer {
+            window_seconds,
+            interval_seconds,
+            ..answer
+        });
+        let rate = metric(Measure::RequestRate);
+        let (found, note) = reading(&rate, &answer, "shop", &[pod("a", &[])]);
+        assert_eq!(found, Reading::Missing(Missing::NotReadYet));
+        note.unwrap().message
+    };
+    let too_short = message(Some(15), Some(29.2));
+    assert!(
+        too_short.contains("windowSeconds is 15, but a rate needs two samples and there is one every 30 s"),
+        "{too_short}"
+    );
+    for (window, interval) in [(Some(30), Some(20.0)), (Some(20), Some(5.0)), (Some(20), None)] {
+        let slower = message(window, interval);
+        assert!(
+            slower.contains("scraped less often, write a longer windowSeconds"),
+            "{slower}"
+        );
+    }
+}
+
+#[test]
+fn a_rate_that_is_there_counts_however_often_its_series_seem_to_be_scraped() {
+    let answer = answer(&[("shop", "a", "", sample(2.0, 1))]).map(|answer| Answer {
+        window_seconds: Some(30),
+        interval_seconds: Some(60.0),
+        ..answer
+    });
+    let found = per_pod(&metric(Measure::RequestRate), &answer, &[pod("a", &[])]);
+    assert_eq!(found[0].value, Some(2.0));
+}
+
+#[test]
 fn an_empty_answer_with_a_remark_is_no_empty_answer() {
     for (remarks, telling) in [
         (warning("a store is down"), "a store is down"),

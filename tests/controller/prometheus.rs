@@ -28,6 +28,8 @@ pub(crate) enum Reply {
 struct Script {
     replies: Vec<(String, Reply)>,
     queries: Vec<String>,
+    interval: Option<Reply>,
+    interval_queries: Vec<String>,
     past_replies: Vec<(String, Reply)>,
     past_queries: Vec<PastQuery>,
 }
@@ -66,6 +68,16 @@ impl Prometheus {
         script.replies.push((text.into(), reply));
     }
 
+    /// From now on everything is scraped so often, in seconds.
+    pub(crate) fn is_scraped_every(&self, seconds: &str) {
+        self.script.lock().unwrap().interval = Some(number(seconds));
+    }
+
+    /// The queries for how often something is scraped.
+    pub(crate) fn interval_queries(&self) -> Vec<String> {
+        self.script.lock().unwrap().interval_queries.clone()
+    }
+
     /// From now on queries about the past that contain this text are answered like this. All others are answered with
     /// no series.
     pub(crate) fn remembers(&self, text: &str, reply: Reply) {
@@ -95,9 +107,14 @@ fn field(form: &[u8], wanted: &str) -> String {
 
 async fn reply(State(script): State<Arc<Mutex<Script>>>, RawForm(form): RawForm) -> Response<Body> {
     let query = field(&form, "query");
-    if query.starts_with("60 / (quantile(") {
+    if query.starts_with("quantile(0.95,60 / (") {
         // How often something is scraped is asked at times of its own.
-        return send(no_series()).await;
+        let interval = {
+            let mut script = script.lock().unwrap();
+            script.interval_queries.push(query);
+            script.interval.clone()
+        };
+        return send(interval.unwrap_or_else(no_series)).await;
     }
     let reply = {
         let mut script = script.lock().unwrap();

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concertina::control::tick;
+use serde_json::json;
 
 use crate::faults::Held;
 use crate::fixtures::{cpu, deployment, policy, query, rate};
-use crate::prometheus::{Reply, number};
+use crate::prometheus::{Reply, number, series};
 use crate::world::World;
 
 /// So many policies by cpu and rate, each on a Deployment of one pod at its targets.
@@ -55,6 +56,101 @@ async fn a_hundred_policies_ask_two_queries_per_tick_and_an_idle_controller_writ
         world.tick().await;
         world.prometheus.take_queries();
     }
+}
+
+#[tokio::test]
+async fn windows_that_come_to_the_same_text_are_both_evaluated_in_the_same_tick() {
+    let world = World::start().await;
+    for name in ["auto", "sixty"] {
+        deployment(&world.api, name, 2);
+    }
+    let mut sixty = cpu(50);
+    sixty["windowSeconds"] = json!(60);
+    world.api.has(policy("auto").by(&[cpu(50)]));
+    world.api.has(policy("sixty").by(&[sixty]));
+    world.cpu(&[("auto", 2, 1.0), ("sixty", 2, 1.0)]);
+    world.tick().await;
+    assert_eq!((world.api.replicas("auto"), world.api.replicas("sixty")), (4, 4));
+    let queries = world.prometheus.take_queries();
+    assert!(queries.len() == 2 && queries[0] == queries[1], "{queries:?}");
+    assert_eq!(world.controller.metric("concertina_evaluations_late_total"), 0.0);
+}
+
+#[tokio::test]
+async fn a_text_with_more_sets_of_labels_than_one_answer_is_read_for_is_asked_in_lots_and_all_are_evaluated()
+{
+    let mut world = World::start().await;
+    let names: Vec<String> = (0..130).map(|index| format!("web{index:03}")).collect();
+    let mut series_of_all = Vec::new();
+    for name in &names {
+        deployment(&world.api, name, 1);
+        let mut queue = query("sum by (web) (queue_length)", 10);
+        // A label of its own, so that each is a set of its own.
+        queue["prometheus"]["match"] = json!({name.as_str(): "x"});
+        world
+            .api
+            .has(policy(name).by(&[queue]).with("/spec/periodSeconds", 1));
+        series_of_all.push((json!({name.as_str(): "x"}), "30"));
+    }
+    world.prometheus.answers("queue_length", series(&series_of_all));
+    world.tick().await;
+    assert!(names.iter().all(|name| world.api.replicas(name) == 3));
+    assert_eq!(world.prometheus.take_queries().len(), 3, "one for each 64 sets");
+    world.tick_after(1).await;
+    assert_eq!(world.prometheus.take_queries().len(), 3);
+    assert_eq!(world.controller.metric("concertina_evaluations_total"), 260.0);
+    assert_eq!(world.controller.metric("concertina_evaluations_late_total"), 0.0);
+}
+
+#[tokio::test]
+async fn a_scrape_interval_is_measured_over_all_namespaces_and_exported_with_its_window() {
+    let mut world = World::start().await;
+    deployment(&world.api, "web", 2);
+    world.api.has(policy("web").asking("impatient"));
+    world.api.has(policy("lost").asking("nowhere"));
+    world.prometheus.is_scraped_every("30");
+    world.rate(&[("web", 2, 10.0)]);
+    world.tick().await;
+    let metric = |world: &World, name: &str| {
+        let text = world.controller.context.metrics.encode().unwrap();
+        let labels = "{server=\"impatient\",of=\"source/http\"} ";
+        let found = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(labels));
+        found.map(str::to_owned)
+    };
+    let is_measured = |world: &World| metric(world, "concertina_scrape_interval_seconds").is_some();
+    world.until(is_measured).await;
+    assert_eq!(
+        metric(&world, "concertina_scrape_interval_seconds").as_deref(),
+        Some("30.0")
+    );
+    assert_eq!(
+        metric(&world, "concertina_rate_window_seconds").as_deref(),
+        Some("120")
+    );
+    let asked = world.prometheus.interval_queries();
+    assert!(asked.len() == 1 && !asked[0].contains("namespace=~"), "{asked:?}");
+    world.prometheus.take_queries();
+    world.tick_after(15).await;
+    let queries = world.prometheus.take_queries();
+    assert!(queries.len() == 1 && queries[0].contains("[120s]"), "{queries:?}");
+}
+
+#[tokio::test]
+async fn failovers_are_exported() {
+    let world = World::start().await;
+    deployment(&world.api, "web", 2);
+    world.api.has(policy("web").asking("pair"));
+    world.rate(&[("web", 2, 20.0)]);
+    world.tick().await;
+    assert_eq!(world.api.replicas("web"), 4);
+    assert_eq!(
+        world
+            .controller
+            .metric("concertina_failovers_total{server=\"pair\"}"),
+        1.0
+    );
 }
 
 #[tokio::test]

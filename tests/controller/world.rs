@@ -34,7 +34,7 @@ impl World {
     /// An empty cluster, a Prometheus that knows no series, and a controller that has read both.
     ///
     /// Its servers: `default`; `impatient`, the same with a time-out of one second; `narrow`, the same with a bound of
-    /// 2000 bytes per answer; `refusing`, where nobody listens.
+    /// 2000 bytes per answer; `refusing`, where nobody listens; `pair`, which is both, the one that refuses first.
     pub(crate) async fn start() -> Self {
         let api = ApiServer::default();
         let prometheus = Prometheus::start().await;
@@ -216,6 +216,8 @@ impl Controller {
         add("impatient", &prometheus.url, json!({"timeoutSeconds": 1}));
         add("narrow", &prometheus.url, json!({"maxResponseBytes": 2000}));
         add("refusing", &refusing, json!({}));
+        let pair = json!({"name": "pair", "urls": [refusing, prometheus.url]});
+        config.servers.push(serde_json::from_value(pair).unwrap());
         let config = Arc::new(config);
         let cluster = Arc::new(Cluster::new(Arc::clone(&config)));
         let context = Arc::new(Context::new(config, api.client(), Arc::clone(&cluster)).unwrap());

@@ -185,6 +185,8 @@ pub(crate) async fn ask(server: &Server) -> Result<(), String> {
         naming: Naming::OWN,
         is_total: true,
         window_seconds: None,
+        interval_seconds: None,
+        identity: 0,
     };
     let answer = server.fetch(&question, &Wanted::of(Some(&[]))).await;
     answer.map(drop).map_err(|error| error.to_string())

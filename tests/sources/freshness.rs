@@ -70,8 +70,27 @@ async fn the_interval_of_what_has_just_begun_is_not_known() {
 }
 
 #[tokio::test]
+async fn the_interval_of_few_that_are_scraped_less_often_than_many_others_serves_them_too() {
+    let world = World::new("");
+    let of = |service: usize, interval| Series {
+        interval,
+        ..requests(&format!("service=\"s{service}\""), 1.0)
+    };
+    let series: Vec<_> = (0..9).map(|service| of(service, 5)).chain([of(9, 60)]).collect();
+    world.prometheus.push(&series).await;
+    let found = world.measured_interval(rate()).await.unwrap();
+    // Four of these hold two scrapes of the slowest.
+    assert!((30.0..=75.0).contains(&found), "{found}");
+}
+
+#[tokio::test]
 async fn a_window_too_short_for_the_scrape_interval_is_told_of() {
     let world = World::new("");
+    let series = Series {
+        interval: 30,
+        ..requests("service=\"web\"", 1.0)
+    };
+    world.prometheus.push(&[series]).await;
     let mut metrics = rate();
     metrics[0]["windowSeconds"] = json!(15);
     let key = world.compiled(&metrics, &json!([])).queries[0].clone();

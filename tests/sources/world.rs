@@ -131,7 +131,7 @@ impl World {
     /// Seconds between two scrapes behind the first query of these metrics, as measured.
     pub(crate) async fn measured_interval(&self, metrics: Value) -> Option<f64> {
         let compiled = self.compiled(&metrics, &json!([]));
-        let question = compiled.queries[0].interval_question(&self.config, &Namespaces::default());
+        let question = compiled.queries[0].interval_question(&self.config);
         let answer = self
             .server
             .fetch(&question.unwrap().as_question(), &Wanted::of(Some(&[])))

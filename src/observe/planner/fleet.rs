@@ -94,6 +94,7 @@ impl Server {
             table,
             remarks: Remarks::default(),
             window_seconds: None,
+            interval_seconds: None,
             series,
             bytes: series * BYTES_PER_SERIES,
             nan_is_no_requests: false,

@@ -96,7 +96,7 @@ impl Planner {
         now: Timestamp,
     ) -> u32 {
         let (part, shard) = match assembly.query(slot) {
-            Some((_, Form::Own)) | None => return assembly.request(slot, lot, 0),
+            Some((_, Form::Own)) | None => return assembly.request(slot, lot, count(lot)),
             Some((_, Form::Whole)) => (0, 0),
             Some((query, Form::Sharded)) => self
                 .spreads

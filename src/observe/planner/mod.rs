@@ -30,7 +30,7 @@ pub struct Request {
     pub is_named: bool,
     /// What of the answer is wanted.
     pub wanted: Wanted,
-    /// Which part of the query this is; 0 for the whole.
+    /// Which part of the query this is, or of a user's own which lot of label sets; 0 for the whole.
     pub shard: u32,
 }
 
@@ -48,7 +48,11 @@ impl Request {
     /// Whether the answer speaks of this namespace.
     #[must_use]
     pub fn covers(&self, namespace: &str) -> bool {
-        !self.is_named || self.namespaces.binary_search_by(|name| (**name).cmp(namespace)).is_ok()
+        !self.is_named
+            || self
+                .namespaces
+                .binary_search_by(|name| (**name).cmp(namespace))
+                .is_ok()
     }
 }
 

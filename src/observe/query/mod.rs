@@ -217,8 +217,8 @@ impl Template {
         }
     }
 
-    /// A query for the seconds between two scrapes of the series behind this, in the middle over the series; `None`
-    /// where there is no window that would follow it.
+    /// A query for the seconds between two scrapes of the series behind this; `None` where there is no window that would
+    /// follow it. Of series that are scraped at different intervals it is one that is long enough for 19 in 20.
     ///
     /// Samples are counted over a minute, and where these are too few over five.
     #[must_use]
@@ -237,12 +237,15 @@ impl Template {
             counts.collect::<Vec<_>>().join(" or ")
         };
         // Of series that began within that time there are fewer samples than their interval makes.
-        let middle = |seconds: u32, before: &str| {
+        let interval = |seconds: u32, before: &str| {
             let (now, before) = (samples(&format!("[{seconds}s]")), samples(before));
-            format!("quantile(0.5,({now}) and ({before}))")
+            format!("quantile(0.95,{seconds} / (({now}) and ({before})))")
         };
-        let (minute, five) = (middle(60, "[60s] offset 60s"), middle(300, "[300s] offset 270s"));
-        Some(format!("60 / ({minute} >= 3) or 300 / {five}"))
+        let (minute, five) = (
+            interval(60, "[60s] offset 60s"),
+            interval(300, "[300s] offset 270s"),
+        );
+        Some(format!("{minute} <= 20 or {five}"))
     }
 }
 

@@ -1,5 +1,7 @@
 //! A query made ready to be sent: its text, and how its answer is to be read. No network.
-use super::{Namespaces, Template, TextContext, Window};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::{Namespaces, Template, TextContext};
 use crate::config::{Config, Source};
 use crate::observe::interval::Intervals;
 use crate::observe::plan::QueryKey;
@@ -18,14 +20,32 @@ pub struct Question<'a> {
     pub is_total: bool,
     /// Seconds over which its rates are measured; `None` where it has none, or a user's own.
     pub window_seconds: Option<u32>,
+    /// Seconds between two scrapes of the series behind it, where they are measured.
+    pub interval_seconds: Option<f64>,
+    /// Tells questions of the same text apart: each may be under way at the same time as the others.
+    pub identity: u64,
+}
+
+impl Question<'_> {
+    /// The same question, asked for this part of those who wait for it.
+    #[must_use]
+    pub fn of_part(self, part: u32) -> Self {
+        let identity = hash_of(&(self.identity, part));
+        Self { identity, ..self }
+    }
+}
+
+fn hash_of(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl QueryKey {
     /// Makes the query ready to be asked for these namespaces. Windows follow what `intervals` knows of the server.
     ///
     /// # Errors
-    /// When the server or the source is not in the configuration, when the source lacks what is asked for, and when the
-    /// window is too short for its scrape interval.
+    /// When the server or the source is not in the configuration, and when the source lacks what is asked for.
     pub fn question<'a>(
         &'a self,
         config: &'a Config,
@@ -36,16 +56,6 @@ impl QueryKey {
             .server(&self.server)
             .ok_or_else(|| FetchError::UnknownServer(self.server.to_string()))?;
         let source = self.template.source_in(config)?;
-        let interval = intervals.scrape_interval(self);
-        if let (Some(Window::Seconds(window)), Some(interval)) = (self.template.window(), interval)
-            && f64::from(window) < 2.0 * interval
-        {
-            let interval_seconds = interval.ceil().to_string();
-            return Err(FetchError::WindowTooShort {
-                window_seconds: window,
-                interval_seconds,
-            });
-        }
         let auto_window_seconds = intervals.window_seconds(self, server.scrape_interval_seconds);
         let text = self.template.text(&TextContext {
             namespaces,
@@ -58,6 +68,8 @@ impl QueryKey {
             text,
             naming: self.template.naming(config, source),
             window_seconds: self.template.window_seconds(auto_window_seconds),
+            interval_seconds: intervals.scrape_interval(self),
+            identity: hash_of(self),
             is_total: self.template.is_total(source),
             template: &self.template,
         })
@@ -80,6 +92,8 @@ impl IntervalQuestion {
             naming: Naming::OWN,
             is_total: false,
             window_seconds: None,
+            interval_seconds: None,
+            identity: 0,
         }
     }
 }
@@ -87,9 +101,10 @@ impl IntervalQuestion {
 impl QueryKey {
     /// Asks for the seconds between two scrapes of the series behind this query; `None` where no window follows them.
     #[must_use]
-    pub fn interval_question(&self, config: &Config, namespaces: &Namespaces) -> Option<IntervalQuestion> {
+    pub fn interval_question(&self, config: &Config) -> Option<IntervalQuestion> {
         let text = self.template.interval_text(&TextContext {
-            namespaces,
+            // What is learned holds for all namespaces, so it is asked of all.
+            namespaces: &Namespaces::default(),
             matchers: config.server(&self.server)?.matchers().unwrap_or_default(),
             labels: &config.labels,
             source: self.template.source_in(config).ok()?,

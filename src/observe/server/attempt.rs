@@ -1,8 +1,8 @@
 //! One request to one URL: sending, reading the answer into one buffer, and saying what went wrong. Network.
 use std::error::Error as _;
 
+use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
-use http::{HeaderValue, StatusCode};
 use prometheus_http_query::{Client, Error};
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
@@ -70,9 +70,9 @@ pub(super) struct Attempt<'a> {
     pub(super) buffers: &'a Buffers,
     /// Hash of the query.
     pub(super) query: u64,
-    /// When the answer must have begun.
-    pub(super) answer_by: Instant,
-    /// When it must have ended.
+    /// How many URLs share the time that is left: this one, and those that are asked if it fails.
+    pub(super) left: u32,
+    /// When the last of them must have answered.
     pub(super) deadline: Instant,
 }
 
@@ -83,11 +83,18 @@ impl Attempt<'_> {
         sent: impl Future<Output = Result<Response, Error>>,
     ) -> Result<Vec<u8>, FetchError> {
         let timed_out = |_| FetchError::TimedOut(self.config.timeout_seconds);
-        let response = timeout_at(self.answer_by, sent).await.map_err(timed_out)?;
+        let response = timeout_at(self.share(), sent).await.map_err(timed_out)?;
         let response = response.map_err(|error| self.transport_error(&error))?;
-        timeout_at(self.deadline, self.body(response))
+        // What has begun gets a share of its own, and what stops in the middle leaves time for others.
+        timeout_at(self.share(), self.body(response))
             .await
             .map_err(timed_out)?
+    }
+
+    /// When this URL's share of the time that is left now is over.
+    fn share(&self) -> Instant {
+        let now = Instant::now();
+        now + self.deadline.saturating_duration_since(now) / self.left.max(1)
     }
 
     async fn body(&self, response: Response) -> Result<Vec<u8>, FetchError> {
@@ -186,9 +193,15 @@ enum Whole {
     No,
 }
 
-/// Whether a status speaks of the server rather than of the query.
-pub(super) fn is_trouble_of_the_server(status: StatusCode) -> bool {
-    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+/// Whether a body is a successful answer of the Prometheus API, whatever it says.
+pub(super) fn is_answer(body: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Envelope<'a> {
+        status: &'a str,
+        #[serde(rename = "data")]
+        _data: serde::de::IgnoredAny,
+    }
+    serde_json::from_slice::<Envelope<'_>>(body).is_ok_and(|envelope| envelope.status == "success")
 }
 
 /// The error of TLS in this one. The transport wraps it into errors of input and output, one into the other.

@@ -104,3 +104,61 @@ async fn the_preferred_url_is_tried_again_beside_an_ordinary_query_and_then_used
     assert_eq!((preferred.requests().len(), other.requests().len()), (4, 9));
     assert_eq!(server.failovers(), 1);
 }
+
+#[tokio::test]
+async fn only_an_answer_of_prometheus_brings_the_preferred_url_back() {
+    for (status, body) in [
+        (404, "default backend - 404"),
+        (401, "log in"),
+        (302, ""),
+        (400, r#"{"status":"error","errorType":"bad_data","error":"x"}"#),
+        (200, "ok"),
+        (200, r#"{"status":"up"}"#),
+    ] {
+        let status = StatusCode::from_u16(status).unwrap();
+        let is_gone = Arc::new(AtomicBool::new(true));
+        let state = Arc::clone(&is_gone);
+        let preferred = scripted(move || {
+            let status = if state.load(Ordering::SeqCst) {
+                StatusCode::BAD_GATEWAY
+            } else {
+                status
+            };
+            async move { answer(status, body) }
+        })
+        .await;
+        let other = scripted(empty).await;
+        let server = server(&[&preferred.address, &other.address], "");
+        asked(&server, "up").await.unwrap();
+        is_gone.store(false, Ordering::SeqCst);
+        later(endpoints::RETRY_EVERY).await;
+        asked(&server, "up").await.unwrap();
+        while preferred.requests().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        // Its answer is read in a task of its own.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(server.endpoints.order(), [1, 0], "{status}: {body}");
+        asked(&server, "up").await.unwrap();
+        assert_eq!(preferred.requests().len(), 2, "{status}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_url_that_stops_in_the_middle_of_an_answer_leaves_time_for_the_next() {
+    let stops = scripted(|| async {
+        let beginning = futures::stream::once(async { Ok::<_, std::convert::Infallible>(vec![b'{']) });
+        let rest = futures::stream::pending();
+        answer(
+            StatusCode::OK,
+            axum::body::Body::from_stream(futures::StreamExt::chain(beginning, rest)),
+        )
+    })
+    .await;
+    let living = scripted(empty).await;
+    let both = server(&[&stops.address, &living.address], "timeoutSeconds: 2");
+    asked(&both, "a").await.unwrap();
+    assert_eq!((both.failovers(), living.requests().len()), (1, 1));
+    let alone = server(&[&stops.address], "timeoutSeconds: 1");
+    assert_eq!(asked(&alone, "a").await, Err(FetchError::TimedOut(1)));
+}

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 pub use self::connections::MakeError;
 
-use self::attempt::{Attempt, Request};
+use self::attempt::{Attempt, Request, is_answer};
 use self::buffers::Buffers;
 use self::connections::Connections;
 use self::credentials::Credentials;
@@ -117,6 +117,7 @@ impl Server {
             .await?;
         Ok(Answer {
             window_seconds: question.window_seconds,
+            interval_seconds: question.interval_seconds,
             nan_is_no_requests: question.template.nan_is_no_requests(),
             ..answer
         })
@@ -161,7 +162,8 @@ impl Server {
             _ => Sort::BuiltIn,
         };
         let query = hash_of(sort, text, steps);
-        let _asking = self.underway.begin(query).ok_or(FetchError::StillAsking)?;
+        let asked = hash_of(sort, (query, question.identity), steps);
+        let _asking = self.underway.begin(asked).ok_or(FetchError::StillAsking)?;
         let turn = self.lanes.turn(sort, query, deadline).await;
         let turn = turn.ok_or(FetchError::NoTurn(self.config.timeout_seconds))?;
         let request = Request {
@@ -199,13 +201,11 @@ impl Server {
             let Some(client) = clients.get(*place) else {
                 continue;
             };
-            let now = Instant::now();
-            let left = u32::try_from(order.len() - tried).unwrap_or(1);
             let attempt = Attempt {
                 config: &self.config,
                 buffers: &self.buffers,
                 query,
-                answer_by: now + deadline.saturating_duration_since(now) / left,
+                left: u32::try_from(order.len() - tried).unwrap_or(1),
                 deadline,
             };
             let result = attempt.run(request.send(client, authorization.clone())).await;
@@ -234,12 +234,19 @@ impl Server {
     ) {
         let Some(client) = clients.first() else { return };
         let sent = request.send(client, authorization);
-        let (endpoints, limit) = (Arc::clone(&self.endpoints), self.limit());
+        let (endpoints, config) = (Arc::clone(&self.endpoints), self.config.clone());
+        let deadline = Instant::now() + self.limit();
         // It ends with the time-out, and there is one in 30 s.
         tokio::spawn(async move {
-            if let Ok(Ok(response)) = tokio::time::timeout(limit, sent).await
-                && !attempt::is_trouble_of_the_server(response.status())
-            {
+            let attempt = Attempt {
+                config: &config,
+                buffers: &Buffers::default(),
+                query: 0,
+                left: 1,
+                deadline,
+            };
+            // Whatever stands in the place of a server that is gone may answer too: that it is not found, or with a log-in.
+            if attempt.run(sent).await.is_ok_and(|body| is_answer(&body)) {
                 endpoints.recovered();
             }
         });
@@ -303,9 +310,9 @@ fn is_of_the_endpoint(error: &FetchError) -> bool {
     }
 }
 
-fn hash_of(sort: Sort, text: &str, steps: Option<Steps>) -> u64 {
+fn hash_of(sort: Sort, what: impl Hash, steps: Option<Steps>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (sort, text).hash(&mut hasher);
+    (sort, what).hash(&mut hasher);
     if let Some(Steps { start, end, step }) = steps {
         (start, end, step).hash(&mut hasher);
     }

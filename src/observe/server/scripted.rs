@@ -114,6 +114,8 @@ pub(super) fn question<'a>(template: &'a Template, text: &str) -> Question<'a> {
         naming: Naming::OWN,
         is_total: matches!(template, Template::Custom { .. }),
         window_seconds: None,
+        interval_seconds: None,
+        identity: 0,
     }
 }
 

@@ -111,6 +111,36 @@ async fn the_same_query_is_under_way_once_at_a_time() {
 }
 
 #[tokio::test]
+async fn questions_of_one_text_are_asked_side_by_side_where_they_are_not_the_same_question() {
+    let together = Arc::new(tokio::sync::Barrier::new(3));
+    let prometheus = scripted(move || {
+        let together = Arc::clone(&together);
+        async move {
+            together.wait().await;
+            answer(StatusCode::OK, EMPTY)
+        }
+    })
+    .await;
+    let server = server(&[&prometheus.address], "");
+    let template = custom("up");
+    let other = Question {
+        identity: 7,
+        ..question(&template, "up")
+    };
+    let (own, parts) = (question(&template, "up"), other.clone().of_part(1));
+    let all = whole();
+    let (one, two, three, four) = tokio::join!(
+        server.fetch(&own, &all),
+        server.fetch(&other, &all),
+        server.fetch(&parts, &all),
+        server.fetch(&parts, &all),
+    );
+    assert!(one.is_ok() && two.is_ok() && three.is_ok());
+    assert_eq!(four.unwrap_err(), FetchError::StillAsking);
+    assert_eq!(prometheus.requests().len(), 3);
+}
+
+#[tokio::test]
 async fn users_queries_without_an_answer_leave_the_built_in_ones_their_places() {
     let prometheus = scripted(empty).await;
     let hole = silent().await;

@@ -1,4 +1,5 @@
 //! Reads the body of an answer in one pass, series by series, without a tree of it. Pure.
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -376,36 +377,13 @@ impl<'de, S: Sink> Visitor<'de> for Point<'_, S> {
         let seconds: f64 = list
             .next_element()?
             .ok_or_else(|| A::Error::invalid_length(0, &self))?;
-        let number = Number {
-            sink: &mut *self.0,
-            seconds,
-        };
-        list.next_element_seed(number)?
-            .ok_or_else(|| A::Error::invalid_length(1, &self))
+        let Text(number) = list
+            .next_element()?
+            .ok_or_else(|| A::Error::invalid_length(1, &self))?;
+        self.0.point(seconds, &number).map_err(A::Error::custom)
     }
 }
 
-struct Number<'s, S> {
-    sink: &'s mut S,
-    seconds: f64,
-}
-
-impl<'de, S: Sink> DeserializeSeed<'de> for Number<'_, S> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<S: Sink> Visitor<'_> for Number<'_, S> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number as text")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.sink.point(self.seconds, text).map_err(E::custom)
-    }
-}
+/// Text that is not copied unless something in it is escaped.
+#[derive(Deserialize)]
+struct Text<'t>(#[serde(borrow)] Cow<'t, str>);

@@ -40,7 +40,9 @@ pub enum FetchError {
     #[error("no answer within {0} s")]
     TimedOut(u32),
     /// Other queries had all the places for this server until the time was over.
-    #[error("not asked within {0} s: other queries to this server had not ended, and slow ones wait for each other")]
+    #[error(
+        "not asked within {0} s: other queries to this server had not ended, and slow ones wait for each other"
+    )]
     NoTurn(u32),
     /// The same query was sent before and has not been answered yet.
     #[error("the query sent before is still under way")]
@@ -71,17 +73,6 @@ pub enum FetchError {
     /// The metric's source lacks what the metric asks for.
     #[error("{0} in the controller's configuration")]
     LackingSource(String),
-    /// A rate over a window in which there are not two samples.
-    #[error(
-        "windowSeconds is {window_seconds}, but a rate needs two samples and there is one every {interval_seconds} s: write \
-         a longer window, or leave it out"
-    )]
-    WindowTooShort {
-        /// The window in seconds that was asked for.
-        window_seconds: u32,
-        /// Seconds between two samples, as measured.
-        interval_seconds: String,
-    },
 }
 
 /// What is known of one container, pod or total.
@@ -209,6 +200,8 @@ pub struct Answer {
     pub remarks: Remarks,
     /// Seconds over which its rates were measured, where it has rates and who asked has said so.
     pub window_seconds: Option<u32>,
+    /// Seconds between two scrapes of the series behind it, where they are measured.
+    pub interval_seconds: Option<f64>,
     /// Whether a value that is no number says that there were no requests.
     pub nan_is_no_requests: bool,
     /// How many series the server sent.
@@ -265,6 +258,7 @@ pub fn decode(body: &[u8], wanted: &Wanted, naming: Naming<'_>) -> Result<Answer
         table,
         remarks,
         window_seconds: None,
+        interval_seconds: None,
         nan_is_no_requests: false,
         series,
         bytes: body.len(),
@@ -286,7 +280,8 @@ pub fn error_text(text: &[u8]) -> Option<String> {
 /// NaN and the infinities are numbers here: the decision tells them apart. What is no number at all is not left out:
 /// it would look like a sample that is not there.
 pub(super) fn number(text: &str) -> Result<f64, String> {
-    text.parse().map_err(|_| format!("{:?} is no number", shortened(text)))
+    text.parse()
+        .map_err(|_| format!("{:?} is no number", shortened(text)))
 }
 
 /// The beginning of a server's own words.

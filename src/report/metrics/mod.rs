@@ -1,6 +1,6 @@
 //! The controller's own metrics, in OpenMetrics text. Counting only, no network. docs/reference/metrics.md explains each.
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::autoscaling::v1::Scale;
@@ -57,6 +57,12 @@ struct KindLabels {
     kind: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ScrapedLabels {
+    server: String,
+    of: String,
+}
+
 /// All metrics; see the registered help texts for what each one means.
 #[derive(Debug)]
 pub struct Metrics {
@@ -78,6 +84,9 @@ pub struct Metrics {
     series_decoded: Family<ServerLabel, Counter>,
     response_bytes: Family<ServerLabel, Counter>,
     newest_sample_age: Family<KindLabels, Gauge<f64, AtomicU64>>,
+    failovers: Family<ServerLabel, Counter>,
+    scrape_interval: Family<ScrapedLabels, Gauge<f64, AtomicU64>>,
+    rate_window: Family<ScrapedLabels, Gauge>,
     events_dropped: Counter,
 }
 
@@ -180,6 +189,24 @@ impl Metrics {
                 all,
                 "newest_sample_age_seconds",
                 "Age of the newest sample in the last answer, by server and kind of query",
+                Family::default(),
+            ),
+            failovers: add(
+                all,
+                "failovers",
+                "How often another URL of a server had to answer",
+                Family::default(),
+            ),
+            scrape_interval: add(
+                all,
+                "scrape_interval_seconds",
+                "Time between two scrapes of the series behind rates, as last measured",
+                Family::default(),
+            ),
+            rate_window: add(
+                all,
+                "rate_window_seconds",
+                "Window of rates whose metric has no windowSeconds",
                 Family::default(),
             ),
             events_dropped: add(
@@ -343,6 +370,28 @@ impl Metrics {
             kind: kind.to_owned(),
         };
         self.newest_sample_age.get_or_create(&labels).set(seconds);
+    }
+
+    /// So often since the start another URL of this server had to answer.
+    pub fn failovers(&self, server: &str, count: u64) {
+        let label = ServerLabel {
+            server: server.to_owned(),
+        };
+        // Who counted earlier may tell later.
+        self.failovers
+            .get_or_create(&label)
+            .inner()
+            .fetch_max(count, Ordering::Relaxed);
+    }
+
+    /// The series behind the rates of this are scraped so often, and the window of those rates is so long; both in seconds.
+    pub fn scrape_interval(&self, server: &str, of: &str, interval_seconds: f64, window_seconds: u32) {
+        let labels = ScrapedLabels {
+            server: server.to_owned(),
+            of: of.to_owned(),
+        };
+        self.scrape_interval.get_or_create(&labels).set(interval_seconds);
+        self.rate_window.get_or_create(&labels).set(window_seconds.into());
     }
 
     /// An event could not be sent.
