@@ -64,7 +64,6 @@ impl Answered {
 }
 
 /// Begins to ask. The query runs in a task of its own, so that answers are decoded side by side.
-#[must_use]
 pub fn ask(context: &Arc<Context>, request: Request, now: Timestamp) -> Asking {
     if context.intervals.take_due(&request.query, &context.config, now) {
         let (context, query) = (Arc::clone(context), Arc::clone(&request.query));
