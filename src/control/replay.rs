@@ -37,10 +37,19 @@ pub struct Replays {
 }
 
 impl Replays {
-    /// Somebody asks for this policy: its decisions are kept for ten minutes.
+    /// Somebody asks for this policy: its decisions are kept for ten minutes. Beyond [`MOST_WANTED`] that which was asked
+    /// for longest ago gives way.
     pub fn want(&mut self, key: &ObjectKey, now: Timestamp) {
-        if self.wanted.len() < MOST_WANTED || self.wanted.contains_key(key) {
-            self.wanted.insert(key.clone(), now);
+        self.wanted.insert(key.clone(), now);
+        if self.wanted.len() <= MOST_WANTED {
+            return;
+        }
+        let others = self.wanted.iter().filter(|(other, _)| *other != key);
+        if let Some(oldest) = others
+            .min_by_key(|(_, at)| **at)
+            .map(|(oldest, _)| oldest.clone())
+        {
+            self.wanted.remove(&oldest);
         }
     }
 
@@ -108,6 +117,24 @@ mod tests {
         assert!(replays.newest(&web).is_some() && replays.newest(&api).is_none());
         replays.sweep(NOW.plus_seconds(KEPT_SECONDS), 100_000);
         assert!(replays.newest(&web).is_none());
+    }
+
+    #[test]
+    fn what_was_asked_for_longest_ago_gives_way_to_what_is_asked_for_now() {
+        let mut replays = Replays::default();
+        let key = |number: u32| ObjectKey::new("shop", &format!("web-{number}"));
+        for number in 0..=u32::try_from(MOST_WANTED).unwrap() {
+            replays.want(&key(number), NOW.plus_seconds(number));
+        }
+        assert_eq!(replays.wanted.len(), MOST_WANTED);
+        assert!(!replays.wanted.contains_key(&key(0)) && replays.wanted.contains_key(&key(1)));
+        replays.want(&key(1), NOW.plus_seconds(5000));
+        replays.want(&key(0), NOW);
+        assert!(
+            replays.wanted.contains_key(&key(0)),
+            "although the clock was set back"
+        );
+        assert!(replays.wanted.contains_key(&key(1)) && !replays.wanted.contains_key(&key(2)));
     }
 
     #[test]

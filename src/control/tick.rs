@@ -204,9 +204,10 @@ impl Tick<'_> {
                 stored.is_some_and(|stored| stored.uid == outcome.record.uid)
             })
             .collect();
-        drop(policies);
         self.context.metrics.evaluated_all(living.iter().copied());
         self.context.reporter.report_all(living);
+        // Not sooner: what is deleted from here on is forgotten after it was spoken of.
+        drop(policies);
     }
 }
 

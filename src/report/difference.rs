@@ -1,9 +1,9 @@
 //! Whether a reader would notice that a status became another one, and how soon that is to be told. Pure.
 //!
 //! What was written is not kept for that, only marks of it: hashes of the parts that matter alike.
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::io;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use foldhash::quality::FixedState;
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub enum Difference {
 
 /// Marks of a status. Equal marks mean that a reader would notice no difference; hashes of 64 bits, so that two
 /// statuses are taken for one another once in 10^19 times, and then until the next difference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Marks {
     /// Never 0, so that none takes no room.
     eventful: NonZeroU64,
@@ -103,6 +103,14 @@ impl Marks {
             scale_up: rules(effective.as_ref(), |settings| settings.scale_up.as_ref()),
             scale_down: rules(effective.as_ref(), |settings| settings.scale_down.as_ref()),
         }
+    }
+
+    /// A hash of them all, for where a mistake costs no more than one write that comes late.
+    pub(super) fn short(&self) -> NonZeroU32 {
+        let mut hasher = FixedState::default().build_hasher();
+        self.hash(&mut hasher);
+        let [high, low] = [hasher.finish() >> 32, hasher.finish() & u64::from(u32::MAX)];
+        NonZeroU32::new(u32::try_from(high ^ low).unwrap_or(1)).unwrap_or(NonZeroU32::MIN)
     }
 
     /// How `new` differs from the status with these marks in the eyes of a reader.

@@ -13,11 +13,13 @@ pub mod metrics;
 pub mod pace;
 mod queue;
 pub mod reference;
+mod room;
 pub mod second;
 mod send;
 pub mod status;
 pub mod stored;
 mod told;
+mod warnings;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -28,16 +30,18 @@ use kube::Client;
 use tokio::time::Instant;
 
 use crate::cluster::lock;
+use crate::cluster::places::Place;
 use crate::cluster::policies::PolicyRecord;
-use crate::control::evaluate::Outcome;
+use crate::control::evaluate::{Outcome, gone};
 use crate::leader::Leadership;
 use fingerprint::fingerprint;
 use hold::ScaleWrites;
 use metrics::Metrics;
-use queue::{Due, Queue};
+use queue::Queue;
 use second::Second;
 use send::Sent;
 use stored::StoredStatus;
+use warnings::Warnings;
 
 /// Statuses on their way at a time, and as many events.
 const CONCURRENT: usize = 8;
@@ -54,6 +58,7 @@ pub struct Reporter {
     scale_writes: ScaleWrites,
     leadership: Arc<Leadership>,
     wake: tokio::sync::Notify,
+    warnings: Warnings,
     instance: String,
 }
 
@@ -71,15 +76,19 @@ impl Reports<'_> {
         if !self.reporter.leadership.may_report() {
             return;
         }
+        if outcome.is_looking_up() && outcome.result.as_ref().is_err_and(|note| *note == gone()) {
+            // The policy as it is now is evaluated soon; this says nothing of it.
+            return;
+        }
         let now = Second::of(outcome.time);
         let fingerprint = fingerprint(outcome);
-        let (told, place) = self.queue.told(&outcome.record);
+        let (told, room) = self.queue.told(&outcome.record);
         told.speak_of(&outcome.record);
         // That a target is being looked up is told to a new policy only: every start of the controller begins with it.
         if outcome.is_looking_up() && told.has_status() {
             return;
         }
-        if told.is_old_news(fingerprint, now) {
+        if told.is_old_news(fingerprint, now, room) {
             return;
         }
         self.has_news = true;
@@ -89,8 +98,8 @@ impl Reports<'_> {
         let new = troubles.to_announce.iter();
         let new = new.filter_map(|place| troubles.lasting.get(*place));
         notes.extend(new.map(|trouble| events::Note::warning(trouble.reason, trouble.message.clone())));
-        if let Some(due) = told.offer(status, troubles.look_again, now) {
-            self.queue.is_due(place, due);
+        if let Some(due) = told.offer(status, troubles.look_again, now, room) {
+            self.queue.is_due(outcome.record.id.0, due);
         }
         for note in notes {
             note.log(&outcome.record.key);
@@ -125,6 +134,7 @@ impl Reporter {
             scale_writes: ScaleWrites::default(),
             leadership: Arc::new(Leadership::alone()),
             wake: tokio::sync::Notify::new(),
+            warnings: Warnings::default(),
             instance,
         }
     }
@@ -193,20 +203,26 @@ impl Reporter {
             lock(&self.queue).drop_events();
             return;
         }
-        let now = Second::of(now);
-        let Some(due) = lock(&self.queue).take_due(now) else {
-            return;
-        };
-        self.send(due, now, Instant::now() + HOLD).await;
+        let now = Clock::of(now);
+        // What comes due meanwhile is left to the next flush, so that this one ends.
+        loop {
+            let Some((due, are_all)) = lock(&self.queue).take_due(now.began) else {
+                return;
+            };
+            self.send(due, now, Instant::now() + HOLD).await;
+            if are_all {
+                return;
+            }
+        }
     }
 
     /// As [`Self::flush`], without waiting for gaps or for anything else: for the end of the process.
     pub async fn flush_all(&self, now: Timestamp) {
         let due = lock(&self.queue).take_all();
-        self.send(due, Second::of(now), Instant::now()).await;
+        self.send(due, Clock::of(now), Instant::now()).await;
     }
 
-    async fn send(&self, due: Vec<Due>, now: Second, latest: Instant) {
+    async fn send(&self, due: Vec<Place>, now: Clock, latest: Instant) {
         futures::future::join(
             self.send_events(now, latest),
             self.send_statuses(due, now, latest),
@@ -214,7 +230,7 @@ impl Reporter {
         .await;
     }
 
-    async fn send_events(&self, now: Second, latest: Instant) {
+    async fn send_events(&self, now: Clock, latest: Instant) {
         let waiting = std::iter::from_fn(|| lock(&self.queue).next_event());
         futures::stream::iter(waiting)
             .for_each_concurrent(CONCURRENT, |(event, attempts)| async move {
@@ -222,13 +238,13 @@ impl Reporter {
                 if !self.leadership.may_report() {
                     return;
                 }
-                let sent = send::event(&self.client, &event).await;
+                let sent = send::event(&self.client, &event, &self.warnings).await;
                 let mut queue = lock(&self.queue);
                 match sent {
                     Sent::Accepted => {}
                     Sent::Refused | Sent::Gone => self.metrics.event_dropped(),
                     Sent::Busy(seconds) => {
-                        queue.rest(now, seconds);
+                        queue.rest(now.now(), seconds);
                         queue.retry_event(event, attempts);
                     }
                     // The API server is in trouble: the rest waits for the next flush.
@@ -243,23 +259,48 @@ impl Reporter {
         lock(&self.queue).release_events();
     }
 
-    async fn send_statuses(&self, due: Vec<Due>, now: Second, latest: Instant) {
+    async fn send_statuses(&self, due: Vec<Place>, now: Clock, latest: Instant) {
         // Many at a time: one that hangs must not hold up the others.
         futures::stream::iter(due)
-            .for_each_concurrent(CONCURRENT, |due| async move {
+            .for_each_concurrent(CONCURRENT, |place| async move {
                 self.scale_writes.until_none(latest).await;
-                if lock(&self.queue).postpone_while_resting(&due, now) {
+                // What the policy has to tell now: others may have taken long.
+                let Some(due) = lock(&self.queue).newest(place) else {
+                    return;
+                };
+                if lock(&self.queue).postpone_while_resting(&due, now.now()) {
                     return;
                 }
                 if !self.leadership.may_report() {
-                    lock(&self.queue).sent(&due, Sent::Failed, now);
+                    lock(&self.queue).sent(&due, Sent::Failed, now.now());
                     return;
                 }
-                let sent = send::status(&self.client, &due.record, &due.pending.status).await;
+                let sent = send::status(&self.client, &due.record, &due.pending.status, &self.warnings).await;
                 self.metrics.status_write(sent == Sent::Accepted);
-                lock(&self.queue).sent(&due, sent, now);
+                lock(&self.queue).sent(&due, sent, now.now());
             })
             .await;
+    }
+}
+
+/// The time while reports are sent, which may take long.
+#[derive(Clone, Copy)]
+struct Clock {
+    began: Second,
+    at: Instant,
+}
+
+impl Clock {
+    fn of(now: Timestamp) -> Self {
+        Self {
+            began: Second::of(now),
+            at: Instant::now(),
+        }
+    }
+
+    fn now(self) -> Second {
+        self.began
+            .plus(u32::try_from(self.at.elapsed().as_secs()).unwrap_or(u32::MAX))
     }
 }
 

@@ -1,10 +1,11 @@
 //! What was told of each policy, which statuses are due, and the events that wait. Pure.
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use k8s_openapi::api::events::v1::Event;
 
+use super::room::{MOST_KEPT, Room};
 use super::second::Second;
 use super::send::Sent;
 use super::told::{Pending, Told};
@@ -13,6 +14,11 @@ use crate::cluster::policies::PolicyRecord;
 
 /// Events waiting to be sent; beyond it the oldest is dropped and counted.
 const MAX_PENDING_EVENTS: usize = 4096;
+
+/// Beyond so many entries those that stand for nothing any more are dropped.
+const MOST_DUE: usize = 4 * MOST_KEPT;
+/// So many statuses are sent before events have their turn again.
+const LOT: usize = 256;
 
 /// A status that is to be sent.
 #[derive(Debug)]
@@ -25,6 +31,7 @@ pub(super) struct Due {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     policies: Vec<Option<Told>>,
+    room: Room,
     /// Statuses by the time at which they are due. An entry may be older than what it stands for.
     due: BinaryHeap<Reverse<(Second, Place)>>,
     events: VecDeque<(Event, u32)>,
@@ -36,8 +43,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// What was told of this policy, and its place.
-    pub(super) fn told(&mut self, record: &Arc<PolicyRecord>) -> (&mut Told, Place) {
+    /// What was told of this policy, and the room for what is to be told.
+    pub(super) fn told(&mut self, record: &Arc<PolicyRecord>) -> (&mut Told, &Room) {
         let place = record.id.0;
         resize(&mut self.policies, place);
         // The list was just made long enough.
@@ -46,47 +53,71 @@ impl Queue {
         if told.as_ref().is_none_or(|told| told.record.uid != record.uid) {
             *told = None;
         }
-        (told.get_or_insert_with(|| Told::begin(record)), place)
+        (told.get_or_insert_with(|| Told::begin(record)), &self.room)
     }
 
     /// A status is due then.
     pub(super) fn is_due(&mut self, place: Place, due: Second) {
         self.due.push(Reverse((due, place)));
+        if self.due.len() > MOST_DUE {
+            let places: BTreeSet<Place> = self.due.drain().map(|Reverse((_, place))| place).collect();
+            let due = |place| Some(Reverse((self.pending(place)?.due, place)));
+            self.due = places.into_iter().filter_map(due).collect();
+        }
     }
 
-    /// What is due, in the order of its policies' names, so that requests are the same for the same input. `None` while the
-    /// API server has its rest.
-    pub(super) fn take_due(&mut self, now: Second) -> Option<Vec<Due>> {
+    /// The policies whose statuses are due, at most [`LOT`], in the order of their names, so that requests are the same for
+    /// the same input, and whether these are all. `None` while the API server has its rest.
+    pub(super) fn take_due(&mut self, now: Second) -> Option<(Vec<Place>, bool)> {
         if self.is_resting(now) {
             return None;
         }
-        let mut places = Vec::new();
-        while let Some(Reverse((due, place))) =
-            self.due.peek().copied().filter(|Reverse((due, _))| *due <= now)
-        {
+        let mut places = BTreeSet::new();
+        while places.len() < LOT {
+            let next = self.due.peek().filter(|Reverse((due, _))| *due <= now);
+            let Some(Reverse((due, place))) = next.copied() else {
+                break;
+            };
             self.due.pop();
             match self.pending(place).map(|pending| pending.due) {
                 Some(later) if later > now && later > due => self.is_due(place, later),
-                Some(_) => places.push(place),
+                Some(_) => {
+                    places.insert(place);
+                }
                 None => {}
             }
         }
-        places.sort_unstable();
-        places.dedup();
-        Some(self.in_order(places))
+        let are_all = places.len() < LOT;
+        Some((self.in_order(places), are_all))
     }
 
-    /// All that waits, due or not.
-    pub(super) fn take_all(&mut self) -> Vec<Due> {
+    /// All whose statuses wait, due or not.
+    pub(super) fn take_all(&mut self) -> Vec<Place> {
         self.due.clear();
         self.rest = None;
-        let places = (0..).take(self.policies.len()).collect();
-        self.in_order(places)
+        self.in_order((0..).take(self.policies.len()))
+    }
+
+    /// The newest status of the policy at this place, to be sent now, if one still waits.
+    pub(super) fn newest(&mut self, place: Place) -> Option<Due> {
+        let told = self.policies.get_mut(place as usize)?.as_mut()?;
+        let pending = told.send()?;
+        let record = Arc::clone(&told.record);
+        Some(Due {
+            place,
+            record,
+            pending,
+        })
     }
 
     /// What became of a status.
     pub(super) fn sent(&mut self, due: &Due, sent: Sent, now: Second) {
-        let Some(told) = self.of(due) else {
+        let Some(told) = self.policies.get_mut(due.place as usize) else {
+            return;
+        };
+        let room = &self.room;
+        // It may be another policy's place by now.
+        let Some(told) = told.as_mut().filter(|told| told.record.uid == due.record.uid) else {
             return;
         };
         let again = match sent {
@@ -94,7 +125,7 @@ impl Queue {
                 told.accepted(&due.pending, now);
                 None
             }
-            Sent::Failed => told.failed(now),
+            Sent::Failed => told.failed(now, room),
             Sent::Refused => told.refused(due.pending.status.observed_generation, now),
             Sent::Busy(seconds) => {
                 self.rest(now, seconds);
@@ -185,6 +216,12 @@ impl Queue {
         }
     }
 
+    /// Entries of what is due.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        self.due.len()
+    }
+
     fn is_resting(&self, now: Second) -> bool {
         self.rest.is_some_and(|(from, until)| from <= now && now < until)
     }
@@ -193,18 +230,17 @@ impl Queue {
         self.policies.get(place as usize)?.as_ref()?.pending()
     }
 
-    fn in_order(&self, places: Vec<Place>) -> Vec<Due> {
-        let due = |place: Place| {
-            let told = self.policies.get(place as usize)?.as_ref()?;
-            Some(Due {
-                place,
-                record: Arc::clone(&told.record),
-                pending: told.pending()?.clone(),
+    fn in_order(&self, places: impl IntoIterator<Item = Place>) -> Vec<Place> {
+        let mut waiting: Vec<_> = places
+            .into_iter()
+            .filter_map(|place| {
+                let told = self.policies.get(place as usize)?.as_ref()?;
+                told.pending()?;
+                Some((&told.record.key, place))
             })
-        };
-        let mut all: Vec<Due> = places.into_iter().filter_map(due).collect();
-        all.sort_by(|a, b| a.record.key.cmp(&b.record.key));
-        all
+            .collect();
+        waiting.sort_by_key(|(key, _)| *key);
+        waiting.into_iter().map(|(_, place)| place).collect()
     }
 
     /// What was told of the very policy whose status this is.

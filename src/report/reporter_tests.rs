@@ -13,6 +13,9 @@ use crate::control::enforce::Effect;
 use crate::counted::{allocations, bytes_since};
 use crate::fixtures::{NOW, outcome, policy, total, with};
 
+#[path = "bounds_tests.rs"]
+mod bounds;
+
 /// An API server that takes everything unless it has been told otherwise.
 #[derive(Default)]
 struct Server {
@@ -331,13 +334,13 @@ async fn a_change_while_a_status_is_on_its_way_is_told_by_the_next_one() {
         message: "there is none".into(),
     });
     reporter.report(&at(down, 15));
-    let due = lock(&reporter.queue)
-        .take_due(Second::of(NOW.plus_seconds(15)))
-        .unwrap();
-    assert_eq!(due.len(), 1);
+    let places = lock(&reporter.queue).take_due(Second::of(NOW.plus_seconds(15)));
+    let (places, _) = places.unwrap();
+    assert_eq!(places.len(), 1);
+    let due = lock(&reporter.queue).newest(places[0]).unwrap();
     // Before its answer is there, all is as it was before it.
     reporter.report(&at(with_load(20.0), 16));
-    lock(&reporter.queue).sent(&due[0], Sent::Accepted, Second::of(NOW.plus_seconds(16)));
+    lock(&reporter.queue).sent(&due, Sent::Accepted, Second::of(NOW.plus_seconds(16)));
     assert_eq!(after(&server, &reporter, at(with_load(20.0), 18)).await.0, 1);
     assert_eq!(after(&server, &reporter, at(with_load(20.0), 33)).await.0, 0);
 }

@@ -9,7 +9,9 @@ use k8s_openapi::api::events::v1::Event;
 use kube::client::Body;
 use kube::{Client, Resource};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
+use super::warnings::Warnings;
 use crate::api::{ScalingPolicy, ScalingPolicyStatus};
 use crate::cluster::policies::PolicyRecord;
 use crate::control::apply::FIELD_MANAGER;
@@ -64,7 +66,12 @@ struct Operation<'a, T> {
 }
 
 /// Writes the status of the policy of which `record` speaks, and of no other of its name.
-pub(super) async fn status(client: &Client, record: &PolicyRecord, status: &ScalingPolicyStatus) -> Sent {
+pub(super) async fn status(
+    client: &Client,
+    record: &PolicyRecord,
+    status: &ScalingPolicyStatus,
+    warnings: &Warnings,
+) -> Sent {
     let policy = &record.key;
     let path = ScalingPolicy::url_path(&(), Some(&policy.namespace));
     let target = format!("{path}/{}/status?fieldManager={FIELD_MANAGER}", policy.name);
@@ -83,47 +90,75 @@ pub(super) async fn status(client: &Client, record: &PolicyRecord, status: &Scal
         },
     );
     let kind = "application/json-patch+json";
-    match call(client, Method::PATCH, target, kind, &operations).await {
-        Ok(answer) if answer.code.is_success() => Sent::Accepted,
+    let answer = match call(client, Method::PATCH, target, kind, &operations).await {
+        Ok(answer) if answer.code.is_success() => return Sent::Accepted,
         // Nothing is left to be told.
-        Ok(answer) if answer.code == StatusCode::NOT_FOUND => Sent::Gone,
-        Ok(answer) if answer.code == StatusCode::UNPROCESSABLE_ENTITY => {
-            tracing::warn!(
-                %policy, error = %answer.words,
-                "the API server refuses a status beside this object: apply the policy again in the present schema"
-            );
-            Sent::Refused
-        }
-        Ok(answer) if answer.code == StatusCode::TOO_MANY_REQUESTS => Sent::Busy(answer.rest_seconds),
-        Ok(answer) => {
-            tracing::warn!(%policy, error = %answer.words, "the status could not be written and will be tried again");
-            Sent::Failed
-        }
+        Ok(answer) if answer.code == StatusCode::NOT_FOUND => return Sent::Gone,
+        Ok(answer) if answer.code == StatusCode::TOO_MANY_REQUESTS => return Sent::Busy(answer.rest_seconds),
+        Ok(answer) => answer,
         Err(error) => {
-            tracing::warn!(%policy, %error, "the status could not be written and will be tried again");
-            Sent::Failed
+            if let Some(withheld) = warnings.may_say(("status", None), Instant::now()) {
+                tracing::warn!(%policy, %error, withheld, "the status could not be written and will be tried again");
+            }
+            return Sent::Failed;
+        }
+    };
+    let sent = if is_refused(answer.code) {
+        Sent::Refused
+    } else {
+        Sent::Failed
+    };
+    let Some(withheld) = warnings.may_say(("status", Some(answer.code)), Instant::now()) else {
+        return sent;
+    };
+    let error = &answer.words;
+    match answer.code {
+        StatusCode::UNPROCESSABLE_ENTITY => tracing::warn!(
+            %policy, %error, withheld,
+            "the API server refuses a status beside this object: apply the policy again in the present schema"
+        ),
+        _ if sent == Sent::Refused => tracing::warn!(
+            %policy, %error, withheld,
+            "the API server refuses the status, which is tried again in five minutes: look at the controller's rights \
+             on scalingpolicies/status and at admission webhooks"
+        ),
+        _ => {
+            tracing::warn!(%policy, %error, withheld, "the status could not be written and will be tried again")
         }
     }
+    sent
+}
+
+/// Whether the same would soon be answered the same: what the client did is wrong, not only at a wrong time.
+fn is_refused(code: StatusCode) -> bool {
+    let is_for_now = matches!(
+        code,
+        StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+    );
+    code.is_client_error() && !is_for_now
 }
 
 /// Creates an event.
-pub(super) async fn event(client: &Client, event: &Event) -> Sent {
+pub(super) async fn event(client: &Client, event: &Event, warnings: &Warnings) -> Sent {
     let namespace = event.metadata.namespace.as_deref().unwrap_or("default");
     let target = Event::url_path(&(), Some(namespace));
+    let may_say = |code| warnings.may_say(("event", code), Instant::now());
     match call(client, Method::POST, target, "application/json", event).await {
         Ok(answer) if answer.code.is_success() || answer.code == StatusCode::CONFLICT => Sent::Accepted,
         Ok(answer) if answer.code == StatusCode::TOO_MANY_REQUESTS => Sent::Busy(answer.rest_seconds),
-        // Refused for good (a namespace that is being deleted): trying again changes nothing.
-        Ok(answer) if answer.code.is_client_error() => {
-            tracing::warn!(error = %answer.words, "an event was refused");
-            Sent::Refused
-        }
         Ok(answer) => {
-            tracing::warn!(error = %answer.words, "an event could not be sent");
-            Sent::Failed
+            // Refused for good (a namespace that is being deleted): trying again changes nothing.
+            let is_refused = answer.code.is_client_error();
+            if let Some(withheld) = may_say(Some(answer.code)) {
+                let error = &answer.words;
+                tracing::warn!(%error, withheld, is_refused, "an event could not be sent");
+            }
+            if is_refused { Sent::Refused } else { Sent::Failed }
         }
         Err(error) => {
-            tracing::warn!(%error, "an event could not be sent");
+            if let Some(withheld) = may_say(None) {
+                tracing::warn!(%error, withheld, "an event could not be sent");
+            }
             Sent::Failed
         }
     }

@@ -1,11 +1,12 @@
 //! What was last told about one policy, and what waits to be told. Pure.
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 use super::difference::{Difference, Marks};
 use super::known::Known;
 use super::lasting::{self, Lasting};
 use super::pace::{Pace, REFUSED_SECONDS};
+use super::room::{Room, Seat};
 use super::second::Second;
 use crate::api::ScalingPolicyStatus;
 use crate::cluster::policies::PolicyRecord;
@@ -14,6 +15,8 @@ use crate::observe::join::Note as Trouble;
 /// A status that is to be written soon is kept; one that has to wait for longer is made anew when its time has come, by
 /// the evaluation that is due then. Very many policies may be waiting.
 const KEPT_SECONDS: u32 = 2;
+/// So many former statuses are known again when the watch tells of them late.
+const FORMER: usize = 3;
 
 /// What was last told about one policy. There are very many of these, so no status is kept once it is written.
 #[derive(Debug)]
@@ -24,11 +27,17 @@ pub(super) struct Told {
     fingerprint: Option<NonZeroU64>,
     /// Of what is stored.
     written: Option<Marks>,
+    /// Of what was stored before it; the watch may still tell of these, until it has told of what is stored now.
+    former: [Option<NonZeroU32>; FORMER],
     /// What the next status goes on from.
     known: Known,
     written_at: Option<Second>,
     /// An outcome like the last one has nothing to tell from the first of these until the second.
     quiet: Option<(Second, Option<Second>)>,
+    /// There is something to tell for which there was no room.
+    is_without_room: bool,
+    /// Another status was told of since ours was sent: which of them came last is not known.
+    is_contested: bool,
     pace: Pace,
     pending: Option<Box<Pending>>,
     aside: Option<Box<Aside>>,
@@ -41,6 +50,7 @@ pub(super) struct Pending {
     pub(super) due: Second,
     marks: Marks,
     difference: Difference,
+    _seat: Seat,
 }
 
 /// What only few policies have.
@@ -58,9 +68,12 @@ impl Told {
             record,
             fingerprint: None,
             written: None,
+            former: [None; FORMER],
             known: Known::default(),
             written_at: None,
             quiet: None,
+            is_without_room: false,
+            is_contested: false,
             pace: Pace::default(),
             pending: None,
             aside: None,
@@ -72,16 +85,35 @@ impl Told {
         Self::new(Arc::clone(record))
     }
 
-    /// Goes on from a status that somebody stored, so that it is neither repeated nor lost. News that is not younger than
-    /// what is known here is an echo of it.
+    /// Goes on from a status that somebody stored, so that it is neither repeated nor lost. What is not younger than what
+    /// is known here is an echo, or it took the place of what was written here: then the next evaluation writes again.
     pub(super) fn stored(&mut self, known: &Known, marks: Marks) {
-        if self.known.decided().is_some() && known.decided() <= self.known.decided() {
-            return;
+        if self.known.decided().is_none() || known.decided() > self.known.decided() {
+            self.known = known.clone();
+            self.written = Some(marks);
+            self.former = [None; FORMER];
+            self.pending = None;
+            self.quiet = None;
+        } else if self.written == Some(marks) {
+            // The watch tells in order: nothing older comes after this.
+            self.former = [None; FORMER];
+        } else if !self.former.contains(&Some(marks.short())) {
+            self.is_now_stored(marks);
+            self.is_contested = true;
+            self.quiet = None;
         }
-        self.known = known.clone();
-        self.written = Some(marks);
-        self.pending = None;
-        self.quiet = None;
+    }
+
+    /// The former marks are kept, so that neither a late echo nor a server that stores less than it is sent is answered
+    /// with the same status for ever.
+    fn is_now_stored(&mut self, marks: Marks) {
+        let former = self.written.replace(marks).map(|marks| marks.short());
+        if former.is_some() && former != Some(marks.short()) {
+            self.former.rotate_right(1);
+            if let Some(place) = self.former.first_mut() {
+                *place = former;
+            }
+        }
     }
 
     /// Whether a status was told, by this process or by another one.
@@ -100,14 +132,15 @@ impl Told {
         self.record = Arc::clone(record);
     }
 
-    /// Whether an outcome with this fingerprint has nothing new to tell; remembers it.
-    pub(super) fn is_old_news(&mut self, fingerprint: Option<NonZeroU64>, now: Second) -> bool {
+    /// Whether an outcome with this fingerprint has nothing new to tell, or nothing for which there is room; remembers it.
+    pub(super) fn is_old_news(&mut self, fingerprint: Option<NonZeroU64>, now: Second, room: &Room) -> bool {
         let is_quiet = self
             .quiet
             .is_some_and(|(from, until)| from <= now && until.is_none_or(|until| now < until));
         let is_like_the_last = fingerprint.is_some() && fingerprint == self.fingerprint;
         self.fingerprint = fingerprint;
-        is_quiet && is_like_the_last && self.pending.is_none()
+        let finds_room = self.is_without_room && room.has_more();
+        is_quiet && is_like_the_last && self.pending.is_none() && !finds_room
     }
 
     /// Those of `troubles` that last, and which are to be announced.
@@ -128,35 +161,48 @@ impl Told {
         self.pending.as_deref()
     }
 
+    /// What waits is sent now.
+    pub(super) fn send(&mut self) -> Option<Pending> {
+        self.is_contested = false;
+        self.pending().cloned()
+    }
+
     /// Takes the newest status. It waits as long as a reader can wait for the difference; `look_again` is when there may be
-    /// something else to tell of the same outcome. Returns when it is to be written, if it is kept until then.
+    /// something else to tell of the same outcome. Returns when it is to be written, if it is kept until then: there must be
+    /// room.
     pub(super) fn offer(
         &mut self,
         status: ScalingPolicyStatus,
         look_again: Option<Second>,
         now: Second,
+        room: &Room,
     ) -> Option<Second> {
         self.known = Known::of(&status);
         self.quiet = Some((now, look_again));
+        self.is_without_room = false;
+        self.pending = None;
         let marks = Marks::of(&status);
         let difference = self
             .written
             .map_or(Difference::Eventful, |written| written.difference(&marks));
         if difference == Difference::None {
-            self.pending = None;
             return None;
         }
         let due = self.due(difference, status.observed_generation, now);
         if due.since(now) > KEPT_SECONDS {
-            self.pending = None;
             self.quiet = Some((now, Some(look_again.map_or(due, |again| again.min(due)))));
             return None;
         }
+        let Some(seat) = room.take() else {
+            self.is_without_room = true;
+            return None;
+        };
         self.pending = Some(Box::new(Pending {
             status: Arc::new(status),
             due,
             marks,
             difference,
+            _seat: seat,
         }));
         Some(due)
     }
@@ -178,24 +224,34 @@ impl Told {
     /// A status was stored.
     pub(super) fn accepted(&mut self, sent: &Pending, now: Second) {
         let is_first = self.written.is_none();
-        self.written = Some(sent.marks);
+        let is_contested = std::mem::take(&mut self.is_contested);
+        if !is_contested {
+            self.is_now_stored(sent.marks);
+        }
         self.written_at = Some(now);
         if !is_first {
             self.pace.written(sent.difference, now);
         }
         self.was_refused_beside(None);
-        if self.is_pending(sent) {
+        let was_pending = self.is_pending(sent);
+        if was_pending {
             self.pending = None;
-        } else {
+        }
+        if is_contested || !was_pending {
             // Something else came meanwhile; whether it is different from this is to be seen.
             self.quiet = None;
         }
     }
 
-    /// A status was not stored, and is to be tried again. Returns when.
-    pub(super) fn failed(&mut self, now: Second) -> Option<Second> {
+    /// A status was not stored, and is to be tried again. Returns when, if it is kept until then: what cannot be written
+    /// must not keep others from their room.
+    pub(super) fn failed(&mut self, now: Second, room: &Room) -> Option<Second> {
         self.written_at = Some(now);
         self.was_refused_beside(None);
+        if room.is_scarce() && self.pending.take().is_some() {
+            self.is_without_room = true;
+            return None;
+        }
         self.wait_again(now)
     }
 

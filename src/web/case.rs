@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use kube::Api;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::api::ScalingPolicy;
 use crate::case::Case;
@@ -23,6 +24,25 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Whether there is a new decision is looked at so often.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// So many cases are made at a time: anybody may ask, and each costs a request to the API server.
+const MOST_AT_A_TIME: usize = 4;
+
+/// Bounds how many cases are made at a time.
+#[derive(Clone)]
+pub(super) struct Turns(Arc<Semaphore>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_AT_A_TIME)))
+    }
+}
+
+impl Turns {
+    fn take(&self) -> Result<SemaphorePermit<'_>, NoCase> {
+        self.0.try_acquire().map_err(|_| NoCase::Busy)
+    }
+}
+
 /// Why there is no case.
 #[derive(Debug, thiserror::Error)]
 enum NoCase {
@@ -32,6 +52,8 @@ enum NoCase {
     Undecided(ObjectKey),
     #[error("policy {0} cannot be read from the API server ({1}): ask again")]
     Unread(ObjectKey, String),
+    #[error("{MOST_AT_A_TIME} cases are being made already: ask again in a few seconds")]
+    Busy,
 }
 
 impl IntoResponse for NoCase {
@@ -39,6 +61,7 @@ impl IntoResponse for NoCase {
         let code = match self {
             Self::NoPolicy(_) | Self::Undecided(_) => StatusCode::NOT_FOUND,
             Self::Unread(..) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
         };
         (code, format!("{self}\n")).into_response()
     }
@@ -47,9 +70,14 @@ impl IntoResponse for NoCase {
 /// What the newest decision of a policy was made from, in the format of `concertina decide`.
 pub(super) async fn case(
     State(context): State<Arc<Context>>,
+    Extension(turns): Extension<Turns>,
     Path((namespace, name)): Path<(String, String)>,
 ) -> Response {
     let key = ObjectKey::new(&namespace, &name);
+    let _turn = match turns.take() {
+        Ok(turn) => turn,
+        Err(busy) => return busy.into_response(),
+    };
     match case_of(&context, key).await {
         Ok(case) => Json(case.write()).into_response(),
         Err(none) => none.into_response(),
@@ -60,7 +88,9 @@ async fn case_of(context: &Context, key: ObjectKey) -> Result<Case, NoCase> {
     let Some(stored) = context.cluster.policies().get(&key) else {
         return Err(NoCase::NoPolicy(key));
     };
-    let replay = newest(context, &stored).await.ok_or_else(|| NoCase::Undecided(key.clone()))?;
+    let replay = newest(context, &stored)
+        .await
+        .ok_or_else(|| NoCase::Undecided(key.clone()))?;
     let policy = read(context, &key).await?;
     if policy.metadata.generation != stored.generation {
         // What was decided was decided for another spec.
@@ -107,5 +137,24 @@ async fn read(context: &Context, key: &ObjectKey) -> Result<ScalingPolicy, NoCas
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(NoCase::NoPolicy(key.clone())),
         Ok(Err(error)) => Err(unread(error.to_string())),
         Err(_) => Err(unread("no answer in 10 s".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_cases_are_made_at_a_time_and_others_are_told_so() {
+        let turns = Turns::default();
+        let mut taken: Vec<_> = (0..MOST_AT_A_TIME).map(|_| turns.take().unwrap()).collect();
+        let refused = turns.take().unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "4 cases are being made already: ask again in a few seconds"
+        );
+        assert_eq!(refused.into_response().status(), StatusCode::TOO_MANY_REQUESTS);
+        taken.pop();
+        assert!(turns.take().is_ok());
     }
 }

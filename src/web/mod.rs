@@ -4,12 +4,12 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 
 use crate::control::Context;
 
@@ -31,6 +31,7 @@ pub fn router(context: Arc<Context>) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/api/v1/policies/{namespace}/{name}/case", get(case::case))
+        .layer(Extension(case::Turns::default()))
         .with_state(context)
 }
 

@@ -75,7 +75,6 @@ pub struct Metrics {
     evaluation_gap: Histogram,
     evaluations_late: Counter,
     tick_seconds: Histogram,
-    ticks_skipped: Counter,
     scale_writes: Family<ResultLabel, Counter>,
     scale_write_seconds: Histogram,
     status_writes: Family<ResultLabel, Counter>,
@@ -136,12 +135,6 @@ impl Metrics {
                 "tick_duration_seconds",
                 "Time from the beginning of a tick until all its policies are evaluated",
                 durations(),
-            ),
-            ticks_skipped: add(
-                all,
-                "ticks_skipped",
-                "Ticks that were left out because earlier ones were not done",
-                Counter::default(),
             ),
             scale_writes: add(
                 all,
@@ -293,11 +286,6 @@ impl Metrics {
     /// A tick took so long.
     pub fn tick(&self, took: Duration) {
         self.tick_seconds.observe(took.as_secs_f64());
-    }
-
-    /// So many ticks were left out.
-    pub fn ticks_skipped(&self, count: u64) {
-        self.ticks_skipped.inc_by(count);
     }
 
     /// A policy is gone, and its series with it.

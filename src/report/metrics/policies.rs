@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use concertina_decision::{Decision, Outcome as MetricOutcome};
 
 use crate::cluster::lock;
-use crate::cluster::policies::PolicyRecord;
 use crate::cluster::places::{Place, resize};
+use crate::cluster::policies::PolicyRecord;
 
 /// A piece of text has the rows of so many policies, some tens of KiB.
 const POLICIES_PER_PIECE: usize = 512;

@@ -114,7 +114,6 @@ fn every_fact_of_the_loop_has_its_metric() {
     metrics.evaluation_gap(15.5);
     metrics.evaluations_late(2);
     metrics.tick(Duration::from_millis(3));
-    metrics.ticks_skipped(4);
     metrics.scale_write_took(Duration::from_millis(30));
     metrics.decoded("default", 100, 5000);
     metrics.newest_sample_age("default", "cpu", 7.5);
@@ -127,7 +126,6 @@ fn every_fact_of_the_loop_has_its_metric() {
         "concertina_evaluation_gap_seconds_bucket{le=\"15.75\"} 2",
         "concertina_evaluations_late_total 2",
         "concertina_tick_duration_seconds_bucket{le=\"0.005\"} 1",
-        "concertina_ticks_skipped_total 4",
         "concertina_scale_write_duration_seconds_count 1",
         "concertina_series_decoded_total{server=\"default\"} 100",
         "concertina_response_bytes_total{server=\"default\"} 5000",
