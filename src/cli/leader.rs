@@ -73,9 +73,15 @@ impl Running {
         let _ = (&mut self.task).await;
     }
 
-    /// Gives the Lease up and ends the election.
-    pub(super) async fn end(self) {
-        let _ = self.stop.send(());
+    /// Ends the election. Gives the Lease up only where no change is under way any more: else it runs out by itself, so that
+    /// nobody leads before such a change must have come to its end.
+    pub(super) async fn end(self, has_changed_all: bool) {
+        if has_changed_all {
+            let _ = self.stop.send(());
+        } else {
+            tracing::warn!("a change is still under way: the Lease is not given up and runs out by itself");
+            self.task.abort();
+        }
         let _ = self.task.await;
     }
 }
@@ -93,9 +99,76 @@ fn random() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use clap::Parser;
+    use http::{Method, Request, Response};
+    use kube::client::Body;
+    use serde_json::Value;
 
     use super::*;
+
+    /// The holders that a candidate writes into the Lease, which nobody else wants, until it has ended so.
+    async fn holders_until_the_end(has_changed_all: bool) -> Vec<String> {
+        let stored = Arc::new(Mutex::new(Vec::<Value>::new()));
+        let written = Arc::clone(&stored);
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let written = Arc::clone(&written);
+            async move {
+                let (head, body) = request.into_parts();
+                if head
+                    .uri
+                    .query()
+                    .is_some_and(|query| query.contains("fieldSelector"))
+                {
+                    return std::future::pending().await;
+                }
+                let body = body.collect_bytes().await.unwrap();
+                let mut stored = written.lock().unwrap();
+                if head.method != Method::GET {
+                    let mut lease: Value = serde_json::from_slice(&body).unwrap();
+                    lease["metadata"]["resourceVersion"] = (stored.len() + 1).to_string().into();
+                    stored.push(lease);
+                }
+                let (code, answer) = match stored.last() {
+                    Some(lease) => (200, lease.to_string()),
+                    None => (
+                        404,
+                        r#"{"kind": "Status", "status": "Failure", "message": "none", "reason": "NotFound", "code": 404}"#.to_owned(),
+                    ),
+                };
+                let answer = Response::builder()
+                    .status(code)
+                    .body(Body::from(answer.into_bytes()));
+                Ok::<_, tower::BoxError>(answer.unwrap())
+            }
+        });
+        let client = Client::new(service, "shop");
+        let leadership = Arc::new(Leadership::standby());
+        let settings = Settings::new("shop", "concertina", 15, 5).unwrap();
+        let running = start(settings, Arc::clone(&leadership), client.clone(), client);
+        for _ in 0..200 {
+            if leadership.may_write() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        assert!(leadership.may_write());
+        leadership.resign();
+        running.end(has_changed_all).await;
+        let holder = |lease: &Value| lease["spec"]["holderIdentity"].as_str().unwrap().to_owned();
+        let stored = stored.lock().unwrap();
+        stored.iter().map(holder).collect()
+    }
+
+    #[tokio::test]
+    async fn the_lease_is_given_up_at_the_end_and_only_when_no_change_is_under_way() {
+        let holders = holders_until_the_end(true).await;
+        assert_eq!(holders.len(), 2);
+        assert_eq!(holders.last().unwrap(), "", "nobody holds it now");
+        let holders = holders_until_the_end(false).await;
+        assert_eq!(holders.len(), 1, "it runs out by itself: {holders:?}");
+    }
 
     #[derive(Parser)]
     struct Line {

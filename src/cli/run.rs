@@ -149,8 +149,10 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
     }
     // No tick and no write begins any more. Writes under way end and are told, and then somebody else may write.
     leadership.resign();
+    let mut has_changed_all = false;
     let end = async {
         context.writes_have_ended().await;
+        has_changed_all = true;
         let evaluated = async {
             while context.states().any_in_flight() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -161,7 +163,7 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
     };
     let _ = tokio::time::timeout(GRACE, end).await;
     if let Some(election) = election {
-        election.end().await;
+        election.end(has_changed_all).await;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
 //! The one write of a change: a JSON patch of `/scale` that fails when the world is not what the decision saw. This touches the network.
+use std::sync::Arc;
 use std::time::Duration;
 
 use concertina_decision::Replicas;
@@ -10,10 +11,11 @@ use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use crate::cluster::targets::{TargetKey, scale_replicas};
+use crate::leader::Leadership;
 
 /// The name under which the API server records our writes.
 pub const FIELD_MANAGER: &str = "concertina";
-/// A write or read of `/scale` is given up after this.
+/// A write or read of `/scale` is given up after this; where another controller may lead soon, earlier.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a change was not written.
@@ -57,7 +59,7 @@ pub enum ApplyError {
         source: Box<kube::Error>,
     },
     /// No answer in time; the change may or may not have been made.
-    #[error("no answer within 10 s while scaling {0}; the next tick sees whether it happened")]
+    #[error("no answer in time while scaling {0}; the next tick sees whether it happened")]
     TimedOut(String),
 }
 
@@ -83,6 +85,7 @@ fn words_of(error: &kube::Error) -> String {
 pub struct ScaleClient {
     api: Api<DynamicObject>,
     key: TargetKey,
+    leadership: Option<Arc<Leadership>>,
 }
 
 impl ScaleClient {
@@ -92,7 +95,15 @@ impl ScaleClient {
         Self {
             api: Api::dynamic(client, resource, scope).constrain(&key.namespace),
             key: key.clone(),
+            leadership: None,
         }
+    }
+
+    /// The same, for writing: nothing is sent, asked again or waited for once another controller may lead.
+    #[must_use]
+    pub fn led_by(mut self, leadership: &Arc<Leadership>) -> Self {
+        self.leadership = Some(Arc::clone(leadership));
+        self
     }
 
     /// Reads the scale.
@@ -169,7 +180,13 @@ impl ScaleClient {
 
     async fn call(&self, request: impl Future<Output = kube::Result<Scale>>) -> Result<Scale, ApplyError> {
         let target = || self.key.to_string();
-        match tokio::time::timeout(CALL_TIMEOUT, request).await {
+        let left = self.leadership.as_ref().map(|leadership| leadership.time_left());
+        let patience = left.map_or(CALL_TIMEOUT, |left| left.min(CALL_TIMEOUT));
+        if patience.is_zero() {
+            // Not sent at all: a request that is polled once may already be on the wire.
+            return Err(ApplyError::TimedOut(target()));
+        }
+        match tokio::time::timeout(patience, request).await {
             Err(_) => Err(ApplyError::TimedOut(target())),
             Ok(Ok(scale)) => Ok(scale),
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(ApplyError::Gone(target())),

@@ -100,7 +100,7 @@ pub async fn write(
         Ok(served) => served,
         Err(effect) => return effect,
     };
-    let client = ScaleClient::new(context.client.clone(), &resource, &scope, key);
+    let client = ScaleClient::new(context.client.clone(), &resource, &scope, key).led_by(&context.leadership);
     let started = tokio::time::Instant::now();
     let written = client.write(&uid.to_string(), from, to).await;
     context.metrics.scale_write(&written);

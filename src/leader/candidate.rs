@@ -126,7 +126,10 @@ impl Candidate {
         self.renew_at = sent_at + gap + gap.mul_f64(JITTER * jitter.clamp(0.0, 1.0));
         self.not_before = now;
         let had_the_right = self.leadership.may_report();
-        self.leadership.extend(sent_at + self.settings.write_deadline());
+        self.leadership.extend(
+            sent_at + self.settings.write_deadline(),
+            self.settings.answer_grace(),
+        );
         self.see(lease, now);
         if !std::mem::replace(&mut self.is_leading, true) {
             tracing::info!(lease = %self.settings, identity = %self.identity, "this controller writes from now on");

@@ -126,3 +126,22 @@ async fn who_resigns_changes_nothing_any_more_but_may_tell_what_was_done() {
     assert!(!leader.leadership.may_write());
     assert!(leader.leadership.may_report());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_waited_for_until_half_of_the_margin_is_over_and_never_without_a_right() {
+    let start = Instant::now();
+    let mut leader = candidate(start);
+    let left = |leader: &Candidate| leader.leadership.time_left();
+    assert_eq!(left(&leader), Duration::ZERO);
+    leader.hold(version(1, "me"), start, 0.0, start);
+    assert_eq!(left(&leader), Duration::from_millis(12_500));
+    tokio::time::advance(Duration::from_millis(9_900)).await;
+    assert!(leader.leadership.may_write());
+    assert_eq!(left(&leader), Duration::from_millis(2_600));
+    tokio::time::advance(Duration::from_millis(2_600)).await;
+    assert_eq!(left(&leader), Duration::ZERO, "2.5 s before another may lead");
+    leader.hold(version(2, "me"), Instant::now(), 0.0, Instant::now());
+    leader.hear(version(3, "other"), Instant::now());
+    assert_eq!(left(&leader), Duration::ZERO);
+    assert_eq!(Leadership::alone().time_left(), Duration::MAX);
+}

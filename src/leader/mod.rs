@@ -24,6 +24,8 @@ pub struct Leadership {
     origin: Instant,
     /// Nanoseconds since `origin`; 0 where there is no right.
     valid_until: AtomicU64,
+    /// Nanoseconds after that for which an answer may still be waited for.
+    grace: AtomicU64,
     is_resigned: AtomicBool,
     transitions: AtomicI32,
     /// Woken when this process may write and could not before: it has taken over, or is late with a renewal that has succeeded after all.
@@ -48,6 +50,7 @@ impl Leadership {
         Self {
             origin: Instant::now(),
             valid_until: AtomicU64::new(valid_until),
+            grace: AtomicU64::new(0),
             is_resigned: AtomicBool::new(false),
             transitions: AtomicI32::new(0),
             became_leader: Notify::new(),
@@ -69,6 +72,21 @@ impl Leadership {
         }
     }
 
+    /// For how long what a change needs may be waited for from now on: until a part of the margin is over that lies between the end
+    /// of the right and the moment from which another may lead. [`Duration::MAX`] for one that is alone, zero without a right.
+    /// A request that is given up then may still be on the wire; the rest of the margin is for it.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        match self.valid_until.load(Ordering::Acquire) {
+            FOR_EVER => Duration::MAX,
+            0 => Duration::ZERO,
+            valid_until => {
+                let until = valid_until.saturating_add(self.grace.load(Ordering::Acquire));
+                Duration::from_nanos(until.saturating_sub(nanoseconds(self.origin.elapsed())))
+            }
+        }
+    }
+
     /// Gives up changing anything, for good: the process is about to end.
     pub fn resign(&self) {
         self.is_resigned.store(true, Ordering::Release);
@@ -80,8 +98,9 @@ impl Leadership {
         self.transitions.load(Ordering::Relaxed)
     }
 
-    /// The right lasts until then.
-    fn extend(&self, until: Instant) {
+    /// The right lasts until then, and what was begun under it may be waited for so long after that.
+    fn extend(&self, until: Instant, grace: Duration) {
+        self.grace.store(nanoseconds(grace), Ordering::Release);
         let until = nanoseconds(until.saturating_duration_since(self.origin));
         self.valid_until.store(until, Ordering::Release);
     }

@@ -98,6 +98,13 @@ impl Settings {
         self.duration * 2 / 3
     }
 
+    /// So long after [`Self::write_deadline`] the answer to a change is still waited for: half of the time until anybody else may
+    /// write. The other half is for a request that was given up and is still on its way.
+    #[must_use]
+    pub fn answer_grace(&self) -> Duration {
+        self.duration / 6
+    }
+
     /// One call is given up after this: two of them fit between a renewal and the end of the right to write.
     #[must_use]
     pub fn call_timeout(&self) -> Duration {

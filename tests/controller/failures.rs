@@ -105,7 +105,7 @@ async fn an_api_server_that_does_not_answer_is_given_up_and_tried_again() {
     world.api.has(policy("web").between(2, 5).asking("nowhere"));
     world.api.fails(Request::is_scale_write, Fault::NeverAnswers, 1);
     world.tick().await;
-    world.expect("web", "AbleToScale", "False PatchFailed", "no answer within 10 s");
+    world.expect("web", "AbleToScale", "False PatchFailed", "no answer in time");
     assert_eq!(world.tick_after(15).await[0], "scale web 1 → 2");
     assert_eq!(world.api.replicas("web"), 2);
 }

@@ -1,10 +1,18 @@
 //! The election against a scripted Lease: the exact requests, what is written into the Lease, and single faults, under paused time.
 use std::time::Duration;
 
+use concertina::cluster::targets::TargetKey;
+use concertina::control::apply::{ApplyError, ScaleClient};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::discovery::Scope;
 use serde_json::json;
+use tokio::time::Instant;
 
+use crate::api_server::ApiServer;
+use crate::faults::Fault;
 use crate::leader_candidates::{Candidate, in_paused_time, pass, settings, until, writers};
 use crate::leader_store::{LeaseServer, Weather};
+use crate::requests::Request;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -234,5 +242,48 @@ fn who_may_not_write_the_lease_leads_nothing_and_does_not_ask_without_end() {
                 .await
                 .is_some()
         );
+    });
+}
+
+#[test]
+fn no_answer_is_awaited_and_nothing_is_asked_again_when_another_may_lead() {
+    in_paused_time(async {
+        let server = LeaseServer::default();
+        let mut candidates = pair(&server).await;
+        let leadership = candidates[0].leadership().unwrap().clone();
+        // From now on no renewal gets through, and the API server does not answer.
+        candidates[0].link.has(Weather::Hangs);
+        while leadership.time_left() > SECOND * 3 {
+            pass(&candidates, SECOND / 10).await;
+        }
+        assert!(leadership.may_write(), "there is time for one more change");
+        let (api, began) = (ApiServer::default(), Instant::now());
+        api.always_fails(|_| true, Fault::NeverAnswers);
+        let gvk = GroupVersionKind::gvk("apps", "v1", "Deployment");
+        let key = TargetKey {
+            gvk: gvk.clone().into(),
+            namespace: "shop".into(),
+            name: "web".into(),
+        };
+        let client = ScaleClient::new(
+            api.client(),
+            &ApiResource::from_gvk(&gvk),
+            &Scope::Namespaced,
+            &key,
+        )
+        .led_by(&leadership);
+        let written = client.write("u1", 2, 4).await;
+        assert!(matches!(written, Err(ApplyError::TimedOut(_))), "{written:?}");
+        assert!(began.elapsed() <= SECOND * 3, "{:?}", began.elapsed());
+        let sent: fn(&Request) -> bool = |_| true;
+        assert_eq!(
+            api.requests(sent).len(),
+            1,
+            "whether it happened is not asked any more"
+        );
+        assert!(!candidates[1].may_write(), "the standby does not lead yet");
+        let until_then = until(&candidates, SECOND * 10, |all| all[1].may_write()).await;
+        assert!(until_then >= Some(SECOND * 2), "{until_then:?}");
+        candidates[0].dies();
     });
 }
