@@ -30,7 +30,11 @@ const KEDA_ABSENT_RETRY: Duration = Duration::from_secs(300);
 const KEDA_FAILED_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 /// So long nothing is decided because KEDA's API is broken.
 const KEDA_PATIENCE: Duration = Duration::from_secs(15);
-/// What was learned of targets that are gone is forgotten so often.
+/// A kind that no policy targets any more is watched for so long, because a policy may come back.
+const UNUSED_PATIENCE: Duration = Duration::from_secs(60);
+/// Whether a kind is still targeted is looked at so often.
+const UNUSED_GAP: Duration = Duration::from_secs(10);
+/// What was learned of targets and kinds that are gone is forgotten so often.
 const FORGET_GAP: Duration = Duration::from_secs(300);
 
 /// Feeds `cluster` until the future is dropped. `watch_client` must not have a read time-out: a quiet watch is no
@@ -46,11 +50,12 @@ pub async fn run(cluster: Arc<Cluster>, watch_client: Client, call_client: Clien
     let keda = feed_keda(Arc::clone(&cluster), watch_client.clone(), call_client.clone());
     tasks.spawn(keda.map(|()| None));
     let mut under_way = HashSet::new();
-    let mut forgot = Instant::now();
+    let mut forgot = tokio::time::Instant::now();
     loop {
         if forgot.elapsed() >= FORGET_GAP {
             cluster.forget_gone();
-            forgot = Instant::now();
+            forget_kinds(&cluster, &under_way);
+            forgot = tokio::time::Instant::now();
         }
         while let Some(ended) = tasks.try_join_next() {
             let Ok(Some(gvk)) = ended else {
@@ -65,7 +70,7 @@ pub async fn run(cluster: Arc<Cluster>, watch_client: Client, call_client: Clien
                 .needs_lookup(&gvk, Instant::now(), LOOKUP_RETRY_SECONDS);
             if due && under_way.insert(gvk.clone()) {
                 // Side by side: an API that hangs holds up those alone who target its kinds.
-                tasks.spawn(follow_kind(
+                tasks.spawn(follow_kind_while_targeted(
                     Arc::clone(&cluster),
                     watch_client.clone(),
                     call_client.clone(),
@@ -223,31 +228,95 @@ fn wanted_kinds(cluster: &Cluster) -> HashSet<GroupVersionKind> {
     policies.kinds().map(|gvk| gvk.as_ref().clone()).collect()
 }
 
-/// Looks a kind up and follows its objects. Returns the kind when there is nothing to follow, to be looked up again.
-async fn follow_kind(
+/// Forgets kinds that could not be followed and that no policy targets any more.
+fn forget_kinds(cluster: &Cluster, under_way: &HashSet<GroupVersionKind>) {
+    let wanted = wanted_kinds(cluster);
+    let mut targets = cluster.targets();
+    let kinds = targets.kinds().map(|gvk| gvk.as_ref().clone());
+    let unused: Vec<_> = kinds
+        .filter(|gvk| !wanted.contains(gvk) && !under_way.contains(gvk))
+        .collect();
+    for gvk in unused {
+        targets.forget_kind(&gvk);
+    }
+}
+
+/// Follows a kind until no policy has targeted it for a while, and then forgets it. Returns the kind when it is to be looked up
+/// again, should a policy want it.
+async fn follow_kind_while_targeted(
     cluster: Arc<Cluster>,
     watch_client: Client,
     call_client: Client,
     gvk: GroupVersionKind,
 ) -> Option<GroupVersionKind> {
-    let state = look_up(&call_client, &gvk).await;
-    cluster.targets().set_kind(&gvk, state.clone(), Instant::now());
+    let ended = tokio::select! {
+        ended = follow_kind(&cluster, watch_client, &call_client, &gvk) => ended,
+        () = is_targeted_no_more(&cluster, &gvk) => Followed::InVain,
+    };
+    match ended {
+        Followed::Ended => return None,
+        Followed::NotFound => {}
+        Followed::InVain => {
+            tracing::info!(
+                kind = gvk.kind,
+                group = gvk.group,
+                "no policy targets this kind any more: it is watched no more"
+            );
+            cluster.targets().forget_kind(&gvk);
+        }
+    }
+    Some(gvk)
+}
+
+/// Why a kind is followed no more.
+enum Followed {
+    /// Its watch has ended, which only a bug can do.
+    Ended,
+    /// There is nothing to follow.
+    NotFound,
+    /// Nobody targets it.
+    InVain,
+}
+
+/// Waits until no policy has targeted the kind for a while.
+async fn is_targeted_no_more(cluster: &Cluster, gvk: &GroupVersionKind) {
+    let mut unused = Duration::ZERO;
+    while unused < UNUSED_PATIENCE {
+        tokio::time::sleep(UNUSED_GAP).await;
+        let is_targeted = cluster.policies().kinds().any(|kind| **kind == *gvk);
+        unused = if is_targeted {
+            Duration::ZERO
+        } else {
+            unused + UNUSED_GAP
+        };
+    }
+}
+
+/// Looks a kind up and follows its objects.
+async fn follow_kind(
+    cluster: &Cluster,
+    watch_client: Client,
+    call_client: &Client,
+    gvk: &GroupVersionKind,
+) -> Followed {
+    let state = look_up(call_client, gvk).await;
+    cluster.targets().set_kind(gvk, state.clone(), Instant::now());
     let KindState::Watched { resource, .. } = state else {
-        return Some(gvk);
+        return Followed::NotFound;
     };
     follow_sound(
         watch_client,
         &resource,
         |change: Change<SlimTarget>| match change {
-            Change::ListBegins => cluster.targets().begin_list(&gvk),
-            Change::Apply(object) => cluster.targets().apply(&gvk, &object),
-            Change::ListEnds => cluster.targets().end_list(&gvk),
-            Change::Delete(metadata) => cluster.targets().delete(&gvk, &metadata),
-            Change::Fail(failure) => cluster.targets().note_failure(&gvk, failure),
+            Change::ListBegins => cluster.targets().begin_list(gvk),
+            Change::Apply(object) => cluster.targets().apply(gvk, &object),
+            Change::ListEnds => cluster.targets().end_list(gvk),
+            Change::Delete(metadata) => cluster.targets().delete(gvk, &metadata),
+            Change::Fail(failure) => cluster.targets().note_failure(gvk, failure),
         },
     )
     .await;
-    None
+    Followed::Ended
 }
 
 async fn look_up(client: &Client, gvk: &GroupVersionKind) -> KindState {

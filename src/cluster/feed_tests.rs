@@ -1,4 +1,4 @@
-//! How long a broken KEDA is waited for, by a clock that only the test moves.
+//! How long a broken KEDA is waited for, and kinds that nobody targets any more, by a clock that only the test moves.
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Request, Response};
@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cluster::targets::TargetKey;
+use crate::fixtures::{guarded, policy, with};
 
 /// What the API server does when it is asked whether KEDA is there, until it is mended.
 #[derive(Clone, Copy)]
@@ -15,7 +16,7 @@ enum Outage {
     IsSilent,
 }
 
-/// An API server that has nothing but a ScaledObject on the Deployment `web`, once KEDA is mended.
+/// An API server that has nothing but the Deployment `web`, and a ScaledObject on it once KEDA is mended.
 fn client(outage: Outage, is_mended: &Arc<AtomicBool>) -> Client {
     let is_mended = Arc::clone(is_mended);
     let service = tower::service_fn(move |request: Request<Body>| {
@@ -35,6 +36,11 @@ fn client(outage: Outage, is_mended: &Arc<AtomicBool>) -> Client {
                 ),
                 ("/apis/keda.sh/v1alpha1", _) => (200, kinds_of_keda()),
                 ("/apis/keda.sh/v1alpha1/scaledobjects", _) => (200, list(&[scaled_object()])),
+                ("/apis/apps/v1", _) => (200, kinds_of_apps()),
+                ("/apis/apps/v1/deployments", _) => (200, list(&[deployment()])),
+                ("/apis/example.dev/v1", _) => {
+                    (404, json!({"kind": "Status", "status": "Failure", "code": 404}))
+                }
                 _ => (200, list(&[])),
             };
             let answer = Response::builder()
@@ -57,6 +63,23 @@ fn kinds_of_keda() -> Value {
     json!({"kind": "APIResourceList", "groupVersion": "keda.sh/v1alpha1", "resources": [kind]})
 }
 
+fn kinds_of_apps() -> Value {
+    let kind = |name: &str, kind: &str, verbs: &[&str]| json!({"name": name, "singularName": "", "namespaced": true, "kind": kind, "verbs": verbs});
+    let kinds = [
+        kind("deployments", "Deployment", &["list", "watch"]),
+        kind("deployments/scale", "Scale", &["get", "patch"]),
+    ];
+    json!({"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": kinds})
+}
+
+fn deployment() -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop", "uid": "web", "resourceVersion": "1"},
+        "spec": {"replicas": 2},
+    })
+}
+
 fn scaled_object() -> Value {
     json!({
         "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
@@ -65,17 +88,34 @@ fn scaled_object() -> Value {
     })
 }
 
-fn owner_of_web(cluster: &Cluster) -> Option<String> {
-    cluster.autoscalers().of(&TargetKey {
+fn web() -> TargetKey {
+    TargetKey {
         gvk: GroupVersionKind::gvk("apps", "v1", "Deployment").into(),
         namespace: "shop".into(),
         name: "web".into(),
-    })
+    }
+}
+
+fn owner_of_web(cluster: &Cluster) -> Option<String> {
+    cluster.autoscalers().of(&web())
+}
+
+fn is_told_of(cluster: &Cluster, policy: &Value) {
+    cluster.policies().apply(guarded(policy.clone()));
+    cluster.policies_changed.notify_one();
+}
+
+fn is_told_of_the_end_of(cluster: &Cluster, policy: &Value) {
+    let guarded = guarded(policy.clone());
+    cluster.policies().delete(kube::Resource::meta(&guarded));
 }
 
 /// Runs the feed against such a server. Returns the tables, and what mends KEDA.
 fn fed(outage: Outage) -> (Arc<Cluster>, Arc<AtomicBool>) {
-    let (cluster, is_mended) = (Arc::new(Cluster::new(Arc::new(crate::fixtures::config()))), Arc::new(AtomicBool::new(false)));
+    let (cluster, is_mended) = (
+        Arc::new(Cluster::new(Arc::new(crate::fixtures::config()))),
+        Arc::new(AtomicBool::new(false)),
+    );
     let client = client(outage, &is_mended);
     tokio::spawn(run(Arc::clone(&cluster), client.clone(), client));
     (cluster, is_mended)
@@ -128,4 +168,44 @@ async fn where_keda_is_absent_or_refused_nothing_waits_for_it_until_it_is_there(
             "{code}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_nobody_targets_any_more_is_forgotten_after_a_minute_and_found_again() {
+    let (cluster, _) = fed(Outage::Answers(404));
+    pass(1).await;
+    let policy = policy("web");
+    is_told_of(&cluster, &policy);
+    pass(3).await;
+    assert!(cluster.targets().get(&web()).is_some());
+    is_told_of_the_end_of(&cluster, &policy);
+    pass(40).await;
+    assert!(cluster.targets().get(&web()).is_some(), "a policy may come back");
+    is_told_of(&cluster, &policy);
+    pass(65).await;
+    assert!(cluster.targets().get(&web()).is_some(), "it has come back");
+    is_told_of_the_end_of(&cluster, &policy);
+    pass(75).await;
+    assert!(cluster.targets().get(&web()).is_none());
+    assert_eq!(cluster.targets().kinds().count(), 0);
+    is_told_of(&cluster, &policy);
+    pass(3).await;
+    assert!(cluster.targets().get(&web()).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn kinds_that_are_not_served_are_forgotten_with_the_policies_that_name_them() {
+    let (cluster, _) = fed(Outage::Answers(404));
+    pass(1).await;
+    let policy = with(
+        policy("web"),
+        "/spec/scaleTargetRef/apiVersion",
+        json!("example.dev/v1"),
+    );
+    is_told_of(&cluster, &policy);
+    pass(3).await;
+    assert_eq!(cluster.targets().kinds().count(), 1);
+    is_told_of_the_end_of(&cluster, &policy);
+    pass(310).await;
+    assert_eq!(cluster.targets().kinds().count(), 0);
 }

@@ -21,6 +21,7 @@ mod slab;
 pub mod slim;
 mod startup;
 pub mod target_fields;
+mod target_kinds;
 mod target_names;
 pub mod targets;
 pub mod watch;

@@ -1,5 +1,4 @@
 //! Scale targets of any kind with a `/scale` subresource: which kinds exist, and the replica count of each object. No network.
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +12,7 @@ use super::rollout::RolloutProgress;
 use super::slab::{Id, Index, Slab};
 pub use super::target_fields::SlimTarget;
 use super::target_fields::TargetFields;
-use super::target_names::shared_kind;
+use super::target_kinds::Kinds;
 pub use super::target_names::{KindState, TargetIdentity, TargetKey};
 use super::watch::Failure;
 use crate::intern;
@@ -53,17 +52,8 @@ impl TargetRecord {
 pub struct TargetId(Id);
 
 #[derive(Debug)]
-struct Kind {
-    gvk: Arc<GroupVersionKind>,
-    state: KindState,
-    looked_up: Option<Instant>,
-    /// The newest list of its objects.
-    epoch: u32,
-}
-
-#[derive(Debug)]
 struct Target {
-    kind: usize,
+    kind: Id,
     namespace: Arc<str>,
     name: Arc<str>,
     /// `None` while there is no such object.
@@ -72,6 +62,8 @@ struct Target {
     claims: u32,
     /// The list in which it was seen last.
     epoch: u32,
+    /// The list that was the newest when `/scale` told of it last.
+    noted: Option<u32>,
 }
 
 static UNKNOWN: KindState = KindState::Unknown;
@@ -79,8 +71,7 @@ static UNKNOWN: KindState = KindState::Unknown;
 /// Kinds and objects that policies target.
 #[derive(Debug, Default)]
 pub struct TargetTable {
-    kinds: Vec<Kind>,
-    kind_ids: HashMap<Arc<GroupVersionKind>, usize>,
+    kinds: Kinds,
     targets: Slab<Target>,
     by_name: Index,
 }
@@ -89,20 +80,20 @@ impl TargetTable {
     /// The state of a kind.
     #[must_use]
     pub fn kind(&self, gvk: &GroupVersionKind) -> KindState {
-        self.known_kind(gvk)
-            .map_or(KindState::Unknown, |kind| kind.state.clone())
+        let kind = self.kinds.find(gvk);
+        kind.map_or(KindState::Unknown, |kind| kind.state.clone())
     }
 
     /// Whether the kind is watched and its first list is complete.
     #[must_use]
     pub fn is_synced(&self, gvk: &GroupVersionKind) -> bool {
-        let state = self.known_kind(gvk).map(|kind| &kind.state);
+        let state = self.kinds.find(gvk).map(|kind| &kind.state);
         matches!(state, Some(KindState::Watched { synced: true, .. }))
     }
 
     /// Sets the state of a kind after a look-up at `now`.
     pub fn set_kind(&mut self, gvk: &GroupVersionKind, state: KindState, now: Instant) {
-        let id = self.kind_id(gvk);
+        let id = self.kinds.id_or_new(gvk);
         if let Some(kind) = self.kinds.get_mut(id) {
             (kind.state, kind.looked_up) = (state, Some(now));
         }
@@ -111,22 +102,31 @@ impl TargetTable {
     /// Whether the kind has to be looked up: never done, or done without success `retry_seconds` ago.
     #[must_use]
     pub fn needs_lookup(&self, gvk: &GroupVersionKind, now: Instant, retry_seconds: u64) -> bool {
-        match self.known_kind(gvk) {
-            None => true,
-            Some(Kind {
-                state: KindState::Watched { .. },
-                ..
-            }) => false,
-            Some(Kind { looked_up, .. }) => {
-                looked_up.is_none_or(|at| now.saturating_duration_since(at).as_secs() >= retry_seconds)
-            }
+        self.kinds.find(gvk).is_none_or(|kind| {
+            let is_over = |at| now.saturating_duration_since(at).as_secs() >= retry_seconds;
+            !matches!(kind.state, KindState::Watched { .. }) && kind.looked_up.is_none_or(is_over)
+        })
+    }
+
+    /// The kinds of which something is known.
+    pub fn kinds(&self) -> impl Iterator<Item = &Arc<GroupVersionKind>> {
+        self.kinds.all()
+    }
+
+    /// Forgets a kind and its objects: no policy targets it any more, and it is watched no more.
+    pub fn forget_kind(&mut self, gvk: &GroupVersionKind) {
+        let Some(id) = self.kinds.id(gvk) else { return };
+        self.forget_objects(|target| target.kind == id);
+        if let Some(kind) = self.kinds.get_mut(id) {
+            (kind.state, kind.looked_up) = (KindState::Unknown, None);
         }
+        self.kinds.forget_if_unused(id);
     }
 
     /// The id of a target, whether the object is there or not. Each call lays a claim to it, to be given back by
     /// [`Self::release`].
     pub fn id_of(&mut self, key: &TargetKey) -> TargetId {
-        let kind = self.kind_id(&key.gvk);
+        let kind = self.kinds.id_or_new(&key.gvk);
         let id = self
             .find(kind, &key.namespace, &key.name)
             .unwrap_or_else(|| self.insert(kind, Arc::clone(&key.namespace), Arc::clone(&key.name)));
@@ -173,7 +173,7 @@ impl TargetTable {
     /// The object with this key.
     #[must_use]
     pub fn get(&self, key: &TargetKey) -> Option<&TargetRecord> {
-        let kind = *self.kind_ids.get(&key.gvk)?;
+        let kind = self.kinds.id(&key.gvk)?;
         let id = self.find(kind, &key.namespace, &key.name)?;
         self.by_id(TargetId(id))
     }
@@ -193,42 +193,41 @@ impl TargetTable {
 
     /// A list of one kind begins; what is known stays until it ends.
     pub fn begin_list(&mut self, gvk: &GroupVersionKind) {
-        let kind = self.kind_id(gvk);
-        if let Some(kind) = self.kinds.get_mut(kind) {
+        let id = self.kinds.id_or_new(gvk);
+        if let Some(kind) = self.kinds.get_mut(id) {
             kind.epoch = kind.epoch.wrapping_add(1);
+            kind.is_listing = true;
         }
     }
 
     /// A list of one kind has ended: what was not in it is gone.
     pub fn end_list(&mut self, gvk: &GroupVersionKind) {
-        let id = self.kind_id(gvk);
+        let Some(id) = self.kinds.id(gvk) else { return };
         let Some(kind) = self.kinds.get_mut(id) else {
             return;
         };
+        kind.is_listing = false;
         if let KindState::Watched { synced, .. } = &mut kind.state {
             *synced = true;
         }
         let epoch = kind.epoch;
-        let gone: Vec<Id> = self
-            .targets
-            .iter()
-            .filter(|(_, target)| target.kind == id && target.record.is_some() && target.epoch != epoch)
-            .map(|(id, _)| id)
-            .collect();
-        for id in gone {
-            self.forget_object(id);
-        }
+        self.forget_objects(|target| target.kind == id && target.epoch != epoch);
     }
 
-    /// Takes over one object, of a list or new or changed, unless it is older than what is known.
+    /// Takes over one object. What a list tells is always taken: after a restore of the API server's store its versions are less
+    /// than those before. Only what `/scale` told since that list began may be newer, and there, as with news from the watch, the
+    /// greater version counts.
     pub fn apply(&mut self, gvk: &GroupVersionKind, object: &SlimTarget) {
         let metadata = object.metadata();
         let (Some(uid), Some(version)) = (&metadata.uid, &metadata.resource_version) else {
             return;
         };
         let resource_version = version.parse().unwrap_or(0);
-        let kind = self.kind_id(gvk);
-        let epoch = self.kinds.get(kind).map_or(0, |kind| kind.epoch);
+        let kind = self.kinds.id_or_new(gvk);
+        let (epoch, is_listing) = self
+            .kinds
+            .get(kind)
+            .map_or((0, false), |kind| (kind.epoch, kind.is_listing));
         let (namespace, name) = names_of(metadata);
         let id = self
             .find(kind, namespace, name)
@@ -237,7 +236,8 @@ impl TargetTable {
             return;
         };
         target.epoch = epoch;
-        if !is_old_news(target, resource_version) {
+        let is_of_list = is_listing && target.noted != Some(epoch);
+        if is_of_list || !is_old_news(target, resource_version) {
             let replicas = object.fields.replicas.filter(|_| has_plain_replicas(gvk));
             let record = TargetRecord::of(&object.fields, Uid::of(uid), replicas, resource_version);
             target.record = Some(record);
@@ -246,18 +246,19 @@ impl TargetTable {
 
     /// Notes what `/scale` answered, so that the next decision sees it before the watch tells.
     pub fn note_scale(&mut self, key: &TargetKey, scale: &Scale) {
-        let kind = self.kind_ids.get(&key.gvk).copied();
+        let kind = self.kinds.id(&key.gvk);
         let id = kind.and_then(|kind| self.find(kind, &key.namespace, &key.name));
-        let record = id
-            .and_then(|id| self.targets.get_mut(id))
-            .and_then(|target| target.record.as_mut());
-        let (Some(record), Some(uid)) = (record, scale.metadata.uid.as_deref().map(Uid::of)) else {
+        let epoch = self.kinds.find(&key.gvk).map(|kind| kind.epoch);
+        let target = id.and_then(|id| self.targets.get_mut(id));
+        let (Some(target), Some(uid)) = (target, scale.metadata.uid.as_deref().map(Uid::of)) else {
             return;
         };
         let version = version_of(&scale.metadata);
+        let Some(record) = &mut target.record else { return };
         if version < record.resource_version {
             return;
         }
+        target.noted = epoch;
         if record.uid != uid {
             *record = TargetRecord::of(&TargetFields::default(), uid, None, version);
         }
@@ -272,11 +273,8 @@ impl TargetTable {
 
     /// Notes that the watch of a kind failed. Objects that were listed before are still good to work with.
     pub fn note_failure(&mut self, gvk: &GroupVersionKind, why: Failure) {
-        let id = self.kind_ids.get(gvk).copied();
-        if let Some(Kind {
-            state: KindState::Watched { failure, .. },
-            ..
-        }) = id.and_then(|id| self.kinds.get_mut(id))
+        if let Some(kind) = self.kinds.find_mut(gvk)
+            && let KindState::Watched { failure, .. } = &mut kind.state
         {
             *failure = Some(why);
         }
@@ -284,9 +282,9 @@ impl TargetTable {
 
     /// Forgets one object, unless one of the same name is known that is newer.
     pub fn delete(&mut self, gvk: &GroupVersionKind, metadata: &ObjectMeta) {
-        let kind = self.kind_id(gvk);
         let (namespace, name) = names_of(metadata);
-        let Some(id) = self.find(kind, namespace, name) else {
+        let kind = self.kinds.id(gvk);
+        let Some(id) = kind.and_then(|kind| self.find(kind, namespace, name)) else {
             return;
         };
         let version = version_of(metadata);
@@ -299,27 +297,7 @@ impl TargetTable {
         }
     }
 
-    fn known_kind(&self, gvk: &GroupVersionKind) -> Option<&Kind> {
-        self.kinds.get(*self.kind_ids.get(gvk)?)
-    }
-
-    fn kind_id(&mut self, gvk: &GroupVersionKind) -> usize {
-        if let Some(known) = self.kind_ids.get(gvk) {
-            return *known;
-        }
-        let gvk = shared_kind(gvk.clone());
-        self.kinds.push(Kind {
-            gvk: Arc::clone(&gvk),
-            state: KindState::Unknown,
-            looked_up: None,
-            epoch: 0,
-        });
-        let id = self.kinds.len() - 1;
-        self.kind_ids.insert(gvk, id);
-        id
-    }
-
-    fn find(&self, kind: usize, namespace: &str, name: &str) -> Option<Id> {
+    fn find(&self, kind: Id, namespace: &str, name: &str) -> Option<Id> {
         self.by_name.find(&(kind, namespace, name), |id| {
             let target = self.targets.get(id);
             target.is_some_and(|target| {
@@ -328,7 +306,7 @@ impl TargetTable {
         })
     }
 
-    fn insert(&mut self, kind: usize, namespace: Arc<str>, name: Arc<str>) -> Id {
+    fn insert(&mut self, kind: Id, namespace: Arc<str>, name: Arc<str>) -> Id {
         let id = self.targets.insert(Target {
             kind,
             namespace,
@@ -336,10 +314,23 @@ impl TargetTable {
             record: None,
             claims: 0,
             epoch: 0,
+            noted: None,
         });
+        if let Some(kind) = self.kinds.get_mut(kind) {
+            kind.targets += 1;
+        }
         let targets = &self.targets;
         self.by_name.insert(id, |id| targets.get(id).map(Target::place));
         id
+    }
+
+    fn forget_objects(&mut self, is_gone: impl Fn(&Target) -> bool) {
+        let targets = self.targets.iter();
+        let gone = targets.filter(|(_, target)| target.record.is_some() && is_gone(target));
+        let gone: Vec<Id> = gone.map(|(id, _)| id).collect();
+        for id in gone {
+            self.forget_object(id);
+        }
     }
 
     fn forget_object(&mut self, id: Id) {
@@ -352,19 +343,24 @@ impl TargetTable {
     fn forget_if_unused(&mut self, id: Id) {
         let is_unused = |target: &&Target| target.record.is_none() && target.claims == 0;
         if let Some(target) = self.targets.get(id).filter(is_unused) {
+            let kind_id = target.kind;
             self.by_name.remove(id, &target.place());
             self.targets.remove(id);
+            if let Some(kind) = self.kinds.get_mut(kind_id) {
+                kind.targets = kind.targets.saturating_sub(1);
+            }
+            self.kinds.forget_if_unused(kind_id);
         }
     }
 }
 
 impl Target {
-    fn place(&self) -> (usize, &str, &str) {
+    fn place(&self) -> (Id, &str, &str) {
         (self.kind, &self.namespace, &self.name)
     }
 }
 
-/// Versions grow over all objects, so a lesser one is older whatever the uid. An unreadable one counts as new.
+/// Versions grow over all objects, so between lists a lesser one is older whatever the uid. An unreadable one counts as new.
 fn is_old_news(target: &Target, resource_version: u64) -> bool {
     let known = target.record.as_ref();
     resource_version != 0 && known.is_some_and(|known| known.resource_version > resource_version)

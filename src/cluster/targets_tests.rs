@@ -121,7 +121,7 @@ fn an_object_that_came_again_is_not_replaced_by_old_news_of_the_one_before() {
 }
 
 #[test]
-fn a_new_list_keeps_newer_news_and_drops_what_is_gone() {
+fn a_new_list_is_taken_over_and_drops_what_is_gone() {
     let mut table = table();
     let state = KindState::Watched {
         resource: ApiResource::from_gvk(&deployments()),
@@ -132,8 +132,8 @@ fn a_new_list_keeps_newer_news_and_drops_what_is_gone() {
     table.set_kind(&deployments(), state, Instant::now());
     table.note_scale(&key(deployments()), &scale("u", 8, Some(4)));
     table.apply(&fleets(), &object("ship", 1, 1));
-    list(&mut table, &deployments(), &[object("u", 6, 2)]);
-    assert_eq!(seen(&table), Some(("u".into(), Some(4))));
+    list(&mut table, &deployments(), &[object("u", 9, 3)]);
+    assert_eq!(seen(&table), Some(("u".into(), Some(3))));
     assert!(matches!(
         table.kind(&deployments()),
         KindState::Watched { synced: true, .. }
@@ -289,4 +289,64 @@ fn while_a_list_comes_what_was_known_stays() {
     table.begin_list(&deployments());
     table.end_list(&deployments());
     assert_eq!(seen(&table), None);
+}
+
+#[test]
+fn a_list_is_believed_after_a_restore_however_small_its_versions_are() {
+    let mut table = TargetTable::default();
+    table.apply(&deployments(), &object("u", 900, 2));
+    table.note_scale(&key(deployments()), &scale("u", 950, Some(4)));
+    list(&mut table, &deployments(), &[object("u", 40, 3)]);
+    assert_eq!(seen(&table), Some(("u".into(), Some(3))));
+    table.apply(&deployments(), &object("u", 41, 5));
+    assert_eq!(
+        seen(&table),
+        Some(("u".into(), Some(5))),
+        "and so is what follows it"
+    );
+    table.note_scale(&key(deployments()), &scale("u", 42, Some(6)));
+    assert_eq!(seen(&table), Some(("u".into(), Some(6))));
+    table.delete(&deployments(), object("u", 43, 6).metadata());
+    assert_eq!(seen(&table), None);
+}
+
+#[test]
+fn what_a_scale_told_while_a_list_comes_is_newer_than_the_list() {
+    let mut table = table();
+    table.begin_list(&deployments());
+    table.note_scale(&key(deployments()), &scale("u", 8, Some(4)));
+    table.apply(&deployments(), &object("u", 6, 2));
+    table.end_list(&deployments());
+    assert_eq!(seen(&table), Some(("u".into(), Some(4))));
+    list(&mut table, &deployments(), &[object("u", 7, 3)]);
+    assert_eq!(
+        seen(&table),
+        Some(("u".into(), Some(3))),
+        "the next list began later"
+    );
+}
+
+#[test]
+fn a_kind_that_is_forgotten_leaves_nothing_behind_but_what_is_claimed() {
+    let mut table = TargetTable::default();
+    for number in 0..1000 {
+        let gvk = GroupVersionKind::gvk("example.dev", "v1", &format!("Kind{number}"));
+        table.set_kind(&gvk, KindState::Missing, Instant::now());
+        table.apply(&gvk, &object("u", 5, 2));
+        table.forget_kind(&gvk);
+        assert!(table.needs_lookup(&gvk, Instant::now(), 15));
+    }
+    assert!(table.targets.is_empty());
+    assert_eq!(table.kinds().count(), 0);
+    let id = table.id_of(&key(deployments()));
+    table.apply(&deployments(), &object("u", 5, 2));
+    table.forget_kind(&deployments());
+    assert_eq!(table.by_id(id), None);
+    assert_eq!(
+        table.key_of(id),
+        Some(key(deployments())),
+        "the claim holds its place"
+    );
+    table.release(id);
+    assert_eq!(table.kinds().count(), 0);
 }

@@ -6,9 +6,10 @@
 //! | nothing is known yet                                     | the list comes as events of a watch, or in pages where that is refused |
 //! | the server ends the watch, or the connection breaks      | the watch goes on at once where it ended                      |
 //! | nothing is heard for 90 s, not even a bookmark           | the same: the connection may be dead                          |
+//! | the same happens three times in a row                    | a new list: a server that was restored from a backup may not know the version yet |
 //! | the version is gone (410)                                | a new list at once; if that leads to 410 again, after a while |
 //! | any other failure                                        | the same request again after 0.8 s to 30 s, with jitter       |
-//! | one object is malformed                                  | it is named in the log once and skipped                       |
+//! | one object is malformed                                  | it is named in the log once and skipped: see [`follow_sound`] |
 //!
 //! Lists are as new as their request (never from a cache that may be behind), and no list is ever held as a whole.
 use std::collections::HashSet;
@@ -30,6 +31,10 @@ use super::requests::{Ended, Requests};
 const LEAST_SECONDS: u64 = 1;
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// A watch of which so many seconds nothing was heard is silent: an API server sends a bookmark about once a minute.
+const SILENT_SECONDS: u64 = 60;
+/// After so many silent watches in a row a new list is asked for.
+const SILENCES: u32 = 3;
 /// So many malformed objects are remembered as told.
 const REMEMBERED_MALFORMED: usize = 1000;
 
@@ -61,6 +66,9 @@ pub struct Failure {
 }
 
 /// Follows a kind until the future is dropped, and leaves out what is malformed. See [`follow`].
+///
+/// What was known of an object that has become malformed stays until it is readable again, gone, or left out of a list: a target's
+/// count is tested by the write that is decided on it, and a pod that fell out at once would look like one that is gone.
 pub async fn follow_sound<K>(client: Client, resource: &ApiResource, mut on_change: impl FnMut(Change<K>))
 where
     K: Resource + DeserializeOwned,
@@ -102,9 +110,11 @@ where
     // How far the changes are known; nothing before the first list.
     let mut version: Option<String> = None;
     let (mut in_pages, mut was_gone) = (false, false);
+    let mut silences = 0;
     let mut told: Option<Failure> = None;
     loop {
         let (began, mut is_heard) = (Instant::now(), false);
+        let before = version.clone();
         let hear = |change| {
             if told.take().is_some() {
                 tracing::info!(what, "the watch works again");
@@ -127,6 +137,12 @@ where
             }
             Ended::Over => {
                 was_gone = false;
+                let is_silent = !is_heard && version == before && began.elapsed().as_secs() >= SILENT_SECONDS;
+                silences = if is_silent { silences + 1 } else { 0 };
+                if silences >= SILENCES {
+                    tracing::info!(what, "nothing is heard of the watch: a new list is asked for");
+                    (version, silences) = (None, 0);
+                }
                 None
             }
             Ended::Gone => {

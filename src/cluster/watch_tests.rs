@@ -257,6 +257,40 @@ async fn a_watch_goes_on_at_once_from_the_last_bookmark_however_it_ended() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_that_stays_silent_leads_to_a_new_list_in_case_the_server_was_restored_from_a_backup() {
+    let mut script = vec![Tells(vec![list_ends(700)])];
+    script.extend((0..3).map(|_| TellsAndWaits(vec![])));
+    script.push(TellsAndWaits(vec![
+        event("ADDED", "a", 3),
+        list_ends(7),
+        bookmark(8),
+    ]));
+    let (requests, changes) = follows(300, script).await;
+    let expected = [
+        "0 s: stream from now",
+        "0 s: watch from 700",
+        "90 s: watch from 700",
+        "180 s: watch from 700",
+        "270 s: stream from now",
+    ];
+    assert_eq!(requests, expected);
+    assert_eq!(changes, ["begins", "ends", "begins", "a", "ends"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_known_of_an_object_stays_when_it_becomes_malformed_and_goes_with_its_deletion() {
+    let events = vec![
+        event("ADDED", "a", 2),
+        list_ends(7),
+        malformed("MODIFIED", "a", 8),
+        malformed("MODIFIED", "a", 9),
+        malformed("DELETED", "a", 10),
+    ];
+    let (_, changes) = follows(60, vec![TellsAndWaits(events)]).await;
+    assert_eq!(changes, ["begins", "a", "ends", "-a"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_ends_each_watch_at_once_is_not_asked_without_pause() {
     let mut script = vec![Tells(vec![list_ends(7)])];
     script.extend((0..1000).map(|_| Tells(vec![])));
