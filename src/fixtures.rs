@@ -40,6 +40,7 @@ pub(crate) fn with(mut object: Value, pointer: &str, value: Value) -> Value {
 }
 
 /// As it comes from the API server.
+#[expect(clippy::needless_pass_by_value, reason = "tests make it at the place")]
 pub(crate) fn guarded(policy: Value) -> Guarded<ScalingPolicy> {
     Guarded::read(&policy.to_string()).unwrap()
 }

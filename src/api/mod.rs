@@ -18,10 +18,11 @@ pub use reference::reference_markdown;
 pub use schema::{SchemaError, crd, crd_yaml};
 pub use settings::{Pause, SettingsError, default_quantile};
 pub use spec::{
-    Behavior, DiskDirection, DiskMetric, FallbackSpec, GuardAction, GuardSpec, MatchLabels, MetricSpec, Mode,
-    FailureRateGuard, FailureRateMetric, NetworkDirection, NetworkMetric, OnMissing, PrometheusMetric, PrometheusRef, RateLimit, RateUnit,
-    RequestRateMetric, ResponseTimeGuard, ResponseTimeMetric, ResourceMetric, ScaleTargetRef, ScalingPolicy, ScalingPolicySpec, ScalingRules,
-    ScheduleSpec, SelectPolicy, ToleranceSpec, UtilizationOf, WhenEmpty,
+    Behavior, DiskDirection, DiskMetric, FailureRateGuard, FailureRateMetric, FallbackSpec, GuardAction,
+    GuardSpec, MatchLabels, MetricSpec, Mode, NetworkDirection, NetworkMetric, OnMissing, PrometheusMetric,
+    PrometheusRef, RateLimit, RateUnit, RequestRateMetric, ResourceMetric, ResponseTimeGuard,
+    ResponseTimeMetric, ScaleTargetRef, ScalingPolicy, ScalingPolicySpec, ScalingRules, ScheduleSpec,
+    SelectPolicy, ToleranceSpec, UtilizationOf, WhenEmpty,
 };
 pub use status::{
     CHANGED_BY_CONCERTINA, CHANGED_BY_OTHER, ChangeStatus, DecisionStatus, EffectiveSettings, GuardStatus,

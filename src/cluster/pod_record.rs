@@ -62,7 +62,11 @@ impl Entry {
         PodRecord {
             name: Arc::clone(&self.name),
             uid: self.uid.clone(),
-            state: if is_trusted { self.state } else { PodState::Crashing },
+            state: if is_trusted {
+                self.state
+            } else {
+                PodState::Crashing
+            },
             ready_since: self.ready_since,
             unschedulable: self.unschedulable,
             resources: self.resources.as_deref().copied().unwrap_or_default(),

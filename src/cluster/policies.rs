@@ -131,7 +131,7 @@ impl PolicyTable {
                     .map(|status| Box::new(StoredStatus::of(&status)));
                 let same = known.and_then(|id| self.get_by_id(id));
                 if let Some(same) = same.filter(|known| known.is_of(&policy)).cloned() {
-                    self.put(same, stored);
+                    self.put(&same, stored);
                     return;
                 }
                 let compiled = CompiledPolicy::of(&policy, &self.config);
@@ -142,11 +142,11 @@ impl PolicyTable {
                         &policy.spec.scale_target_ref,
                     )),
                 });
-                self.put(Arc::new(record), stored);
+                self.put(&Arc::new(record), stored);
             }
             Err(unreadable) => {
                 record.compiled = Err(Unusable::Unreadable(unreadable.error.into()));
-                self.put(Arc::new(record), None);
+                self.put(&Arc::new(record), None);
             }
         }
     }
@@ -236,13 +236,13 @@ impl PolicyTable {
         })
     }
 
-    fn put(&mut self, record: Arc<PolicyRecord>, stored: Option<Box<StoredStatus>>) {
+    fn put(&mut self, record: &Arc<PolicyRecord>, stored: Option<Box<StoredStatus>>) {
         let list = self.list;
         let Some(place) = self.slots.get_mut(record.id.index()) else {
             return;
         };
         let former = place.replace(Slot {
-            record: Arc::clone(&record),
+            record: Arc::clone(record),
             stored,
             is_changed: true,
             list,
@@ -251,7 +251,7 @@ impl PolicyTable {
             self.changed.push(record.id);
         }
         match former {
-            Some(former) if Arc::ptr_eq(&former.record, &record) => return,
+            Some(former) if Arc::ptr_eq(&former.record, record) => return,
             Some(former) => self.disclaim(&former.record),
             None => {
                 let Self {
@@ -265,7 +265,7 @@ impl PolicyTable {
                 by_key.insert_unique(hasher.hash_one(&record.key), record.id, hash_of);
             }
         }
-        self.claim(&record);
+        self.claim(record);
     }
 
     fn remove(&mut self, id: PolicyId) {

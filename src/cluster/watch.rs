@@ -1,4 +1,4 @@
-//! One watch that follows a kind for ever and hands its changes to a table. With [`requests`](super::requests), the only file
+//! One watch that follows a kind for ever and hands its changes to a table. With `requests`, the only file
 //! here that reads from the network.
 //!
 //! | what happens                                             | what is done                                                  |

@@ -36,10 +36,10 @@ async fn follows(seconds: u64, script: Vec<Next>) -> (Vec<String>, Vec<String>) 
     let service = tower::service_fn(move |request: Request<Body>| {
         let query = request.uri().query().unwrap_or_default();
         let value = |name: &str| {
-            let values = query
+            let mut values = query
                 .split('&')
                 .filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix('='));
-            values.last().unwrap_or_default().to_owned()
+            values.next_back().unwrap_or_default().to_owned()
         };
         let what = match (
             query.contains("watch=true"),

@@ -81,6 +81,10 @@ pub struct ChangeByOther {
 pub type Answers = [Arc<Result<Answer, FetchError>>];
 
 /// What an evaluation came to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are done at once, and need no box for that"
+)]
 pub enum Step {
     /// Nothing is left but to report it.
     Done(Outcome),

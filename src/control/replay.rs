@@ -37,7 +37,7 @@ pub struct Replays {
 }
 
 impl Replays {
-    /// Somebody asks for this policy: its decisions are kept for ten minutes. Beyond [`MOST_WANTED`] that which was asked
+    /// Somebody asks for this policy: its decisions are kept for ten minutes. Beyond a thousand that which was asked
     /// for longest ago gives way.
     pub fn want(&mut self, key: &ObjectKey, now: Timestamp) {
         self.wanted.insert(key.clone(), now);

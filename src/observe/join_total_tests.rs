@@ -190,11 +190,11 @@ fn series(labels: &[&[(&str, &str)]]) -> Result<Answer, FetchError> {
         let labels: BTreeMap<_, _> = labels.iter().copied().collect();
         json!({"metric": labels, "value": [1.5, "7"]})
     };
-    decoded(labels.iter().map(one).collect(), Naming::OWN)
+    decoded(&labels.iter().map(one).collect::<Vec<_>>(), Naming::OWN)
 }
 
 /// Series of which all together, those of each queue and those of each queue and host are wanted.
-fn decoded(series: Vec<Value>, naming: Naming<'_>) -> Result<Answer, FetchError> {
+fn decoded(series: &[Value], naming: Naming<'_>) -> Result<Answer, FetchError> {
     let body = json!({"status": "success", "data": {"resultType": "vector", "result": series}}).to_string();
     let sets = [&[][..], &["queue"], &["host", "queue"]];
     let set = |set: &[&str]| set.iter().map(|name| (*name).into()).collect();
@@ -209,7 +209,7 @@ fn a_total_of_a_grouped_query_has_its_time_and_tells_of_what_is_doubled() {
         ..Naming::OWN
     };
     let answer = decoded(
-        vec![
+        &[
             family("value", "a", "7"),
             family("time", "a", "12.5"),
             family("time", "b", "12.5"),

@@ -1,6 +1,6 @@
 //! From one outcome to status, event and log line, in one place. Writing happens in [`Reporter::flush`], off the path of scaling.
 //!
-//! Nearly all outcomes are like the one before. These cost a [`fingerprint`] and a look at what was [`told`]; only the
+//! Nearly all outcomes are like the one before. These cost a fingerprint and a look at what was told; only the
 //! others become a status.
 pub mod conditions;
 pub mod difference;

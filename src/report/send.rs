@@ -123,7 +123,7 @@ pub(super) async fn status(
              on scalingpolicies/status and at admission webhooks"
         ),
         _ => {
-            tracing::warn!(%policy, %error, withheld, "the status could not be written and will be tried again")
+            tracing::warn!(%policy, %error, withheld, "the status could not be written and will be tried again");
         }
     }
     sent

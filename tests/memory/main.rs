@@ -1,7 +1,12 @@
 //! What the tables of the cluster hold per object, that a new list needs little more, and that questions allocate nothing. No
 //! network; a program of its own, since its allocator counts.
 #![allow(unsafe_code, reason = "an allocator can only be counted by being one")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may"
+)]
 
 mod counting;
 mod objects;

@@ -11,11 +11,14 @@ pub(super) const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
 /// So long is one series in an answer.
 pub(super) const BYTES_PER_SERIES: usize = 150;
 
+/// A query, and the labels by which its series are taken.
+pub(super) type Need = (Arc<QueryKey>, Option<Vec<(Arc<str>, Box<str>)>>);
+
 /// A policy that asks these queries.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) namespace: Arc<str>,
-    pub(super) needs: Vec<(Arc<QueryKey>, Option<Vec<(Arc<str>, Box<str>)>>)>,
+    pub(super) needs: Vec<Need>,
 }
 
 impl Asks for Policy {

@@ -19,7 +19,7 @@ fn taken(labels: &[(&str, &str)]) -> Option<Vec<(Arc<str>, Box<str>)>> {
     Some(labels.iter().map(label).collect())
 }
 
-fn in_namespace(namespace: &str, needs: &[(Arc<QueryKey>, Option<Vec<(Arc<str>, Box<str>)>>)]) -> Policy {
+fn in_namespace(namespace: &str, needs: &[Need]) -> Policy {
     Policy {
         namespace: namespace.into(),
         needs: needs.to_vec(),
@@ -104,7 +104,7 @@ fn a_query_whose_users_name_very_many_sets_of_labels_is_asked_in_several_lots() 
 }
 
 /// Metrics that a policy may have.
-fn any_need() -> impl Strategy<Value = (Arc<QueryKey>, Option<Vec<(Arc<str>, Box<str>)>>)> {
+fn any_need() -> impl Strategy<Value = Need> {
     let labels = prop::collection::btree_map("[ab]", "[xy]", 0..3);
     prop_oneof![
         Just((memory(), None)),

@@ -194,6 +194,7 @@ proptest! {
             let entry = &mut containers[index].1;
             match label("concertina") {
                 "value" => entry.value = Some(*number),
+                #[allow(clippy::cast_possible_truncation)] // as the decoder does
                 "time" => entry.time_ms = number.is_finite().then_some((number * 1000.0) as i64),
                 _ => {}
             }

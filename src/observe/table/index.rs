@@ -49,6 +49,10 @@ impl Index {
     }
 
     /// The row of these names.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as `insert`: an iterator is handed over"
+    )]
     pub(in crate::observe) fn get<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> Option<usize> {
         self.find(self.hash(names.clone()), &names)
     }

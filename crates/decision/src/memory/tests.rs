@@ -133,7 +133,11 @@ fn a_change_known_from_elsewhere_shows_what_happened_before_it() {
 fn what_another_process_of_this_controller_wrote_is_no_change_by_somebody_else() {
     let mut memory = Memory::default();
     memory.see_own(4, after(0));
-    assert_eq!(memory, Memory::default(), "of what was never seen nothing is known");
+    assert_eq!(
+        memory,
+        Memory::default(),
+        "of what was never seen nothing is known"
+    );
     memory.see(2, after(0));
     memory.see_own(2, after(5));
     memory.see_own(6, after(10));
