@@ -39,6 +39,11 @@ pub(crate) struct Bed {
 }
 
 impl Bed {
+    /// How many policies the fleet has.
+    pub(crate) const fn filled(&self) -> usize {
+        self.filled
+    }
+
     pub(crate) async fn connect(arguments: RunArguments) -> Result<Self, BenchError> {
         let administrator = client::configuration(None).await?;
         let controller = client::configuration(Some(&arguments.kubeconfig)).await?;
