@@ -1,5 +1,5 @@
 //! Every built-in query, and every source that the documentation shows, asked of a real Prometheus that holds series as
-//! the exporters expose them. Needs Prometheus: testbed/tools builds it.
+//! the exporters expose them. Needs Prometheus: testbed/tools --only prometheus builds it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -65,7 +65,7 @@ impl Prometheus {
             .spawn()
             .unwrap_or_else(|error| {
                 panic!(
-                    "cannot run {} ({error}): run testbed/tools, which builds Prometheus, or name one in PROMETHEUS",
+                    "cannot run {} ({error}): run testbed/tools --only prometheus, or name one in PROMETHEUS",
                     program.display()
                 )
             });
