@@ -58,7 +58,10 @@ impl Prometheus {
         let program = program();
         let child = Command::new(&program)
             .arg(format!("--config.file={}", configuration.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.join("data").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                directory.join("data").display()
+            ))
             .args(["--web.listen-address=127.0.0.1:0", "--web.enable-otlp-receiver"])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -114,7 +114,9 @@ fn malformed() -> Vec<Malformed> {
         row("unmeasured", "metrics has no entry", true, &|spec| {
             spec["metrics"] = json!([]);
         }),
-        row("hollow", "missing field `scaleTargetRef`", true, &|spec| *spec = json!({})),
+        row("hollow", "missing field `scaleTargetRef`", true, &|spec| {
+            *spec = json!({})
+        }),
     ]
 }
 
