@@ -115,7 +115,7 @@ fn malformed() -> Vec<Malformed> {
             spec["metrics"] = json!([]);
         }),
         row("hollow", "missing field `scaleTargetRef`", true, &|spec| {
-            *spec = json!({})
+            *spec = json!({});
         }),
     ]
 }
