@@ -57,6 +57,12 @@ impl Fleet {
         let record = self.record(name);
         &mut self.states.get_mut(&record).unwrap().memory
     }
+
+    /// Places in the lists of all periods together.
+    fn members(&self) -> usize {
+        let periods = self.states.periods.values();
+        periods.map(|period| period.members.len()).sum()
+    }
 }
 
 const NOBODY: [&str; 0] = [];
@@ -197,13 +203,7 @@ fn many_policies_that_come_and_go_leave_nothing_behind() {
     }
     assert_eq!(fleet.states.len(), 1);
     assert!(fleet.states.slots.len() <= 8, "places are used again");
-    let members: usize = fleet
-        .states
-        .periods
-        .values()
-        .map(|period| period.members.len())
-        .sum();
-    assert_eq!(members, 1);
+    assert_eq!(fleet.members(), 1);
 }
 
 #[test]
@@ -246,11 +246,5 @@ fn policies_that_change_their_period_back_and_forth_are_due_once() {
         fleet.store(with(changed, "/spec/periodSeconds", seconds.into()));
     }
     assert_eq!(fleet.take(10), ["web"]);
-    let members: usize = fleet
-        .states
-        .periods
-        .values()
-        .map(|period| period.members.len())
-        .sum();
-    assert_eq!(members, 1);
+    assert_eq!(fleet.members(), 1);
 }

@@ -1,6 +1,5 @@
 //! What the tables of the cluster hold per object, that a new list needs little more, and that questions allocate nothing. No
 //! network; a program of its own, since its allocator counts.
-#![allow(unsafe_code, reason = "an allocator can only be counted by being one")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,7 +7,8 @@
     reason = "a test may"
 )]
 
-mod counting;
+#[path = "../../src/counted.rs"]
+mod counted;
 mod objects;
 
 use std::convert::Infallible;
@@ -19,7 +19,7 @@ use concertina::cluster::pods::PodTable;
 use concertina::cluster::targets::{KindState, TargetKey, TargetTable};
 use concertina::cluster::watch::{Change, follow_sound};
 use concertina_decision::{Rollout, Timestamp};
-use counting::{allocations, bytes, most_bytes_since_now};
+use counted::{allocations, bytes_since, most_bytes_since, most_bytes_since_now};
 use futures::stream;
 use http::{Request, Response};
 use kube::Client;
@@ -63,11 +63,11 @@ fn add_pods(table: &mut PodTable, owners: usize) {
 #[test]
 fn pods_replica_sets_and_targets_are_a_few_hundred_bytes_each() {
     let mut table = PodTable::default();
-    let empty = bytes();
+    let empty = bytes_since(0);
     add_replica_sets(&mut table, OWNERS);
-    let with_sets = bytes();
+    let with_sets = bytes_since(0);
     add_pods(&mut table, OWNERS);
-    let with_pods = bytes();
+    let with_pods = bytes_since(0);
     let mut targets = TargetTable::default();
     targets.begin_list(&deployments());
     for owner in 0..OWNERS {
@@ -78,7 +78,7 @@ fn pods_replica_sets_and_targets_are_a_few_hundred_bytes_each() {
     let sizes = (
         per(with_sets - empty, OWNERS),
         per(with_pods - with_sets, PODS),
-        per(bytes() - with_pods, OWNERS),
+        per(bytes_since(with_pods), OWNERS),
     );
     println!("bytes per ReplicaSet with its past, pod, Deployment: {sizes:?}");
     assert!(sizes.0 <= 200 && sizes.1 <= 400 && sizes.2 <= 250, "{sizes:?}");
@@ -96,12 +96,11 @@ fn questions_about_a_target_allocate_nothing() {
         namespace: "shop".into(),
         name: "checkout-service-00007".into(),
     };
-    let id = targets.id_of(&key);
     let (autoscalers, mut pods) = (AutoscalerTable::default(), Vec::with_capacity(8));
     let nobody = Uid::of(&uid("deployment", OWNERS));
     let before = allocations();
-    let record = targets.by_id(id).unwrap();
-    assert!(matches!(targets.kind_of(id), KindState::Unknown));
+    let record = targets.get(&key).unwrap();
+    assert!(matches!(targets.kind(&key.gvk), KindState::Unknown));
     assert_eq!(table.rollout_of(&key.gvk, record), Rollout::None);
     assert!(table.has_any(&record.uid));
     assert!(!table.has_any(&nobody));
@@ -142,7 +141,7 @@ async fn relist(tells_events: bool) -> (usize, usize) {
     let client = Client::new(service, "shop");
     let kind = GroupVersionKind::gvk("", "v1", "Pod");
     let resource = ApiResource::from_gvk_with_plural(&kind, "pods");
-    let empty = bytes();
+    let empty = bytes_since(0);
     let (mut table, mut rest, mut most) = (PodTable::default(), 0, 0);
     let (done, is_done) = tokio::sync::oneshot::channel();
     let mut done = Some(done);
@@ -152,10 +151,10 @@ async fn relist(tells_events: bool) -> (usize, usize) {
         Change::ListEnds => {
             table.end_pods();
             if rest == 0 {
-                rest = bytes() - empty;
+                rest = bytes_since(empty);
                 most_bytes_since_now();
             } else if let Some(done) = done.take() {
-                most = counting::most_bytes() - empty;
+                most = most_bytes_since(empty);
                 done.send(()).unwrap();
             }
         }

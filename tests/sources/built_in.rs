@@ -3,7 +3,7 @@ use concertina_decision::{Missing, Reading, Reason};
 use serde_json::{Value, json};
 
 use crate::series::Series;
-use crate::world::{World, assert_near, pods, told, total};
+use crate::world::{World, assert_near, assert_totals, pods, told, total};
 
 /// The three measures of one source.
 pub(crate) fn measures(source: &str, quantile: &str) -> Value {
@@ -58,9 +58,7 @@ async fn the_replicas_of_ingress_nginx_are_summed_by_service() {
     world.prometheus.push(&series).await;
 
     let found = world.metrics(measures("ingress-nginx", "0.5")).await;
-    assert_near(total(&found[0]), 40.0);
-    assert_near(total(&found[1]), 0.1);
-    assert_near(total(&found[2]), 0.1);
+    assert_totals(&found, &[40.0, 0.1, 0.1]);
 
     let by_ingress = json!([
         {"name": "rate", "requestRate": {"source": "ingress-nginx", "averageValue": 1, "match": {"ingress": "api"}}},
@@ -68,8 +66,7 @@ async fn the_replicas_of_ingress_nginx_are_summed_by_service() {
                                         "match": {"ingress": "shop", "controller_pod": "a"}}},
     ]);
     let found = world.metrics(by_ingress).await;
-    assert_near(total(&found[0]), 100.0);
-    assert_near(total(&found[1]), 22.0);
+    assert_totals(&found, &[100.0, 22.0]);
 }
 
 #[tokio::test]
@@ -104,9 +101,7 @@ async fn labels_that_prometheus_renamed_are_a_matter_of_configuration() {
                    controller_pod=\"a\",exported_namespace=\"shop\",exported_service=\"web\",ingress=\"shop\"";
     world.prometheus.push(&nginx(renamed, 20.0, 5.0)).await;
     let found = world.metrics(measures("ingress-nginx", "0.75")).await;
-    assert_near(total(&found[0]), 25.0);
-    assert_near(total(&found[1]), 0.2);
-    assert_near(total(&found[2]), 0.2);
+    assert_totals(&found, &[25.0, 0.2, 0.2]);
 }
 
 /// What one sidecar of Istio exposes of the requests to a workload.
@@ -140,9 +135,7 @@ async fn istio_counts_at_the_destination_and_in_milliseconds() {
     series.extend(istio("api-a", "destination", "api", 500.0, 500.0));
     world.prometheus.push(&series).await;
     let found = world.metrics(measures("istio", "0.75")).await;
-    assert_near(total(&found[0]), 50.0);
-    assert_near(total(&found[1]), 0.010);
-    assert_near(total(&found[2]), 0.1);
+    assert_totals(&found, &[50.0, 0.010, 0.1]);
 }
 
 #[tokio::test]
@@ -187,8 +180,7 @@ async fn without_requests_a_metric_has_nothing_and_a_guard_is_clear() {
         {"name": "other", "failureRate": {"source": "ingress-nginx", "match": {"ingress": "typo"}}, "above": 1},
     ]);
     let found = world.guards(guards).await;
-    assert_near(total(&found[0]), 0.0);
-    assert_near(total(&found[1]), 0.0);
+    assert_totals(&found[..2], &[0.0, 0.0]);
     assert_eq!(
         found[2].0,
         Reading::Missing(Missing::NoSamples),

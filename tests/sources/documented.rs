@@ -3,7 +3,7 @@ use concertina_decision::Reading;
 
 use crate::built_in::measures;
 use crate::series::Series;
-use crate::world::{World, assert_near, told, total};
+use crate::world::{World, assert_totals, told};
 
 /// The YAML block of the page that has this text.
 fn documented(part: &str) -> String {
@@ -47,9 +47,7 @@ async fn linkerd_counts_what_its_proxies_receive() {
         ])
         .await;
     let found = world.metrics(measures("linkerd", "0.5")).await;
-    assert_near(total(&found[0]), 20.0);
-    assert_near(total(&found[1]), 0.010);
-    assert_near(total(&found[2]), 0.1);
+    assert_totals(&found, &[20.0, 0.010, 0.1]);
 }
 
 #[tokio::test]
@@ -87,9 +85,7 @@ async fn traefik_names_services_after_namespace_name_and_port() {
         ])
         .await;
     let found = world.metrics(measures("traefik", "0.5")).await;
-    assert_near(total(&found[0]), 10.0);
-    assert_near(total(&found[1]), 0.1);
-    assert_near(total(&found[2]), 0.1);
+    assert_totals(&found, &[10.0, 0.1, 0.1]);
 }
 
 #[tokio::test]
@@ -132,9 +128,7 @@ async fn envoy_gateway_names_clusters_after_their_route() {
         ])
         .await;
     let found = world.metrics(measures("envoy-gateway", "0.5")).await;
-    assert_near(total(&found[0]), 20.0);
-    assert_near(total(&found[1]), 0.010);
-    assert_near(total(&found[2]), 0.1);
+    assert_totals(&found, &[20.0, 0.010, 0.1]);
 }
 
 #[tokio::test]
@@ -164,7 +158,5 @@ async fn an_applications_own_histogram_is_told_apart_by_its_service() {
         .await;
     let found = world.metrics(measures("own-http", "0.9")).await;
     assert!(matches!(found[0].0, Reading::Total { .. }), "{}", told(&found[0]));
-    assert_near(total(&found[0]), 8.0);
-    assert_near(total(&found[1]), 0.1);
-    assert_near(total(&found[2]), 0.25);
+    assert_totals(&found, &[8.0, 0.1, 0.25]);
 }

@@ -162,6 +162,14 @@ pub(crate) fn total(read: &Read) -> f64 {
     }
 }
 
+/// That these are totals near these numbers, with nothing to be told of.
+pub(crate) fn assert_totals(found: &[Read], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    for (read, number) in found.iter().zip(expected) {
+        assert_near(total(read), *number);
+    }
+}
+
 /// The numbers of the pods.
 pub(crate) fn pods(read: &Read) -> Vec<Option<f64>> {
     match read {

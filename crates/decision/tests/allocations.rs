@@ -1,66 +1,14 @@
 //! That `decide` and `record` allocate nothing in the steady state, and what a policy and its memory hold then. Pure, but
 //! for counting allocations.
-#![allow(unsafe_code, reason = "an allocator can only be counted by being one")]
 
+#[path = "../../../src/counted.rs"]
+mod counted;
 #[path = "fixtures/mod.rs"]
 mod fixtures;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use concertina_decision::*;
+use counted::{allocations, bytes_since};
 use fixtures::*;
-
-thread_local! {
-    /// Allocations of this thread; tests run on threads of their own.
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    /// Bytes that this thread asked for and has not given back, less those that it gave back for others.
-    static BYTES: Cell<usize> = const { Cell::new(0) };
-}
-
-/// The bytes held now beyond those counted before.
-fn bytes_since(before: usize) -> usize {
-    BYTES.get().wrapping_sub(before)
-}
-
-/// The system's allocator, counting.
-struct Counting;
-
-fn count() {
-    // While a thread ends its locals may be gone; nothing is measured then.
-    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-/// Counts a block that had one size and now has another; none is 0.
-fn resize(before: usize, after: usize) {
-    let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_add(after).wrapping_sub(before)));
-}
-
-// SAFETY: every call is passed on unchanged to the system's allocator; counting does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        resize(0, layout.size());
-        // SAFETY: the caller's contract is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        resize(layout.size(), 0);
-        // SAFETY: the caller's contract is the same.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count();
-        resize(layout.size(), new_size);
-        // SAFETY: the caller's contract is the same.
-        unsafe { System.realloc(pointer, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Evaluates every five seconds; the observation is changed in place, as the controller does. Gives the allocations of
 /// the second half.
@@ -76,7 +24,7 @@ fn allocations_in_the_second_half(
         let now = after(tick * 5);
         change(tick, &mut observation);
         if tick == ticks / 2 {
-            before = ALLOCATIONS.get();
+            before = allocations();
         }
         let decision = decide(policy, &memory, &observation, now);
         memory.record(&decision, now);
@@ -85,7 +33,7 @@ fn allocations_in_the_second_half(
             observation.current_replicas = decision.desired;
         }
     }
-    ALLOCATIONS.get() - before
+    allocations() - before
 }
 
 fn windows(policy: Policy) -> Policy {
@@ -106,10 +54,10 @@ fn windows(policy: Policy) -> Policy {
 
 #[test]
 fn the_counter_counts() {
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     drop(std::hint::black_box(vec![1, 2, 3]));
-    assert_eq!(ALLOCATIONS.get() - before, 1);
-    let before = BYTES.get();
+    assert_eq!(allocations() - before, 1);
+    let before = bytes_since(0);
     let mut list = Vec::<u64>::with_capacity(10);
     assert_eq!(bytes_since(before), 80);
     list.push(1);
@@ -176,11 +124,11 @@ fn allocations_of(mut service: service::Service) -> (usize, u32) {
     for _ in 0..2000 {
         service.evaluate();
     }
-    let (allocations, changes) = (ALLOCATIONS.get(), service.changes);
+    let (before, changes) = (allocations(), service.changes);
     for _ in 0..8000 {
         service.evaluate();
     }
-    (ALLOCATIONS.get() - allocations, service.changes - changes)
+    (allocations() - before, service.changes - changes)
 }
 
 #[test]
@@ -245,7 +193,7 @@ fn guards_windows_and_rollouts_that_come_and_go_allocate_nothing() {
             observation.current_replicas += 1;
         }
         if tick == round {
-            before = ALLOCATIONS.get();
+            before = allocations();
         }
         let decision = decide(&policy, &memory, &observation, now);
         memory.record(&decision, now);
@@ -257,7 +205,7 @@ fn guards_windows_and_rollouts_that_come_and_go_allocate_nothing() {
             reasons.insert(decision.reason);
         }
     }
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(allocations() - before, 0);
     for reason in [
         Reason::GuardTripped,
         Reason::GuardMissing,
@@ -275,11 +223,11 @@ fn guards_windows_and_rollouts_that_come_and_go_allocate_nothing() {
 /// a policy has when it names none. Also the allocations of the last half hour.
 fn held_by(metrics: &[Metric], readings: &[Reading]) -> (usize, usize) {
     let mut seen = observation(3, readings.to_vec());
-    let (bytes, mut allocations) = (BYTES.get(), 0);
+    let (bytes, mut before) = (bytes_since(0), 0);
     let mut held = Box::new((with_default_behavior(metrics), Memory::default()));
     for tick in 0..480 {
         if tick == 360 {
-            allocations = ALLOCATIONS.get();
+            before = allocations();
         }
         let noise = f64::from(tick * 7919 % 61) / 1000.0 - 0.03;
         let share = match tick {
@@ -319,7 +267,7 @@ fn held_by(metrics: &[Metric], readings: &[Reading]) -> (usize, usize) {
         held.1.changes().is_empty(),
         "the last change is older than half an hour"
     );
-    (bytes_since(bytes), ALLOCATIONS.get() - allocations)
+    (bytes_since(bytes), allocations() - before)
 }
 
 fn with_default_behavior(metrics: &[Metric]) -> Policy {

@@ -1,3 +1,5 @@
+use std::pin::Pin;
+
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,6 +16,27 @@ const STEPS: Steps = Steps {
 /// What the server said, for the tests that look at no more.
 fn message(result: Result<(), FetchError>) -> String {
     result.unwrap_err().to_string()
+}
+
+/// A server that answers nobody until so many are waiting.
+async fn answers_together(count: usize) -> Scripted {
+    let together = Arc::new(tokio::sync::Barrier::new(count));
+    scripted(move || {
+        let together = Arc::clone(&together);
+        async move {
+            together.wait().await;
+            answer(StatusCode::OK, EMPTY)
+        }
+    })
+    .await
+}
+
+/// Goes on with a question until so many have come to a server that does not answer.
+async fn has_asked<T>(server: &Scripted, count: usize, mut question: Pin<&mut impl Future<Output = T>>) {
+    while server.requests().len() < count {
+        assert!(futures::poll!(question.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
@@ -59,15 +82,7 @@ async fn headers_and_parameters_of_the_configuration_go_with_every_query() {
 
 #[tokio::test]
 async fn connections_are_used_again() {
-    let together = Arc::new(tokio::sync::Barrier::new(4));
-    let prometheus = scripted(move || {
-        let together = Arc::clone(&together);
-        async move {
-            together.wait().await;
-            answer(StatusCode::OK, EMPTY)
-        }
-    })
-    .await;
+    let prometheus = answers_together(4).await;
     let server = server(&[&prometheus.address], "");
     let texts = ["a", "b", "c", "d"];
     let tick = || async {
@@ -91,10 +106,7 @@ async fn the_same_query_is_under_way_once_at_a_time() {
     let server = server(&[&prometheus.address], "");
     let first = asked(&server, "up");
     tokio::pin!(first);
-    while prometheus.requests().is_empty() {
-        assert!(futures::poll!(&mut first).is_pending());
-        tokio::task::yield_now().await;
-    }
+    has_asked(&prometheus, 1, first.as_mut()).await;
     for _ in 0..60 {
         assert_eq!(asked(&server, "up").await, Err(FetchError::StillAsking));
     }
@@ -104,23 +116,12 @@ async fn the_same_query_is_under_way_once_at_a_time() {
     // Then it may be asked again.
     let again = asked(&server, "up");
     tokio::pin!(again);
-    while prometheus.requests().len() < 2 {
-        assert!(futures::poll!(&mut again).is_pending());
-        tokio::task::yield_now().await;
-    }
+    has_asked(&prometheus, 2, again.as_mut()).await;
 }
 
 #[tokio::test]
 async fn questions_of_one_text_are_asked_side_by_side_where_they_are_not_the_same_question() {
-    let together = Arc::new(tokio::sync::Barrier::new(3));
-    let prometheus = scripted(move || {
-        let together = Arc::clone(&together);
-        async move {
-            together.wait().await;
-            answer(StatusCode::OK, EMPTY)
-        }
-    })
-    .await;
+    let prometheus = answers_together(3).await;
     let server = server(&[&prometheus.address], "");
     let template = custom("up");
     let other = Question {
@@ -147,20 +148,14 @@ async fn users_queries_without_an_answer_leave_the_built_in_ones_their_places() 
     let server = server(&[&hole.address], "maxConcurrentQueries: 1, timeoutSeconds: 1");
     let held = asked(&server, "slow");
     tokio::pin!(held);
-    while hole.requests().is_empty() {
-        assert!(futures::poll!(&mut held).is_pending());
-        tokio::task::yield_now().await;
-    }
+    has_asked(&hole, 1, held.as_mut()).await;
     let other = asked(&server, "other");
     tokio::pin!(other);
     assert!(futures::poll!(&mut other).is_pending());
     let (memory, all) = (question(&Template::Memory, "memory"), whole());
     let built_in = server.fetch(&memory, &all);
     tokio::pin!(built_in);
-    while hole.requests().len() < 2 {
-        assert!(futures::poll!(&mut built_in).is_pending());
-        tokio::task::yield_now().await;
-    }
+    has_asked(&hole, 2, built_in.as_mut()).await;
     assert!(hole.requests()[1].1.contains("query=memory"));
     assert_eq!(other.await, Err(FetchError::NoTurn(1)));
     drop(prometheus);

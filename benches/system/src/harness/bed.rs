@@ -14,6 +14,7 @@ use crate::error::BenchError;
 use crate::exposition::Exposition;
 use crate::fill;
 use crate::fixture::Kind;
+use crate::proxy::Count;
 
 /// Connections that fill the fleet.
 const FILLERS: usize = 24;
@@ -114,6 +115,19 @@ impl Bed {
         let life = LONGEST_RUN_SECONDS.to_string();
         let arguments = ["proxy", "--upstream", &upstream, "--for-seconds", &life].map(OsString::from);
         self.own_program("proxy", &arguments)
+    }
+
+    /// What goes wrong behind the proxy from now on, as its query parameters; nothing where these are empty. It counts anew.
+    pub(crate) async fn trouble(&self, parameters: &str) -> Result<(), BenchError> {
+        let url = format!("{PROXY}/-/trouble{parameters}");
+        self.http.post(url).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// What the proxy counted since the trouble was set last.
+    pub(crate) async fn proxy_count(&self) -> Result<Count, BenchError> {
+        let answer = self.http.get(format!("{PROXY}/-/count")).send().await?;
+        Ok(serde_json::from_str(&answer.text().await?)?)
     }
 
     /// Has the exporter scraped at this interval and returns when all its series of the present are there.

@@ -51,12 +51,12 @@ pub(crate) async fn measure(bed: &Bed, policies: usize, part: &mut Part) -> Resu
         let setting = format!("{policies} policies, period {period:.0} s, {name}");
         let is_silence = trouble.contains("black_hole");
         if !is_silence {
-            trouble_is(bed, trouble).await?;
+            bed.trouble(trouble).await?;
             tokio::time::sleep(LEAD).await;
         }
         between_ticks(setup.period_seconds).await;
         if is_silence {
-            trouble_is(bed, trouble).await?;
+            bed.trouble(trouble).await?;
         }
         let phase = phase(bed, &controller, &observer, policies, period).await?;
         part.add(
@@ -75,7 +75,7 @@ pub(crate) async fn measure(bed: &Bed, policies: usize, part: &mut Part) -> Resu
             let began = Instant::now();
             bed.step(&fixture::workload(0), 2.0).await?;
             tokio::time::sleep(Duration::from_millis((2 * bed.arguments.fast_scrape).into())).await;
-            trouble_is(bed, "").await?;
+            bed.trouble("").await?;
             let ended = Instant::now();
             let changed = observer
                 .change_of(0, began, Duration::from_secs(60), is_expected(true))
@@ -89,7 +89,7 @@ pub(crate) async fn measure(bed: &Bed, policies: usize, part: &mut Part) -> Resu
                 silence_ended.into_iter().collect(),
             );
         }
-        trouble_is(bed, "").await?;
+        bed.trouble("").await?;
         tokio::time::sleep(LEAD).await;
     }
     if silence_ended.is_none() {
@@ -101,15 +101,6 @@ pub(crate) async fn measure(bed: &Bed, policies: usize, part: &mut Part) -> Resu
         part.miss("B9: the observer's watch was cut off, so changes may have been missed");
     }
     controller.process.terminate(Duration::from_secs(10));
-    Ok(())
-}
-
-async fn trouble_is(bed: &Bed, trouble: &str) -> Result<(), BenchError> {
-    bed.http
-        .post(format!("{PROXY}/-/trouble{trouble}"))
-        .send()
-        .await?
-        .error_for_status()?;
     Ok(())
 }
 
@@ -126,17 +117,10 @@ async fn phase(
     let evaluations = controller.evaluations().await? - before;
     #[allow(clippy::cast_precision_loss)]
     let actual = policies as f64 * LENGTH.as_secs_f64() / evaluations.max(1.0);
-    let text = bed
-        .http
-        .get(format!("{PROXY}/-/count"))
-        .send()
-        .await?
-        .text()
-        .await?;
     Ok(Phase {
         period_share: actual / period,
         // The load is steady, so every change is wrong.
         changes: observer.since(began).len(),
-        count: serde_json::from_str(&text)?,
+        count: bed.proxy_count().await?,
     })
 }

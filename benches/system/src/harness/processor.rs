@@ -8,7 +8,6 @@ use super::controller::{Controller, Setup};
 use super::rest::{Rested, settle};
 use super::sample::{between, windows};
 use crate::error::BenchError;
-use crate::proxy::Count;
 use crate::report::Part;
 
 /// Long enough for a cgroup's clock.
@@ -30,22 +29,11 @@ pub(super) async fn series_per_tick(
     let mut controller = Controller::start(bed, &setup)?;
     controller.ready(Duration::from_secs(120)).await?;
     tokio::time::sleep(Duration::from_secs(20)).await;
-    bed.http
-        .post(format!("{PROXY}/-/trouble"))
-        .send()
-        .await?
-        .error_for_status()?;
+    bed.trouble("").await?;
     let before = controller.evaluations().await?;
     tokio::time::sleep(Duration::from_secs(20)).await;
     let evaluations = controller.evaluations().await? - before;
-    let text = bed
-        .http
-        .get(format!("{PROXY}/-/count"))
-        .send()
-        .await?
-        .text()
-        .await?;
-    let count: Count = serde_json::from_str(&text)?;
+    let count = bed.proxy_count().await?;
     #[allow(clippy::cast_precision_loss)]
     let (series, bytes, fleet) = (count.series as f64, count.answer_bytes as f64, policies as f64);
     let ticks = evaluations / fleet;

@@ -7,7 +7,7 @@ use crate::step::scene::Scene;
 
 mod contest;
 
-use contest::changed;
+use contest::{changed, to_and_fro};
 
 /// Trips when above 0.01 for 30 s, blocks for 900 s at most.
 fn errors() -> Guard {
@@ -209,19 +209,11 @@ fn a_rollout_forbids_shrinking_for_the_freeze_at_most_and_each_has_its_own() {
 
 #[test]
 fn what_forbids_is_told_in_the_order_of_the_table() {
-    use Writer::{Other, Own};
     let at_once = Guard {
         for_seconds: 0,
         ..errors()
     };
-    let contest = [
-        (0, 2, 5, Own),
-        (10, 5, 2, Other),
-        (20, 2, 5, Own),
-        (30, 5, 2, Other),
-        (40, 2, 5, Own),
-        (50, 5, 2, Other),
-    ];
+    let contest = to_and_fro(&[0, 10, 20, 30, 40, 50]);
     let (calm, trips, lacks) = (total(0.0), total(1.0), Reading::Missing(Missing::Stale));
     for (changes, readings, rollout, shrunk, grown) in [
         (

@@ -91,41 +91,20 @@ fn together_starts_count_at_most_like_the_others_or_as_at_the_target() {
         ..core(Some(value), None)
     };
     let settled = |value| core(Some(value), None);
+    let among_three = |one, other| {
+        vec![
+            settled(12.0),
+            settled(12.0),
+            settled(18.0),
+            young(one),
+            young(other),
+        ]
+    };
     for (metric, readings, measured) in [
         // The others have 14 each on average; one that starts may have less, and the next one more for it.
-        (
-            hot,
-            vec![
-                settled(12.0),
-                settled(12.0),
-                settled(18.0),
-                young(90.0),
-                young(90.0),
-            ],
-            14.0,
-        ),
-        (
-            hot,
-            vec![
-                settled(12.0),
-                settled(12.0),
-                settled(18.0),
-                young(4.0),
-                young(90.0),
-            ],
-            14.0,
-        ),
-        (
-            hot,
-            vec![
-                settled(12.0),
-                settled(12.0),
-                settled(18.0),
-                young(4.0),
-                young(9.0),
-            ],
-            11.0,
-        ),
+        (hot, among_three(90.0, 90.0), 14.0),
+        (hot, among_three(4.0, 90.0), 14.0),
+        (hot, among_three(4.0, 9.0), 11.0),
         (hot, vec![young(90.0), young(90.0), young(90.0)], 10.0),
         (hot, vec![young(3.0), young(3.0), young(6.0)], 4.0),
         (hot, vec![settled(0.0), young(90.0)], 0.0),

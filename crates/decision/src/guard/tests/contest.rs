@@ -16,19 +16,19 @@ pub(super) fn changed(changes: &[(u32, Replicas, Replicas, Writer)]) -> Memory {
     memory
 }
 
+/// We write 5 at the first of these seconds and another takes it back to 2 at the next, in turns.
+pub(super) fn to_and_fro(seconds: &[u32]) -> Vec<(u32, Replicas, Replicas, Writer)> {
+    let turns = [(2, 5, Writer::Own), (5, 2, Writer::Other)].into_iter().cycle();
+    let changes = seconds.iter().zip(turns);
+    changes
+        .map(|(second, (from, to, by))| (*second, from, to, by))
+        .collect()
+}
+
 #[test]
 fn who_is_undone_three_times_in_ten_minutes_gives_way() {
     use Writer::{Other, Own};
-    let thrice = |third: u32| {
-        vec![
-            (0, 2, 5, Own),
-            (100, 5, 2, Other),
-            (110, 2, 5, Own),
-            (200, 5, 2, Other),
-            (210, 2, 5, Own),
-            (third, 5, 2, Other),
-        ]
-    };
+    let thrice = |third| to_and_fro(&[0, 100, 110, 200, 210, third]);
     let contested = |left| (2, Reason::ReplicasContested, Some(left));
     let free = |wanted| (wanted, Reason::NothingForbids, None);
     for (changes, now, wanted, expected) in [
@@ -37,12 +37,7 @@ fn who_is_undone_three_times_in_ten_minutes_gives_way() {
         (thrice(300), 699, 9, contested(1)),
         (thrice(300), 700, 9, free(9)),
         // Only two reversals.
-        (
-            thrice(300)[..5].to_vec(),
-            310,
-            9,
-            (9, Reason::NothingForbids, None),
-        ),
+        (to_and_fro(&[0, 100, 110, 200, 210]), 310, 9, free(9)),
         // Somebody who goes further in our direction undoes nothing.
         (
             vec![
@@ -86,46 +81,22 @@ fn who_is_undone_three_times_in_ten_minutes_gives_way() {
 
 #[test]
 fn a_fourth_reversal_prolongs_the_contest_and_an_unseen_one_counts() {
-    use Writer::{Other, Own};
     let mut scene = Scene::of(policy(&[]));
     scene.now = after(310);
-    scene.memory = changed(&[
-        (0, 2, 5, Own),
-        (100, 5, 2, Other),
-        (110, 2, 5, Own),
-        (200, 5, 2, Other),
-        (210, 2, 5, Own),
-    ]);
+    scene.memory = changed(&to_and_fro(&[0, 100, 110, 200, 210]));
     assert_eq!(scene.run(guard, 5, 9), (9, Reason::NothingForbids, None));
     let unseen = scene.run(guard, 2, 9);
     assert_eq!(unseen, (2, Reason::ReplicasContested, Some(390)));
     let same_direction = scene.run(guard, 7, 9);
     assert_eq!(same_direction, (9, Reason::NothingForbids, None));
-    scene.memory = changed(&[
-        (0, 2, 5, Own),
-        (100, 5, 2, Other),
-        (110, 2, 5, Own),
-        (200, 5, 2, Other),
-        (210, 2, 5, Own),
-        (220, 5, 2, Other),
-        (230, 2, 5, Own),
-        (300, 5, 2, Other),
-    ]);
+    scene.memory = changed(&to_and_fro(&[0, 100, 110, 200, 210, 220, 230, 300]));
     assert_eq!(scene.run(guard, 2, 9), (2, Reason::ReplicasContested, Some(490)));
 }
 
 #[test]
 fn a_contest_does_not_keep_the_target_below_the_floor() {
-    use Writer::{Other, Own};
     let mut scene = Scene::of(policy(&[]));
     scene.floor = 4;
-    scene.memory = changed(&[
-        (0, 2, 5, Own),
-        (10, 5, 2, Other),
-        (20, 2, 5, Own),
-        (30, 5, 2, Other),
-        (40, 2, 5, Own),
-        (50, 5, 2, Other),
-    ]);
+    scene.memory = changed(&to_and_fro(&[0, 10, 20, 30, 40, 50]));
     assert_eq!(scene.run(guard, 2, 9), (4, Reason::ReplicasContested, Some(510)));
 }
