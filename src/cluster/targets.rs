@@ -47,26 +47,17 @@ impl TargetRecord {
     }
 }
 
-/// A target's place in the table. It stays the same while the object is there or somebody lays claim to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TargetId(Id);
-
 #[derive(Debug)]
 struct Target {
     kind: Id,
     namespace: Arc<str>,
     name: Arc<str>,
-    /// `None` while there is no such object.
-    record: Option<TargetRecord>,
-    /// So many hold its id.
-    claims: u32,
+    record: TargetRecord,
     /// The list in which it was seen last.
     epoch: u32,
     /// The list that was the newest when `/scale` told of it last.
     noted: Option<u32>,
 }
-
-static UNKNOWN: KindState = KindState::Unknown;
 
 /// Kinds and objects that policies target.
 #[derive(Debug, Default)]
@@ -123,59 +114,12 @@ impl TargetTable {
         self.kinds.forget_if_unused(id);
     }
 
-    /// The id of a target, whether the object is there or not. Each call lays a claim to it, to be given back by
-    /// [`Self::release`].
-    pub fn id_of(&mut self, key: &TargetKey) -> TargetId {
-        let kind = self.kinds.id_or_new(&key.gvk);
-        let id = self
-            .find(kind, &key.namespace, &key.name)
-            .unwrap_or_else(|| self.insert(kind, Arc::clone(&key.namespace), Arc::clone(&key.name)));
-        if let Some(target) = self.targets.get_mut(id) {
-            target.claims += 1;
-        }
-        TargetId(id)
-    }
-
-    /// Gives back a claim. The id must not be used any more by who held it.
-    pub fn release(&mut self, id: TargetId) {
-        if let Some(target) = self.targets.get_mut(id.0) {
-            target.claims = target.claims.saturating_sub(1);
-        }
-        self.forget_if_unused(id.0);
-    }
-
-    /// The object with this id, if it is there.
-    #[must_use]
-    pub fn by_id(&self, id: TargetId) -> Option<&TargetRecord> {
-        self.targets.get(id.0)?.record.as_ref()
-    }
-
-    /// The state of the kind of a target.
-    #[must_use]
-    pub fn kind_of(&self, id: TargetId) -> &KindState {
-        let target = self.targets.get(id.0);
-        target
-            .and_then(|target| self.kinds.get(target.kind))
-            .map_or(&UNKNOWN, |kind| &kind.state)
-    }
-
-    /// Kind, namespace and name of a target.
-    #[must_use]
-    pub fn key_of(&self, id: TargetId) -> Option<TargetKey> {
-        let target = self.targets.get(id.0)?;
-        Some(TargetKey {
-            gvk: Arc::clone(&self.kinds.get(target.kind)?.gvk),
-            namespace: Arc::clone(&target.namespace),
-            name: Arc::clone(&target.name),
-        })
-    }
-
     /// The object with this key.
     #[must_use]
     pub fn get(&self, key: &TargetKey) -> Option<&TargetRecord> {
         let kind = self.kinds.id(&key.gvk)?;
         let id = self.find(kind, &key.namespace, &key.name)?;
-        self.by_id(TargetId(id))
+        Some(&self.targets.get(id)?.record)
     }
 
     /// Who wrote the replica count of this object last, directly or through `/scale`, by the name of its field manager, such
@@ -187,8 +131,7 @@ impl TargetTable {
 
     /// The uids of all objects.
     pub fn uids(&self) -> impl Iterator<Item = &Uid> {
-        let targets = self.targets.iter();
-        targets.filter_map(|(_, target)| Some(&target.record.as_ref()?.uid))
+        self.targets.iter().map(|(_, target)| &target.record.uid)
     }
 
     /// A list of one kind begins; what is known stays until it ends.
@@ -229,18 +172,25 @@ impl TargetTable {
             .get(kind)
             .map_or((0, false), |kind| (kind.epoch, kind.is_listing));
         let (namespace, name) = names_of(metadata);
-        let id = self
-            .find(kind, namespace, name)
-            .unwrap_or_else(|| self.insert(kind, intern::name(namespace), name.into()));
-        let Some(target) = self.targets.get_mut(id) else {
-            return;
+        let record = || {
+            let replicas = object.fields.replicas.filter(|_| has_plain_replicas(gvk));
+            TargetRecord::of(&object.fields, Uid::of(uid), replicas, resource_version)
+        };
+        let id = self.find(kind, namespace, name);
+        let Some(target) = id.and_then(|id| self.targets.get_mut(id)) else {
+            return self.insert(Target {
+                kind,
+                namespace: intern::name(namespace),
+                name: name.into(),
+                record: record(),
+                epoch,
+                noted: None,
+            });
         };
         target.epoch = epoch;
         let is_of_list = is_listing && target.noted != Some(epoch);
         if is_of_list || !is_old_news(target, resource_version) {
-            let replicas = object.fields.replicas.filter(|_| has_plain_replicas(gvk));
-            let record = TargetRecord::of(&object.fields, Uid::of(uid), replicas, resource_version);
-            target.record = Some(record);
+            target.record = record();
         }
     }
 
@@ -254,7 +204,7 @@ impl TargetTable {
             return;
         };
         let version = version_of(&scale.metadata);
-        let Some(record) = &mut target.record else { return };
+        let record = &mut target.record;
         if version < record.resource_version {
             return;
         }
@@ -306,27 +256,17 @@ impl TargetTable {
         })
     }
 
-    fn insert(&mut self, kind: Id, namespace: Arc<str>, name: Arc<str>) -> Id {
-        let id = self.targets.insert(Target {
-            kind,
-            namespace,
-            name,
-            record: None,
-            claims: 0,
-            epoch: 0,
-            noted: None,
-        });
-        if let Some(kind) = self.kinds.get_mut(kind) {
+    fn insert(&mut self, target: Target) {
+        if let Some(kind) = self.kinds.get_mut(target.kind) {
             kind.targets += 1;
         }
+        let id = self.targets.insert(target);
         let targets = &self.targets;
         self.by_name.insert(id, |id| targets.get(id).map(Target::place));
-        id
     }
 
     fn forget_objects(&mut self, is_gone: impl Fn(&Target) -> bool) {
-        let targets = self.targets.iter();
-        let gone = targets.filter(|(_, target)| target.record.is_some() && is_gone(target));
+        let gone = self.targets.iter().filter(|(_, target)| is_gone(target));
         let gone: Vec<Id> = gone.map(|(id, _)| id).collect();
         for id in gone {
             self.forget_object(id);
@@ -334,23 +274,14 @@ impl TargetTable {
     }
 
     fn forget_object(&mut self, id: Id) {
-        if let Some(target) = self.targets.get_mut(id) {
-            target.record = None;
+        let Some(target) = self.targets.remove(id) else {
+            return;
+        };
+        self.by_name.remove(id, &target.place());
+        if let Some(kind) = self.kinds.get_mut(target.kind) {
+            kind.targets = kind.targets.saturating_sub(1);
         }
-        self.forget_if_unused(id);
-    }
-
-    fn forget_if_unused(&mut self, id: Id) {
-        let is_unused = |target: &&Target| target.record.is_none() && target.claims == 0;
-        if let Some(target) = self.targets.get(id).filter(is_unused) {
-            let kind_id = target.kind;
-            self.by_name.remove(id, &target.place());
-            self.targets.remove(id);
-            if let Some(kind) = self.kinds.get_mut(kind_id) {
-                kind.targets = kind.targets.saturating_sub(1);
-            }
-            self.kinds.forget_if_unused(kind_id);
-        }
+        self.kinds.forget_if_unused(target.kind);
     }
 }
 
@@ -362,8 +293,7 @@ impl Target {
 
 /// Versions grow over all objects, so between lists a lesser one is older whatever the uid. An unreadable one counts as new.
 fn is_old_news(target: &Target, resource_version: u64) -> bool {
-    let known = target.record.as_ref();
-    resource_version != 0 && known.is_some_and(|known| known.resource_version > resource_version)
+    resource_version != 0 && target.record.resource_version > resource_version
 }
 
 fn names_of(metadata: &ObjectMeta) -> (&str, &str) {

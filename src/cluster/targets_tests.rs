@@ -245,38 +245,14 @@ fn what_a_scale_answers_leaves_the_rest_as_the_watch_told_it() {
 }
 
 #[test]
-fn an_id_leads_to_the_object_however_often_it_goes_and_comes() {
-    let mut table = TargetTable::default();
-    let id = table.id_of(&key(deployments()));
-    assert_eq!(table.by_id(id), None);
-    assert!(matches!(table.kind_of(id), KindState::Unknown));
-    table.apply(&deployments(), &object("u", 5, 2));
-    assert_eq!(table.by_id(id).unwrap().uid, Uid::of("u"));
-    assert_eq!(table.key_of(id).unwrap(), key(deployments()));
+fn an_object_that_goes_leaves_nothing_behind_and_may_come_again() {
+    let mut table = table();
     table.delete(&deployments(), object("u", 6, 2).metadata());
-    assert_eq!(table.by_id(id), None);
+    assert_eq!(seen(&table), None);
+    assert!(table.targets.is_empty());
+    assert_eq!(table.kinds().count(), 0);
     table.apply(&deployments(), &object("again", 7, 2));
-    assert_eq!(table.by_id(id).unwrap().uid, Uid::of("again"));
-    assert_eq!(table.id_of(&key(deployments())), id);
-    assert_ne!(table.id_of(&key(fleets())), id);
-    table.set_kind(&deployments(), KindState::NotScalable, Instant::now());
-    assert!(matches!(table.kind_of(id), KindState::NotScalable));
-}
-
-#[test]
-fn a_target_is_forgotten_when_neither_the_object_nor_a_claim_is_left() {
-    let mut table = TargetTable::default();
-    let (first, second) = (table.id_of(&key(deployments())), table.id_of(&key(deployments())));
-    table.apply(&deployments(), &object("u", 5, 2));
-    table.release(first);
-    table.delete(&deployments(), object("u", 6, 2).metadata());
-    assert!(table.key_of(second).is_some(), "one claim is left");
-    table.release(second);
-    assert_eq!(table.key_of(second), None);
-    let unclaimed = table.id_of(&key(deployments()));
-    table.apply(&deployments(), &object("u", 5, 2));
-    table.release(unclaimed);
-    assert!(table.by_id(unclaimed).is_some(), "the object is there");
+    assert_eq!(seen(&table), Some(("again".into(), Some(2))));
     list(&mut table, &deployments(), &[]);
     assert!(table.targets.is_empty());
 }
@@ -327,7 +303,7 @@ fn what_a_scale_told_while_a_list_comes_is_newer_than_the_list() {
 }
 
 #[test]
-fn a_kind_that_is_forgotten_leaves_nothing_behind_but_what_is_claimed() {
+fn a_kind_that_is_forgotten_leaves_nothing_behind() {
     let mut table = TargetTable::default();
     for number in 0..1000 {
         let gvk = GroupVersionKind::gvk("example.dev", "v1", &format!("Kind{number}"));
@@ -338,15 +314,8 @@ fn a_kind_that_is_forgotten_leaves_nothing_behind_but_what_is_claimed() {
     }
     assert!(table.targets.is_empty());
     assert_eq!(table.kinds().count(), 0);
-    let id = table.id_of(&key(deployments()));
     table.apply(&deployments(), &object("u", 5, 2));
     table.forget_kind(&deployments());
-    assert_eq!(table.by_id(id), None);
-    assert_eq!(
-        table.key_of(id),
-        Some(key(deployments())),
-        "the claim holds its place"
-    );
-    table.release(id);
-    assert_eq!(table.kinds().count(), 0);
+    assert_eq!(seen(&table), None);
+    assert_eq!(table.kinds().count(), 0, "nor one that was never looked up");
 }
