@@ -1,8 +1,5 @@
 //! Which targets other autoscalers scale: HorizontalPodAutoscalers and KEDA's ScaledObjects. No network.
-use std::collections::HashMap;
-use std::hash::RandomState;
-
-use hashbrown::Equivalent;
+use hashbrown::{Equivalent, HashMap};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -146,7 +143,7 @@ impl Equivalent<TargetIdentity> for Wanted<'_> {
 #[derive(Debug, Default)]
 pub struct AutoscalerTable {
     objects: HashMap<(Source, ObjectKey), Entry>,
-    by_target: hashbrown::HashMap<TargetIdentity, Vec<(Source, ObjectKey)>, RandomState>,
+    by_target: HashMap<TargetIdentity, Vec<(Source, ObjectKey)>>,
     /// The newest list of each.
     horizontal_list: u32,
     keda_list: u32,

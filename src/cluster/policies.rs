@@ -1,10 +1,8 @@
 //! The policies, compiled as the watch tells of them; the stored objects are not kept. Who owns which target. No network.
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::GroupVersionKind;
@@ -48,11 +46,13 @@ pub struct PolicyTable {
     by_key: HashTable<PolicyId>,
     /// By their targets; several may claim one.
     claims: HashTable<PolicyId>,
+    /// How many of the claims are to an object that another one claims too, less one for each such object.
+    rivals: usize,
     /// How many policies target each kind.
     kinds: HashMap<Arc<GroupVersionKind>, usize>,
     changed: Vec<PolicyId>,
     gone: Vec<Arc<PolicyRecord>>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     /// The number of the newest list.
     list: u32,
     synced: bool,
@@ -68,10 +68,11 @@ impl PolicyTable {
             free: Vec::new(),
             by_key: HashTable::new(),
             claims: HashTable::new(),
+            rivals: 0,
             kinds: HashMap::new(),
             changed: Vec::new(),
             gone: Vec::new(),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
             list: 0,
             synced: false,
         }
@@ -216,11 +217,27 @@ impl PolicyTable {
     /// that only recommends owns nothing, nor does one that cannot be acted on.
     #[must_use]
     pub fn owner_of(&self, target: &TargetKey) -> Option<&Arc<PolicyRecord>> {
+        self.claimants(target)
+            .min_by(|a, b| (a.created, &a.uid).cmp(&(b.created, &b.uid)))
+    }
+
+    /// Another policy that owns the target of `record`, which is one of this table. Where no two policies have the same
+    /// target, as a rule, that needs no look.
+    #[must_use]
+    pub fn rival_of(&self, record: &PolicyRecord) -> Option<&Arc<PolicyRecord>> {
+        if self.rivals == 0 && record.claim().is_some() {
+            return None;
+        }
+        self.owner_of(record.target()?)
+            .filter(|owner| owner.id != record.id)
+    }
+
+    /// Those who claim this object.
+    fn claimants(&self, target: &TargetKey) -> impl Iterator<Item = &Arc<PolicyRecord>> {
         self.claims
             .iter_hash(object_hash(&self.hasher, target))
             .filter_map(|id| self.get_by_id(*id))
             .filter(|record| record.claim().is_some_and(|claim| claim.is_same_object(target)))
-            .min_by(|a, b| (a.created, &a.uid).cmp(&(b.created, &b.uid)))
     }
 
     fn id_of(&self, key: &ObjectKey) -> Option<PolicyId> {
@@ -285,6 +302,8 @@ impl PolicyTable {
             *self.kinds.entry(Arc::clone(&target.gvk)).or_default() += 1;
         }
         if let Some(target) = record.claim() {
+            let is_claimed = self.claimants(target).next().is_some();
+            self.rivals += usize::from(is_claimed);
             let Self {
                 claims,
                 slots,
@@ -312,6 +331,8 @@ impl PolicyTable {
             let hash = object_hash(&self.hasher, target);
             if let Ok(entry) = self.claims.find_entry(hash, |known| *known == record.id) {
                 entry.remove();
+                let is_claimed = self.claimants(target).next().is_some();
+                self.rivals -= usize::from(is_claimed);
             }
         }
     }
@@ -322,7 +343,7 @@ fn record_at(slots: &[Option<Slot>], id: PolicyId) -> Option<&Arc<PolicyRecord>>
 }
 
 /// The same for an object whichever version of its kind it is named by.
-fn object_hash(hasher: &RandomState, target: &TargetKey) -> u64 {
+fn object_hash(hasher: &DefaultHashBuilder, target: &TargetKey) -> u64 {
     let TargetKey { gvk, namespace, name } = target;
     hasher.hash_one((&gvk.group, &gvk.kind, namespace, name))
 }

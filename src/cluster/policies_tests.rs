@@ -30,6 +30,12 @@ fn owner(table: &PolicyTable) -> Option<String> {
         kind: "Deployment".into(),
         name: "web".into(),
     };
+    for record in table.iter() {
+        let owner = record.target().and_then(|target| table.owner_of(target));
+        let owner = owner.map(|owner| owner.id);
+        let rival = table.rival_of(record).map(|rival| rival.id);
+        assert_eq!(rival, owner.filter(|owner| *owner != record.id), "{}", record.key);
+    }
     table
         .owner_of(&TargetKey::of("shop", &reference))
         .map(|owner| owner.key.name.to_string())
@@ -50,9 +56,10 @@ fn the_oldest_policy_owns_a_target_then_the_lesser_uid_in_whatever_order_they_ca
 #[test]
 fn ownership_passes_on_when_the_owner_goes_or_turns_away() {
     let mut table = table(&[on_web("old", OLD), on_web("new", NEW)]);
+    assert_eq!((owner(&table).as_deref(), table.rivals), (Some("old"), 1));
     let elsewhere = with(on_web("old", OLD), "/spec/scaleTargetRef/name", "other".into());
     table.apply(guarded(with(elsewhere, "/metadata/generation", 2.into())));
-    assert_eq!(owner(&table).as_deref(), Some("new"));
+    assert_eq!((owner(&table).as_deref(), table.rivals), (Some("new"), 0));
     table.apply(guarded(with(
         on_web("old", OLD),
         "/metadata/generation",
@@ -64,6 +71,7 @@ fn ownership_passes_on_when_the_owner_goes_or_turns_away() {
     table.delete(guarded(on_web("new", NEW)).meta());
     assert_eq!(owner(&table), None);
     assert!(table.claims.is_empty() && table.is_empty() && table.kinds.is_empty());
+    assert_eq!(table.rivals, 0);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Rows that keep their place, and an index that finds them by any key in them: what a table of hundreds of thousands of objects
 //! is made of, with no copy while it grows and no key twice. No network.
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::num::NonZeroU32;
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// So many rows are allocated at once.
 const CHUNK: usize = 128;
@@ -96,7 +96,7 @@ impl<T> Slab<T> {
 #[derive(Debug, Default)]
 pub(super) struct Index {
     ids: HashTable<Id>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 impl Index {

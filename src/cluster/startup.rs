@@ -1,7 +1,8 @@
 //! How long the pods of a target take from creation to Ready, learned from those that became so. No network.
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use arrayvec::ArrayVec;
+use hashbrown::HashMap;
 
 use super::names::Uid;
 

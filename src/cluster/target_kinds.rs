@@ -1,8 +1,8 @@
 //! The kinds that policies target, by small ids. A kind that nobody needs any more goes, and its id is used again. No network.
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use hashbrown::HashMap;
 use kube::core::GroupVersionKind;
 
 use super::slab::{Id, Slab};

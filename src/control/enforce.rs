@@ -9,6 +9,7 @@ use super::evaluate::Outcome;
 use crate::api::Mode;
 use crate::cluster::View;
 use crate::cluster::names::Uid;
+use crate::cluster::policies::PolicyRecord;
 use crate::cluster::targets::{KindState, TargetKey};
 
 /// What was done with a decision.
@@ -42,14 +43,8 @@ fn forbidden(context: &Context, view: &View<'_>, outcome: &Outcome, key: &Target
         // Deleted meanwhile: its decisions are void.
         return Some(Effect::Withheld);
     };
-    if !record.only_recommends() {
-        if let Some(autoscaler) = view.autoscaler_of(key) {
-            return Some(Effect::OwnedByAutoscaler(autoscaler));
-        }
-        let owner = view.policies.owner_of(key);
-        if let Some(owner) = owner.filter(|owner| owner.key != record.key) {
-            return Some(Effect::NotOwner(owner.key.to_string()));
-        }
+    if let Some(owner) = owned_by_other(view, stored, key) {
+        return Some(owner);
     }
     if stored.generation != record.generation || stored.mode(outcome.time) != Some(outcome.mode) {
         return Some(Effect::Conflict(
@@ -57,6 +52,19 @@ fn forbidden(context: &Context, view: &View<'_>, outcome: &Outcome, key: &Target
         ));
     }
     (outcome.mode != Mode::Auto).then_some(Effect::Withheld)
+}
+
+/// Whether the target is somebody else's.
+fn owned_by_other(view: &View<'_>, stored: &PolicyRecord, key: &TargetKey) -> Option<Effect> {
+    if stored.only_recommends() {
+        // It stands beside any owner.
+        return None;
+    }
+    if let Some(autoscaler) = view.autoscaler_of(key) {
+        return Some(Effect::OwnedByAutoscaler(autoscaler));
+    }
+    let owner = view.policies.rival_of(stored)?;
+    Some(Effect::NotOwner(owner.key.to_string()))
 }
 
 /// What becomes of a decision without a write; `None` when it is to be written.
@@ -68,10 +76,10 @@ pub fn effect_without_write(
     key: &TargetKey,
     verdict: Verdict,
 ) -> Option<Effect> {
-    match (verdict, forbidden(context, view, outcome, key)) {
-        (_, Some(not_owner @ (Effect::NotOwner(_) | Effect::OwnedByAutoscaler(_)))) => Some(not_owner),
-        (Verdict::Hold, _) => Some(Effect::None),
-        (Verdict::Scale, effect) => effect,
+    match verdict {
+        // Nearly all do: nothing is asked that only a change depends on.
+        Verdict::Hold => Some(owned_by_other(view, &outcome.record, key).unwrap_or(Effect::None)),
+        Verdict::Scale => forbidden(context, view, outcome, key),
     }
 }
 

@@ -31,7 +31,7 @@ use replay::Replays;
 use state::PolicyStates;
 
 /// Scale writes in flight at a time.
-const CONCURRENT_WRITES: u32 = 16;
+const CONCURRENT_WRITES: u32 = 32;
 
 /// Everything that one tick works with.
 pub struct Context {

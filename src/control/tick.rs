@@ -21,6 +21,9 @@ use crate::observe::table::{Answer, FetchError};
 
 /// So many policies are evaluated while the tables are locked: some tens of microseconds.
 const BATCH: usize = 64;
+/// So many batches follow one another before others have the thread: a millisecond. Each time another thread is woken, which costs
+/// as much as some evaluations.
+const BATCHES_IN_A_ROW: usize = 8;
 /// Evaluations that wait for the network at a time, of each group of policies.
 const CONCURRENT_COMPLETIONS: usize = 256;
 
@@ -141,14 +144,16 @@ impl Tick<'_> {
         let answers = GroupAnswers::of(answered);
         let mut open = Vec::new();
         let mut members = members.into_iter();
-        loop {
+        for number in 1_usize.. {
             let batch: Vec<InFlight> = members.by_ref().take(BATCH).collect();
             if batch.is_empty() {
                 break;
             }
             self.evaluate_batch(batch, &answers, &mut open);
-            // Others have a right to the thread too: writes, watches, probes.
-            tokio::task::yield_now().await;
+            if number.is_multiple_of(BATCHES_IN_A_ROW) {
+                // Others have a right to the thread too: writes, watches, probes.
+                tokio::task::yield_now().await;
+            }
         }
         // Changes first: what must be asked may take as long as its time-out.
         let (writes, questions): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, open)| open.is_write);

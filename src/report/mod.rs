@@ -66,6 +66,7 @@ pub struct Reporter {
 pub struct Reports<'a> {
     reporter: &'a Reporter,
     queue: MutexGuard<'a, Queue>,
+    may_report: bool,
     has_news: bool,
 }
 
@@ -73,7 +74,7 @@ impl Reports<'_> {
     /// Takes over an outcome: logs it, queues its events and its status. Sends nothing yet. A standby tells nothing; it goes
     /// on from what is stored when it takes over.
     pub fn report(&mut self, outcome: &Outcome) {
-        if !self.reporter.leadership.may_report() {
+        if !self.may_report {
             return;
         }
         if outcome.is_looking_up() && outcome.result.as_ref().is_err_and(|note| *note == gone()) {
@@ -163,6 +164,7 @@ impl Reporter {
         Reports {
             reporter: self,
             queue: lock(&self.queue),
+            may_report: self.leadership.may_report(),
             has_news: false,
         }
     }

@@ -3,10 +3,10 @@
 //! A query is asked for all its namespaces at once until an answer grows wide or a server refuses it. Then its namespaces
 //! are divided, each into exactly one shard, and every shard names its own. Wide answers are divided by measured width,
 //! refused ones in halves until what is refused stands alone. Calm shards are joined again.
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use concertina_decision::Timestamp;
+use hashbrown::HashMap;
 
 /// A shard names no more namespaces than this.
 pub(super) const NAMED_PER_SHARD: usize = 500;
@@ -69,7 +69,7 @@ impl Shard {
 impl Default for Spread {
     fn default() -> Self {
         Self {
-            homes: HashMap::new(),
+            homes: HashMap::default(),
             shards: Vec::new(),
             next_id: 1,
             calm_seconds: CALM_SECONDS,

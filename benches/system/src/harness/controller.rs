@@ -57,6 +57,24 @@ impl Controller {
         })
     }
 
+    /// One that is ready, at the fast period and over a Prometheus that scrapes as fast; and the words for this setting.
+    pub(crate) async fn fast(bed: &Bed, policies: usize) -> Result<(Self, String), BenchError> {
+        let setup = Setup {
+            prometheus: bed.prometheus.clone(),
+            period_seconds: bed.arguments.fast_period,
+            scrape_milliseconds: bed.arguments.fast_scrape,
+            port: 8080,
+        };
+        let setting = format!(
+            "{policies} policies, period {} s, scraped every {} ms",
+            setup.period_seconds, setup.scrape_milliseconds
+        );
+        bed.scrape(setup.scrape_milliseconds, policies).await?;
+        let mut controller = Self::start(bed, &setup)?;
+        controller.ready(Duration::from_secs(120)).await?;
+        Ok((controller, setting))
+    }
+
     /// Waits until it says that it is ready.
     pub(crate) async fn ready(&mut self, patience: Duration) -> Result<Instant, BenchError> {
         let end = Instant::now() + patience;

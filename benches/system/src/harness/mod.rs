@@ -56,6 +56,9 @@ pub(crate) struct RunArguments {
     /// Seconds between two evaluations where the fleet is at rest (B1, B4, B5, B7).
     #[arg(long, default_value_t = 15)]
     period: u32,
+    /// Shorter periods at which the same fleet is measured after that, with commas (B1).
+    #[arg(long, value_delimiter = ',')]
+    further_periods: Vec<u32>,
     /// Seconds between two scrapes there.
     #[arg(long, default_value_t = 15)]
     scrape: u32,
@@ -136,6 +139,9 @@ async fn measure(arguments: RunArguments, part: &mut Part) -> Result<(), BenchEr
         bed.grow(policies).await?;
         if wants(&bed, &["b1", "b4", "b5", "b6", "b7"]) {
             rested.push(rest::measure(&bed, policies, part).await?);
+            if bed.arguments.wants("b1") {
+                rest::at_further_periods(&bed, policies, part).await?;
+            }
         }
         if bed.kind() == Kind::Pods {
             if wants(&bed, &["b2", "b3", "b8", "b9"]) {

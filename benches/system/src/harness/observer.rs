@@ -115,7 +115,7 @@ impl Observer {
         })
     }
 
-    /// How often the watch was cut off and taken up anew; what happened meanwhile was missed.
+    /// How often the watch could not go on where it was cut off; what happened meanwhile was missed.
     pub(crate) fn interruptions(&self) -> usize {
         self.with(|seen| seen.interruptions)
     }
@@ -179,6 +179,8 @@ async fn version(client: &Client, what: What) -> Result<String, BenchError> {
 
 async fn follow(client: Client, what: What, mut from: String, seen: Arc<Mutex<Seen>>) {
     loop {
+        // A busy API server cuts watches off that fall behind; they go on from what was seen last.
+        let mut is_too_old = false;
         let uri = format!(
             "{}?watch=1&timeoutSeconds=3600&resourceVersion={from}",
             what.path()
@@ -198,16 +200,21 @@ async fn follow(client: Client, what: What, mut from: String, seen: Arc<Mutex<Se
                             Instant::now(),
                         );
                     }
-                    WatchEvent::Error(_) => break,
+                    WatchEvent::Error(_) => {
+                        is_too_old = true;
+                        break;
+                    }
                     WatchEvent::Deleted(_) | WatchEvent::Bookmark(_) => {}
                 }
             }
         }
-        seen.lock().unwrap_or_else(PoisonError::into_inner).interruptions += 1;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        if let Ok(version) = version(&client, what).await {
-            from = version;
+        if is_too_old {
+            seen.lock().unwrap_or_else(PoisonError::into_inner).interruptions += 1;
+            if let Ok(version) = version(&client, what).await {
+                from = version;
+            }
         }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

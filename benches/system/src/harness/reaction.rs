@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::bed::Bed;
-use super::controller::{Controller, Setup};
+use super::controller::Controller;
 use super::observer::{Observer, What};
 use super::prober::Prober;
 use super::rest::settle;
@@ -101,13 +101,14 @@ pub(crate) async fn probes(
     bed: &Bed,
     policies: usize,
     part: &mut Part,
-    setting: &str,
+    (setting, period_seconds): (&str, u32),
 ) -> Result<(), BenchError> {
-    let period = Duration::from_secs(bed.arguments.period.into());
+    let period = Duration::from_secs(period_seconds.into());
     let count = PROBES.min(policies);
     let workloads: Vec<usize> = (0..count).map(|probe| probe * policies / count).collect();
     let patience = period * 4 + Duration::from_secs(30);
-    let (steps, interruptions) = lanes(bed, workloads, 1, period * 3, patience).await?;
+    let longest_pause = (period * 3).max(Duration::from_secs(bed.arguments.scrape.into()));
+    let (steps, interruptions) = lanes(bed, workloads, 1, longest_pause, patience).await?;
     report(
         part,
         "B1",
@@ -135,26 +136,14 @@ pub(crate) async fn probes(
 
 /// B2: single steps at random phases, at the fast period.
 pub(crate) async fn measure(bed: &Bed, policies: usize, part: &mut Part) -> Result<(), BenchError> {
-    let setup = Setup {
-        prometheus: bed.prometheus.clone(),
-        period_seconds: bed.arguments.fast_period,
-        scrape_milliseconds: bed.arguments.fast_scrape,
-        port: 8080,
-    };
-    let setting = format!(
-        "{policies} policies, period {} s, scraped every {} ms",
-        setup.period_seconds, setup.scrape_milliseconds
-    );
-    bed.scrape(setup.scrape_milliseconds, policies).await?;
-    let mut controller = Controller::start(bed, &setup)?;
-    controller.ready(Duration::from_secs(120)).await?;
+    let (mut controller, setting) = Controller::fast(bed, policies).await?;
     settle(bed).await?;
     let count = LANES.min(policies);
     let workloads = (0..count)
         .map(|lane| (2 * lane + 1) * policies / (2 * count))
         .collect();
     let steps = (bed.arguments.steps / count).max(1);
-    let pause = Duration::from_secs((2 * setup.period_seconds).into());
+    let pause = Duration::from_secs((2 * bed.arguments.fast_period).into());
     let (steps, interruptions) = lanes(bed, workloads, steps, pause, Duration::from_secs(20)).await?;
     report(
         part,

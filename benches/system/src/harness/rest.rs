@@ -123,9 +123,10 @@ async fn steady(
     }
     let (count, seconds) = (arguments.repetitions, arguments.window_seconds);
     let samples = windows(bed, Some(&controller), setup.period_seconds, count, seconds).await?;
-    costs(&setting, rested.policies, &baseline, &samples, part);
+    capacity(&setting, rested.policies, &samples, part);
+    costs(&setting, &baseline, &samples, part);
     if arguments.wants("b1") && bed.kind() == Kind::Workload {
-        reaction::probes(bed, policies, part, &setting).await?;
+        reaction::probes(bed, policies, part, (&setting, setup.period_seconds)).await?;
     }
     if arguments.wants("b7") {
         memory::measure(bed, &setting, &controller, part, rested).await?;
@@ -134,8 +135,61 @@ async fn steady(
     Ok(())
 }
 
+/// B1 alone at shorter periods, on the same fleet; a period that is too short for it shows in the gaps and the probes.
+pub(crate) async fn at_further_periods(
+    bed: &Bed,
+    policies: usize,
+    part: &mut Part,
+) -> Result<(), BenchError> {
+    #[allow(clippy::cast_precision_loss)]
+    let fleet = policies as f64;
+    for period in &bed.arguments.further_periods {
+        let setup = Setup {
+            prometheus: bed.prometheus.clone(),
+            period_seconds: *period,
+            scrape_milliseconds: bed.arguments.scrape * 1000,
+            port: 8080,
+        };
+        let setting = format!("{policies} policies, period {period} s");
+        let mut controller = Controller::start(bed, &setup)?;
+        controller.ready(Duration::from_secs(120)).await?;
+        settle(bed).await?;
+        let (count, seconds) = (bed.arguments.repetitions.min(2), bed.arguments.window_seconds);
+        let samples = windows(bed, Some(&controller), *period, count, seconds).await?;
+        capacity(&setting, fleet, &samples, part);
+        if bed.kind() == Kind::Workload {
+            reaction::probes(bed, policies, part, (&setting, *period)).await?;
+        }
+        controller.process.terminate(Duration::from_secs(10));
+    }
+    Ok(())
+}
+
+/// How often each policy was evaluated, a value for each window.
+fn capacity(setting: &str, policies: f64, samples: &[Sample], part: &mut Part) {
+    let each = |of: &dyn Fn(&Window<'_>) -> Option<f64>| -> Vec<f64> {
+        between(samples).filter_map(|window| of(&window)).collect()
+    };
+    let mut add = |what: &str, unit: &str, values: Vec<f64>| part.add("B1", setting, what, unit, values);
+    let busy = each(&|window| Some(window.busy_share()? * 100.0));
+    add("share of the machine that was busy", "%", busy);
+    let gap = "gap between two evaluations (upper bound of its bucket)";
+    let gaps = [0.5, 0.99].map(|share| each(&|window| window.gap(share)));
+    let has_gaps = gaps.iter().all(|values| !values.is_empty());
+    for (name, values) in ["p50", "p99"].into_iter().zip(gaps) {
+        if has_gaps {
+            add(&format!("{gap}, {name}"), "s", values);
+        }
+    }
+    let period = each(&|window| window.period(policies));
+    add("mean period between two evaluations of a policy", "s", period);
+    if !has_gaps {
+        part.miss("B1: gaps between evaluations: this controller has no concertina_evaluation_gap_seconds; the mean period stands in");
+    }
+}
+
 /// What the windows of rest came to, a value for each.
-fn costs(setting: &str, policies: f64, baseline: &[Sample], samples: &[Sample], part: &mut Part) {
+fn costs(setting: &str, baseline: &[Sample], samples: &[Sample], part: &mut Part) {
     let each = |of: &dyn Fn(&Window<'_>) -> Option<f64>| -> Vec<f64> {
         between(samples).filter_map(|window| of(&window)).collect()
     };
@@ -150,23 +204,6 @@ fn costs(setting: &str, policies: f64, baseline: &[Sample], samples: &[Sample], 
     let mut add =
         |bar: &str, what: &str, unit: &str, values: Vec<f64>| part.add(bar, setting, what, unit, values);
 
-    let busy = each(&|window| Some(window.busy_share()? * 100.0));
-    add("B1", "share of the machine that was busy", "%", busy);
-    let gap = "gap between two evaluations (upper bound of its bucket)";
-    let gaps = [0.5, 0.99].map(|share| each(&|window| window.gap(share)));
-    let has_gaps = gaps.iter().all(|values| !values.is_empty());
-    for (name, values) in ["p50", "p99"].into_iter().zip(gaps) {
-        if has_gaps {
-            add("B1", &format!("{gap}, {name}"), "s", values);
-        }
-    }
-    let period = each(&|window| window.period(policies));
-    add(
-        "B1",
-        "mean period between two evaluations of a policy",
-        "s",
-        period,
-    );
     let queries = each(&|window| Some(window.rate(|sample| sample.queries) * 60.0));
     add("B4", "queries, by Prometheus", "/min", queries);
     let cpu = above(|sample| sample.prometheus_cpu);
@@ -194,9 +231,6 @@ fn costs(setting: &str, policies: f64, baseline: &[Sample], samples: &[Sample], 
     add("B5", "etcd's writes above their baseline", "/1000 s", puts);
     let cpu = each(&|window| Some(window.optional(|sample| sample.cpu)? / window.seconds() * 1000.0));
     add("B6", "the controller's CPU", "mcores", cpu);
-    if !has_gaps {
-        part.miss("B1: gaps between evaluations: this controller has no concertina_evaluation_gap_seconds; the mean period stands in");
-    }
 }
 
 /// What another policy adds, from all sizes together: it leaves out what the process costs by itself.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::access;
 use super::bed::Bed;
-use super::controller::{Controller, Setup};
+use super::controller::Controller;
 use super::observer::What;
 use super::prober::Prober;
 use super::reaction::{is_expected, seconds_between};
@@ -26,6 +26,8 @@ use crate::statistics::{greatest, median};
 
 /// Connections of the bare generator.
 const CONNECTIONS: [usize; 5] = [1, 8, 16, 32, 64];
+/// Those with which somebody watches: as many as the controller has.
+const WATCHED_CONNECTIONS: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Deserialize)]
@@ -52,19 +54,7 @@ struct TargetSpec {
 
 /// Measures storms and the ceiling, and ends with all counts as they were.
 pub(crate) async fn measure(bed: &Bed, policies: usize, part: &mut Part) -> Result<(), BenchError> {
-    let setup = Setup {
-        prometheus: bed.prometheus.clone(),
-        period_seconds: bed.arguments.fast_period,
-        scrape_milliseconds: bed.arguments.fast_scrape,
-        port: 8080,
-    };
-    let setting = format!(
-        "{policies} policies, period {} s, scraped every {} ms",
-        setup.period_seconds, setup.scrape_milliseconds
-    );
-    bed.scrape(setup.scrape_milliseconds, policies).await?;
-    let mut controller = Controller::start(bed, &setup)?;
-    controller.ready(Duration::from_secs(120)).await?;
+    let (mut controller, setting) = Controller::fast(bed, policies).await?;
     let mut storms = Vec::new();
     // An even number of storms, up and down in turn, leaves everything as it was.
     for number in 0..(2 * bed.arguments.repetitions.div_ceil(2)) {
@@ -228,8 +218,32 @@ async fn storm(
     }))
 }
 
-/// Patches per second at the best number of connections.
+/// Patches per second at the best number of connections, with nobody watching; and what is left of them while somebody watches as
+/// the observer does in a storm.
 async fn ceiling(bed: &Bed, policies: usize, part: &mut Part) -> Result<Option<f64>, BenchError> {
+    let mut best: Vec<f64> = Vec::new();
+    for connections in CONNECTIONS {
+        let rates = bare(bed, policies, connections, part).await?;
+        best.extend(median(&rates));
+        let setting = format!("bare generator, {connections} connections, {policies} targets");
+        part.add("B3", &setting, "patches of /scale", "/s", rates);
+    }
+    let observers = [What::Deployments, What::Policies, What::Events];
+    let observers = futures::future::try_join_all(observers.map(|what| bed.observe(what))).await?;
+    let rates = bare(bed, policies, WATCHED_CONNECTIONS, part).await?;
+    drop(observers);
+    let setting = format!("bare generator, {WATCHED_CONNECTIONS} connections, {policies} targets, watched");
+    part.add("B3", &setting, "patches of /scale", "/s", rates);
+    Ok(greatest(&best))
+}
+
+/// Patches per second of a bare generator, several times.
+async fn bare(
+    bed: &Bed,
+    policies: usize,
+    connections: usize,
+    part: &mut Part,
+) -> Result<Vec<f64>, BenchError> {
     let list: Targets = client::get(&bed.api, "/apis/apps/v1/deployments").await?;
     let targets: Vec<(usize, String, i64)> = list
         .items
@@ -239,56 +253,50 @@ async fn ceiling(bed: &Bed, policies: usize, part: &mut Part) -> Result<Option<f
             (index < policies).then_some((index, target.metadata.uid, target.spec.replicas))
         })
         .collect();
-    let mut best: Vec<f64> = Vec::new();
-    for connections in CONNECTIONS {
-        let clients = bed.as_controller(connections)?;
-        // Connections are warm, as the controller's are.
-        futures::future::try_join_all(clients.iter().map(kube::Client::apiserver_version)).await?;
-        let mut rates = Vec::new();
-        // Up, then down again, twice.
-        for up in [1, 0, 1, 0] {
-            let refused = Arc::new(AtomicUsize::new(0));
-            let began = Instant::now();
-            let items = targets.clone();
-            in_parallel(&clients, items, |client, (index, uid, replicas)| {
-                let refused = Arc::clone(&refused);
-                async move {
-                    let (from, to) = (replicas + 1 - up, replicas + up);
-                    let patch = json!([
-                        {"op": "test", "path": "/metadata/uid", "value": uid},
-                        {"op": "test", "path": "/spec/replicas", "value": from},
-                        {"op": "replace", "path": "/spec/replicas", "value": to},
-                    ]);
-                    let path = format!(
-                        "/apis/apps/v1/namespaces/{}/deployments/{}/scale?fieldManager=bench",
-                        fixture::namespace(index),
-                        fixture::workload(index)
-                    );
-                    let kind = "application/json-patch+json";
-                    let body = patch.to_string().into_bytes();
-                    let sent: Result<IgnoredAny, _> =
-                        client::send(&client, Method::PATCH, &path, kind, body).await;
-                    if sent.is_err() {
-                        refused.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Ok(())
+    let clients = bed.as_controller(connections)?;
+    // Connections are warm, as the controller's are.
+    futures::future::try_join_all(clients.iter().map(kube::Client::apiserver_version)).await?;
+    let mut rates = Vec::new();
+    // Up, then down again, twice.
+    for up in [1, 0, 1, 0] {
+        let refused = Arc::new(AtomicUsize::new(0));
+        let began = Instant::now();
+        let items = targets.clone();
+        in_parallel(&clients, items, |client, (index, uid, replicas)| {
+            let refused = Arc::clone(&refused);
+            async move {
+                let (from, to) = (replicas + 1 - up, replicas + up);
+                let patch = json!([
+                    {"op": "test", "path": "/metadata/uid", "value": uid},
+                    {"op": "test", "path": "/spec/replicas", "value": from},
+                    {"op": "replace", "path": "/spec/replicas", "value": to},
+                ]);
+                let path = format!(
+                    "/apis/apps/v1/namespaces/{}/deployments/{}/scale?fieldManager=bench",
+                    fixture::namespace(index),
+                    fixture::workload(index)
+                );
+                let kind = "application/json-patch+json";
+                let body = patch.to_string().into_bytes();
+                let sent: Result<IgnoredAny, _> =
+                    client::send(&client, Method::PATCH, &path, kind, body).await;
+                if sent.is_err() {
+                    refused.fetch_add(1, Ordering::Relaxed);
                 }
-            })
-            .await?;
-            let seconds = began.elapsed().as_secs_f64();
-            let refused = refused.load(Ordering::Relaxed);
-            if refused > 0 {
-                part.miss(format!(
-                    "B3: ceiling with {connections} connections: {refused} patches were refused"
-                ));
-                continue;
+                Ok(())
             }
-            #[allow(clippy::cast_precision_loss)]
-            rates.push(targets.len() as f64 / seconds);
+        })
+        .await?;
+        let seconds = began.elapsed().as_secs_f64();
+        let refused = refused.load(Ordering::Relaxed);
+        if refused > 0 {
+            part.miss(format!(
+                "B3: ceiling with {connections} connections: {refused} patches were refused"
+            ));
+            continue;
         }
-        best.extend(median(&rates));
-        let setting = format!("bare generator, {connections} connections, {policies} targets");
-        part.add("B3", &setting, "patches of /scale", "/s", rates);
+        #[allow(clippy::cast_precision_loss)]
+        rates.push(targets.len() as f64 / seconds);
     }
-    Ok(greatest(&best))
+    Ok(rates)
 }
