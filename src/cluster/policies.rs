@@ -46,7 +46,7 @@ pub struct PolicyTable {
     by_key: HashTable<PolicyId>,
     /// By their targets; several may claim one.
     claims: HashTable<PolicyId>,
-    /// How many of the claims are to an object that another one claims too, less one for each such object.
+    /// Claims less claimed objects: 0 where no two policies claim the same.
     rivals: usize,
     /// How many policies target each kind.
     kinds: HashMap<Arc<GroupVersionKind>, usize>,

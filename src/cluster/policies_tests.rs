@@ -205,3 +205,40 @@ fn no_stored_object_makes_the_table_panic() {
         );
     }
 }
+
+/// Claims less claimed objects, counted anew.
+fn rivals(table: &PolicyTable) -> usize {
+    let claims: Vec<&TargetKey> = table.iter().filter_map(|record| record.claim()).collect();
+    let is_first = |place: usize| {
+        !claims[..place]
+            .iter()
+            .any(|other| other.is_same_object(claims[place]))
+    };
+    claims.len() - (0..claims.len()).filter(|place| is_first(*place)).count()
+}
+
+proptest::proptest! {
+    /// Of several policies some change their target, their mode or their uid, some go, some come in a list.
+    #[test]
+    fn rivals_are_counted_whatever_happens(steps in proptest::collection::vec((0_u8..6, 0_u8..4, 0_u8..3, 0_u8..3), 1..40)) {
+        let mut table = crate::fixtures::table();
+        for (generation, (what, name, target, kind)) in (1..).zip(steps) {
+            let mut stored = with(on_web(&format!("p{name}"), OLD), "/metadata/generation", generation.into());
+            let mode = if kind == 0 { "DryRun" } else { "Auto" };
+            for (place, value) in [
+                ("/spec/scaleTargetRef/name", format!("web-{target}")),
+                ("/spec/mode", mode.to_owned()),
+                ("/metadata/uid", format!("uid-{name}-{}", kind / 2)),
+            ] {
+                stored = with(stored, place, value.into());
+            }
+            match what {
+                0 => table.delete(guarded(stored).meta()),
+                1 => replace(&mut table, &[stored]),
+                _ => table.apply(guarded(stored)),
+            }
+            proptest::prop_assert_eq!(table.rivals, rivals(&table));
+            owner(&table);
+        }
+    }
+}

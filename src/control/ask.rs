@@ -5,7 +5,7 @@ use std::sync::Arc;
 use concertina_decision::Timestamp;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, join_all};
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use super::Context;
 use super::measure::measure_interval;
@@ -70,31 +70,35 @@ pub fn ask(context: &Arc<Context>, request: Request, now: Timestamp) -> Asking {
         tokio::spawn(async move { measure_interval(&context, &query, now).await });
     }
     let context = Arc::clone(context);
-    let asked = tokio::spawn(async move { Arc::new(ask_in_parts(&context, request, now).await) });
+    let server = context.servers.get(&*request.query.server);
+    let deadline = server.map_or_else(Instant::now, |server| server.deadline());
+    let asked = tokio::spawn(async move { Arc::new(ask_in_parts(&context, request, (now, deadline)).await) });
     async move { asked.await.unwrap_or_else(|_| Arc::new(Answered(Vec::new()))) }
         .boxed()
         .shared()
 }
 
 /// What is refused as a whole may be refused for one namespace's sake: it is asked again in parts, as long as there is time.
-async fn ask_in_parts(context: &Context, request: Request, now: Timestamp) -> Answered {
-    let began = Instant::now();
-    let patience = context
-        .servers
-        .get(&*request.query.server)
-        .map_or(Duration::ZERO, |server| {
-            Duration::from_secs(server.config().timeout_seconds.into())
-        });
+/// Time that is over is no refusal, and asking for more would not help a server that is slow.
+async fn ask_in_parts(
+    context: &Context,
+    request: Request,
+    (now, deadline): (Timestamp, Instant),
+) -> Answered {
     let mut parts = Vec::new();
     let mut left = vec![request];
     while !left.is_empty() {
-        let answers = join_all(left.iter().map(|request| fetch(context, request, now))).await;
+        let answers = join_all(
+            left.iter()
+                .map(|request| fetch(context, request, (now, deadline))),
+        )
+        .await;
         let mut again = Vec::new();
         for (request, answer) in left.into_iter().zip(answers) {
             let smaller = {
                 let mut planner = context.planner();
                 planner.answered(&request, &answer, now);
-                if answer.is_err() && began.elapsed() < patience {
+                if answer.as_ref().is_err_and(|error| !is_out_of_time(error)) && Instant::now() < deadline {
                     planner.split(&request)
                 } else {
                     Vec::new()
@@ -114,7 +118,15 @@ async fn ask_in_parts(context: &Context, request: Request, now: Timestamp) -> An
     Answered(parts)
 }
 
-async fn fetch(context: &Context, request: &Request, now: Timestamp) -> Result<Answer, FetchError> {
+const fn is_out_of_time(error: &FetchError) -> bool {
+    matches!(error, FetchError::TimedOut(_) | FetchError::NoTurn(_))
+}
+
+async fn fetch(
+    context: &Context,
+    request: &Request,
+    (now, deadline): (Timestamp, Instant),
+) -> Result<Answer, FetchError> {
     let key = &request.query;
     let server = context
         .servers
@@ -124,7 +136,7 @@ async fn fetch(context: &Context, request: &Request, now: Timestamp) -> Result<A
         .question(&context.config, &context.intervals, &request.narrowing())?
         .of_part(request.shard);
     let started = Instant::now();
-    let answer = server.fetch(&question, &request.wanted).await;
+    let answer = server.fetch_until(&question, &request.wanted, deadline).await;
     context.metrics.queried(&key.server, &answer, started.elapsed());
     context.metrics.failovers(&key.server, server.failovers());
     if let Ok(answer) = &answer {

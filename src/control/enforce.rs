@@ -31,30 +31,32 @@ pub enum Effect {
     Failed(String),
 }
 
+/// The policy as it is stored now, unless it was deleted or replaced since the evaluation began.
+fn stored<'v>(view: &'v View<'_>, outcome: &Outcome) -> Option<&'v PolicyRecord> {
+    let stored = view.policies.get_by_id(outcome.record.id)?;
+    (stored.uid == outcome.record.uid).then_some(stored)
+}
+
 /// What forbids writing at this moment, if anything does: the world may have moved since the evaluation began.
 fn forbidden(context: &Context, view: &View<'_>, outcome: &Outcome, key: &TargetKey) -> Option<Effect> {
-    if !context.leadership.may_write() {
-        // Another controller writes.
-        return Some(Effect::Withheld);
-    }
-    let record = &outcome.record;
-    let stored = view.policies.get_by_id(record.id);
-    let Some(stored) = stored.filter(|stored| stored.uid == record.uid) else {
+    let Some(stored) = stored(view, outcome) else {
         // Deleted meanwhile: its decisions are void.
         return Some(Effect::Withheld);
     };
-    if let Some(owner) = owned_by_other(view, stored, key) {
-        return Some(owner);
-    }
-    if stored.generation != record.generation || stored.mode(outcome.time) != Some(outcome.mode) {
+    if stored.generation != outcome.record.generation || stored.mode(outcome.time) != Some(outcome.mode) {
         return Some(Effect::Conflict(
             "the policy was changed while its decision was made".into(),
         ));
     }
-    (outcome.mode != Mode::Auto).then_some(Effect::Withheld)
+    if let Some(owner) = owned_by_other(view, stored, key) {
+        return Some(owner);
+    }
+    // Another controller writes, or the mode is one without writes.
+    let is_withheld = !context.leadership.may_write() || outcome.mode != Mode::Auto;
+    is_withheld.then_some(Effect::Withheld)
 }
 
-/// Whether the target is somebody else's.
+/// Whether the target of `stored`, which is `key`, is somebody else's.
 fn owned_by_other(view: &View<'_>, stored: &PolicyRecord, key: &TargetKey) -> Option<Effect> {
     if stored.only_recommends() {
         // It stands beside any owner.
@@ -78,7 +80,12 @@ pub fn effect_without_write(
 ) -> Option<Effect> {
     match verdict {
         // Nearly all do: nothing is asked that only a change depends on.
-        Verdict::Hold => Some(owned_by_other(view, &outcome.record, key).unwrap_or(Effect::None)),
+        Verdict::Hold => {
+            let present =
+                stored(view, outcome).filter(|stored| stored.generation == outcome.record.generation);
+            let owner = present.and_then(|stored| owned_by_other(view, stored, key));
+            Some(owner.unwrap_or(Effect::None))
+        }
         Verdict::Scale => forbidden(context, view, outcome, key),
     }
 }

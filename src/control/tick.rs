@@ -19,9 +19,9 @@ use super::history::Histories;
 use crate::cluster::policies::PolicyRecord;
 use crate::observe::table::{Answer, FetchError};
 
-/// So many policies are evaluated while the tables are locked: some tens of microseconds.
+/// So many policies are evaluated while the tables are locked: a tenth of a millisecond.
 const BATCH: usize = 64;
-/// So many batches follow one another before others have the thread: a millisecond. Each time another thread is woken, which costs
+/// So many batches of a group follow one another before others have the thread: a millisecond. Each time another thread is woken, which costs
 /// as much as some evaluations.
 const BATCHES_IN_A_ROW: usize = 8;
 /// Evaluations that wait for the network at a time, of each group of policies.

@@ -12,6 +12,7 @@ mod counted;
 mod objects;
 
 use std::convert::Infallible;
+use std::time::Instant;
 
 use concertina::cluster::autoscalers::AutoscalerTable;
 use concertina::cluster::names::Uid;
@@ -25,6 +26,7 @@ use http::{Request, Response};
 use kube::Client;
 use kube::client::Body;
 use kube::core::{ApiResource, GroupVersionKind};
+use kube::discovery::Scope;
 
 use objects::{deployment, pod, read, replica_set, uid};
 
@@ -90,6 +92,13 @@ fn questions_about_a_target_allocate_nothing() {
     let (mut table, mut targets) = (PodTable::default(), TargetTable::default());
     add_replica_sets(&mut table, 10);
     add_pods(&mut table, 10);
+    let state = KindState::Watched {
+        resource: ApiResource::from_gvk(&deployments()),
+        scope: Scope::Namespaced,
+        synced: true,
+        failure: None,
+    };
+    targets.set_kind(&deployments(), state, Instant::now());
     targets.apply(&deployments(), &read(&deployment(7)));
     let key = TargetKey {
         gvk: deployments().into(),
@@ -100,7 +109,7 @@ fn questions_about_a_target_allocate_nothing() {
     let nobody = Uid::of(&uid("deployment", OWNERS));
     let before = allocations();
     let record = targets.get(&key).unwrap();
-    assert!(matches!(targets.kind(&key.gvk), KindState::Unknown));
+    assert!(targets.is_synced(&key.gvk));
     assert_eq!(table.rollout_of(&key.gvk, record), Rollout::None);
     assert!(table.has_any(&record.uid));
     assert!(!table.has_any(&nobody));

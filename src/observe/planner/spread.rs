@@ -69,7 +69,7 @@ impl Shard {
 impl Default for Spread {
     fn default() -> Self {
         Self {
-            homes: HashMap::default(),
+            homes: HashMap::new(),
             shards: Vec::new(),
             next_id: 1,
             calm_seconds: CALM_SECONDS,

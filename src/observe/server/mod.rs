@@ -39,6 +39,10 @@ use crate::config::ServerConfig;
 /// until thanos-io/thanos#7289 of 2024.
 const WHOLE_ANSWERS: [(&str, &str); 2] = [("partial_response", "false"), ("deny_partial_response", "1")];
 
+/// So much before the end of its time a query is given up: where the time-out is a number of periods, the next tick then finds
+/// it ended as a rule, and need not leave its policies out.
+const EARLY: Duration = Duration::from_millis(100);
+
 /// Why a server's client cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -107,13 +111,34 @@ impl Server {
         self.endpoints.failovers()
     }
 
+    /// When a query that begins now is given up.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.limit().saturating_sub(EARLY)
+    }
+
     /// Runs one query and decodes its answer. Dropping the future takes the query back.
     ///
     /// # Errors
     /// Every way in which no usable answer comes; see [`FetchError`]. `StillAsking` comes at once.
     pub async fn fetch(&self, question: &Question<'_>, wanted: &Wanted) -> Result<Answer, FetchError> {
+        self.fetch_until(question, wanted, self.deadline()).await
+    }
+
+    /// The same, given up at `deadline`: for one of several queries that share their time.
+    ///
+    /// # Errors
+    /// As [`Server::fetch`].
+    pub async fn fetch_until(
+        &self,
+        question: &Question<'_>,
+        wanted: &Wanted,
+        deadline: Instant,
+    ) -> Result<Answer, FetchError> {
         let answer = self
-            .ask(question, None, |body| decode(body, wanted, question.naming))
+            .ask(question, None, deadline, |body| {
+                decode(body, wanted, question.naming)
+            })
             .await?;
         Ok(Answer {
             window_seconds: question.window_seconds,
@@ -134,7 +159,7 @@ impl Server {
         wanted: &Wanted,
     ) -> Result<History, FetchError> {
         let mut history = self
-            .ask(question, Some(steps), |body| {
+            .ask(question, Some(steps), self.deadline(), |body| {
                 History::decode(body, steps, wanted, question.naming)
             })
             .await?;
@@ -147,14 +172,14 @@ impl Server {
         !self.range_failure_told.swap(true, Ordering::Relaxed)
     }
 
-    /// Waits for the query's turn, sends it, and decodes what comes. All of it takes no longer than `timeoutSeconds`.
+    /// Waits for the query's turn, sends it, and decodes what comes, all of it until `deadline`.
     async fn ask<T>(
         &self,
         question: &Question<'_>,
         steps: Option<Steps>,
+        deadline: Instant,
         decode: impl FnOnce(&[u8]) -> Result<T, FetchError>,
     ) -> Result<T, FetchError> {
-        let deadline = Instant::now() + self.limit();
         let Question { template, text, .. } = question;
         let sort = match (template, steps) {
             (_, Some(_)) => Sort::Range,
@@ -166,10 +191,12 @@ impl Server {
         let _asking = self.underway.begin(asked).ok_or(FetchError::StillAsking)?;
         let turn = self.lanes.turn(sort, query, deadline).await;
         let turn = turn.ok_or(FetchError::NoTurn(self.config.timeout_seconds))?;
+        let left = deadline.saturating_duration_since(Instant::now());
         let request = Request {
             text,
             steps,
-            timeout_milliseconds: i64::from(self.config.timeout_seconds) * 1000,
+            // The server need not go on when nobody waits any more.
+            timeout_milliseconds: i64::try_from(left.as_millis()).unwrap_or(i64::MAX).max(1),
             parameters: self.parameters_of(question.is_total),
         };
         let body = self.answered(&request, query, deadline).await;

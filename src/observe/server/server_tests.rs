@@ -70,7 +70,7 @@ async fn headers_and_parameters_of_the_configuration_go_with_every_query() {
     assert_eq!(headers["x-scope-orgid"], "tenant");
     assert!(!headers.contains_key("accept-encoding") && !headers.contains_key("authorization"));
     assert!(
-        form.contains("dedup=true") && form.contains("timeout=5000ms"),
+        form.contains("dedup=true") && form.contains("timeout=4"),
         "{form}"
     );
     // The configuration's word counts.
@@ -98,6 +98,19 @@ async fn connections_are_used_again() {
     assert_eq!(prometheus.connections(), 4);
     tick().await;
     assert_eq!((prometheus.connections(), prometheus.requests().len()), (4, 8));
+}
+
+#[tokio::test]
+async fn a_query_that_is_given_up_has_ended_when_the_tick_after_as_many_seconds_begins() {
+    let prometheus = silent().await;
+    let server = server(&[&prometheus.address], "");
+    let asked = asked(&server, "up");
+    tokio::pin!(asked);
+    has_asked(&prometheus, 1, asked.as_mut()).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_millis(4950)).await;
+    let given_up = std::task::Poll::Ready(Err(FetchError::TimedOut(5)));
+    assert_eq!(futures::poll!(asked.as_mut()), given_up);
 }
 
 #[tokio::test]

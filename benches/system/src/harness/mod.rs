@@ -101,6 +101,16 @@ impl RunArguments {
                 known.join(" ")
             )));
         }
+        let periods = [1, 2, 5, 10, 15, 30, 60];
+        let is_shorter = |period: &u32| periods.contains(period) && *period < self.period;
+        if !self.further_periods.iter().all(is_shorter)
+            || !(self.further_periods.is_empty() || self.wants("b1"))
+        {
+            return Err(BenchError::Unusable(format!(
+                "further periods are among {periods:?}, shorter than the period of {} s, and for b1",
+                self.period
+            )));
+        }
         if !self.policies.is_sorted() || self.policies.first().is_none_or(|least| *least == 0) {
             return Err(BenchError::Unusable(
                 "sizes of the fleet are positive and ascend".into(),

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use crate::client;
 use crate::error::BenchError;
 use crate::fixture;
+use crate::report::Part;
 
 /// What is watched, and which number of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +121,14 @@ impl Observer {
         self.with(|seen| seen.interruptions)
     }
 
+    /// Says so where something was missed: times and counts are not to be trusted then.
+    pub(crate) fn tell_missed(&self, bar: &str, part: &mut Part) {
+        let missed = self.interruptions();
+        if missed > 0 {
+            part.miss(format!("{bar}: {missed} times the observer missed what happened"));
+        }
+    }
+
     /// When the workload's number first fulfilled `is` after `since`.
     pub(crate) async fn change_of(
         &self,
@@ -178,6 +187,7 @@ async fn version(client: &Client, what: What) -> Result<String, BenchError> {
 }
 
 async fn follow(client: Client, what: What, mut from: String, seen: Arc<Mutex<Seen>>) {
+    let mut pause = Duration::from_millis(20);
     loop {
         // A busy API server cuts watches off that fall behind; they go on from what was seen last.
         let mut is_too_old = false;
@@ -188,9 +198,14 @@ async fn follow(client: Client, what: What, mut from: String, seen: Arc<Mutex<Se
         let Ok(request) = Request::get(uri).body(Vec::new()) else {
             return;
         };
-        if let Ok(stream) = client.request_events::<Slim>(request).await {
+        let stream = client.request_events::<Slim>(request).await;
+        if let Err(kube::Error::Api(status)) = &stream {
+            is_too_old = status.code == 410;
+        }
+        if let Ok(stream) = stream {
             let mut stream = std::pin::pin!(stream);
             while let Some(Ok(event)) = stream.next().await {
+                pause = Duration::from_millis(20);
                 match event {
                     WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                         from.clone_from(&object.metadata.resource_version);
@@ -200,8 +215,8 @@ async fn follow(client: Client, what: What, mut from: String, seen: Arc<Mutex<Se
                             Instant::now(),
                         );
                     }
-                    WatchEvent::Error(_) => {
-                        is_too_old = true;
+                    WatchEvent::Error(status) => {
+                        is_too_old = status.code == 410;
                         break;
                     }
                     WatchEvent::Deleted(_) | WatchEvent::Bookmark(_) => {}
@@ -214,7 +229,8 @@ async fn follow(client: Client, what: What, mut from: String, seen: Arc<Mutex<Se
                 from = version;
             }
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(1));
     }
 }
 

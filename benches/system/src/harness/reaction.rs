@@ -173,7 +173,7 @@ fn report(part: &mut Part, bar: &str, setting: &str, what: &str, steps: &Steps, 
     for (count, what) in [
         (steps.never_visible, "steps never became visible in Prometheus"),
         (steps.never_changed, "steps were never acted on"),
-        (interruptions, "times the observer's watch was cut off"),
+        (interruptions, "times the observer missed what happened"),
     ] {
         if count > 0 {
             part.miss(format!("{bar} ({setting}): {count} {what}"));

@@ -86,6 +86,7 @@ pub(crate) async fn cold(bed: &Bed, policies: usize, part: &mut Part) -> Result<
                 patched.len()
             ));
         }
+        observer.tell_missed(&format!("B8 ({setting})"), part);
         let times = [
             Some(ready),
             decided,
@@ -186,6 +187,7 @@ pub(crate) async fn fail_over(bed: &Bed, policies: usize, part: &mut Part) -> Re
             change.value != expected
         })
         .count();
+    observer.tell_missed(&format!("B8 ({setting})"), part);
     if patched.len() < count {
         part.miss(format!(
             "B8 ({setting}): {} of {count} were patched within 180 s",
