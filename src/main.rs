@@ -3,7 +3,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use concertina::cli::{Arguments, Command, crd, decide, explain, run};
+use concertina::cli::{Arguments, Command, crd, decide, doctor, explain, run};
 
 /// Watched objects are read by the thousand and dropped again; .cargo/config.toml says how soon their memory is given back.
 #[global_allocator]
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     let result: Result<ExitCode, Box<dyn Error>> = match Arguments::parse().command {
         Command::Run(arguments) => start(run::run(arguments)).map(|()| ExitCode::SUCCESS),
         Command::Explain(arguments) => start(explain::run(arguments)),
+        Command::Doctor(arguments) => start(doctor::run(arguments)),
         Command::Decide(arguments) => return decide::run(&arguments),
         Command::Crd => crd::print(&mut std::io::stdout())
             .map(|()| ExitCode::SUCCESS)

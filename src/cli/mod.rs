@@ -2,6 +2,7 @@
 pub mod crd;
 pub mod decide;
 mod decide_table;
+pub mod doctor;
 pub mod explain;
 mod leader;
 pub mod run;
@@ -24,6 +25,8 @@ pub enum Command {
     Run(run::RunArguments),
     /// Decide cases from files, without a cluster: replay a decision, or test a policy.
     Decide(decide::DecideArguments),
+    /// Look at a cluster and its Prometheus, and say what to set: to be run first.
+    Doctor(doctor::DoctorArguments),
     /// Show how the newest decision on a policy came about.
     Explain(explain::ExplainArguments),
     /// Print the CustomResourceDefinition of ScalingPolicy.

@@ -7,14 +7,14 @@ use super::text::{Families, partial, selector};
 use crate::api::{DiskDirection, NetworkDirection};
 
 /// CPU seconds that containers used.
-pub(super) const CPU_SECONDS: &str = "container_cpu_usage_seconds_total";
+pub(crate) const CPU_SECONDS: &str = "container_cpu_usage_seconds_total";
 /// Bytes of their working set.
-const WORKING_SET: &str = "container_memory_working_set_bytes";
+pub(crate) const WORKING_SET: &str = "container_memory_working_set_bytes";
 /// Bytes that pods were sent, and sent.
-pub(super) const RECEIVED: &str = "container_network_receive_bytes_total";
+pub(crate) const RECEIVED: &str = "container_network_receive_bytes_total";
 const TRANSMITTED: &str = "container_network_transmit_bytes_total";
 /// Bytes that containers read and wrote.
-pub(super) const READ: &str = "container_fs_reads_bytes_total";
+pub(crate) const READ: &str = "container_fs_reads_bytes_total";
 const WRITTEN: &str = "container_fs_writes_bytes_total";
 
 /// CPU of each container.
@@ -94,7 +94,7 @@ fn throughput(context: &TextContext<'_>, series: &[String], parts: &str, window:
 }
 
 /// The series of all containers but those that are none: the unnamed one is the pod's own cgroup, POD its pause container.
-pub(super) fn containers(context: &TextContext<'_>, metric: &str) -> String {
+pub(crate) fn containers(context: &TextContext<'_>, metric: &str) -> String {
     let (pod, container) = (&context.labels.pod, &context.labels.container);
     let namespaces = context.namespaces.matcher(&context.labels.namespace);
     let own = format!("{container}!=\"\",{container}!=\"POD\",{pod}!=\"\"");
@@ -102,7 +102,7 @@ pub(super) fn containers(context: &TextContext<'_>, metric: &str) -> String {
 }
 
 /// The series of pods' networks. A pod's containers share it, so the series is that of the pod or of its pause container.
-pub(super) fn pods(context: &TextContext<'_>, metric: &str) -> String {
+pub(crate) fn pods(context: &TextContext<'_>, metric: &str) -> String {
     let (pod, container) = (&context.labels.pod, &context.labels.container);
     let namespaces = context.namespaces.matcher(&context.labels.namespace);
     let own = format!("{pod}!=\"\",{container}=~\"|POD\",interface!=\"lo\"");

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use crate::api::{DiskDirection, NetworkDirection};
 use crate::config::{PodLabels, Source};
 
-mod containers;
+pub(crate) mod containers;
 mod question;
-mod source;
+pub(crate) mod source;
 mod text;
 
 pub use question::{IntervalQuestion, Question};

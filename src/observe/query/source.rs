@@ -101,7 +101,7 @@ pub(super) fn text(
 }
 
 /// The series whose samples tell how often a source is scraped.
-pub(super) fn witnesses(context: &TextContext<'_>, source: &Source) -> Vec<String> {
+pub(crate) fn witnesses(context: &TextContext<'_>, source: &Source) -> Vec<String> {
     let groups = Groups::of(context, source, &[]);
     match groups.requests("") {
         Some(requests) => vec![requests],

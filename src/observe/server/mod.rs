@@ -173,7 +173,7 @@ impl Server {
     }
 
     /// Waits for the query's turn, sends it, and decodes what comes, all of it until `deadline`.
-    async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         question: &Question<'_>,
         steps: Option<Steps>,

@@ -1,0 +1,121 @@
+//! The questions that are asked of a scripted API server. No network.
+use std::sync::{Arc, Mutex};
+
+use kube::client::Body;
+
+use super::recorded::{account, assert_says, remark, served};
+use super::*;
+use crate::cli::doctor::finding::Level;
+
+#[test]
+fn pods_that_are_looked_for_have_run_for_a_while_and_are_from_all_over() {
+    let now = concertina_decision::Timestamp::from_seconds(1_700_000_000);
+    let pod = |name: String, started: i64| {
+        let started = jiff::Timestamp::from_second(1_700_000_000 - started).unwrap();
+        json!({"metadata": {"namespace": "shop", "name": name}, "status": {"startTime": started.to_string()}})
+    };
+    let mut pods: Vec<Value> = (0..100).map(|number| pod(format!("web-{number}"), 600)).collect();
+    pods.push(pod("young".into(), 10));
+    let mut mirrored = pod("etcd".into(), 600);
+    mirrored["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
+    pods.push(mirrored);
+    pods.push(json!({}));
+    let sample = pods::sample(&pods, now);
+    assert_eq!(sample.len(), 20);
+    assert_eq!(
+        (sample[0].name.as_str(), sample[19].name.as_str()),
+        ("web-0", "web-95")
+    );
+    assert_eq!(pods::sample(&pods[98..], now).len(), 2);
+}
+
+/// Method, path with query, and body of each request.
+type Requests = Arc<Mutex<Vec<(String, String, Value)>>>;
+
+/// An API server that knows nothing but that all rights are granted.
+fn scripted(requests: &Requests) -> Client {
+    let requests = Arc::clone(requests);
+    let service = tower::service_fn(move |request: http::Request<Body>| {
+        let requests = Arc::clone(&requests);
+        async move {
+            let (head, body) = request.into_parts();
+            let body = body.collect_bytes().await.unwrap();
+            let body = serde_json::from_slice(&body).unwrap_or_default();
+            let answer = match head.uri.path() {
+                "/version" => json!({"gitVersion": "v1.37.1"}),
+                path if path.ends_with("accessreviews") => json!({"status": {"allowed": true}}),
+                "/apis" => serde_json::to_value(served(&[
+                    ("concertina.dev", "ScalingPolicy", "scalingpolicies"),
+                    ("keda.sh", "ScaledObject", "scaledobjects"),
+                ]))
+                .unwrap(),
+                _ => json!({"metadata": {"continue": "more"}, "items": []}),
+            };
+            let entry = (head.method.to_string(), head.uri.to_string(), body);
+            requests.lock().unwrap().push(entry);
+            let answer = http::Response::builder()
+                .header("date", "Tue, 14 Nov 2023 22:13:20 GMT")
+                .body(Body::from(answer.to_string().into_bytes()));
+            Ok::<_, tower::BoxError>(answer.unwrap())
+        }
+    });
+    Client::new(service, "default")
+}
+
+#[tokio::test]
+async fn nothing_is_written_and_nothing_is_listed_without_a_limit() {
+    let requests = Requests::default();
+    let facts = gather(scripted(&requests), account()).await;
+    assert_eq!(facts.version, Ok("v1.37.1".into()));
+    assert!(facts.clock.is_some());
+    assert!(facts.workloads.as_ref().unwrap().has_more);
+    let requests = requests.lock().unwrap();
+    assert!(requests.len() < 80, "{}", requests.len());
+    for (method, uri, body) in requests.iter() {
+        let is_review = uri.ends_with("reviews") && body["kind"].as_str().unwrap().ends_with("Review");
+        assert!(
+            method == "GET" || (method == "POST" && is_review),
+            "{method} {uri}"
+        );
+        let lists = [
+            "scaledobjects",
+            "scalingpolicies",
+            "autoscalers",
+            "deployments",
+            "statefulsets",
+            "pods",
+            "services",
+        ];
+        let path = uri.split('?').next().unwrap();
+        if lists.iter().any(|plural| path.ends_with(plural)) {
+            assert!(uri.contains("limit="), "{uri}");
+        }
+    }
+    let reviews = requests
+        .iter()
+        .filter(|(_, uri, _)| uri.ends_with("/subjectaccessreviews"));
+    for (_, _, body) in reviews {
+        assert_eq!(
+            body["spec"]["user"],
+            "system:serviceaccount:concertina:concertina"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_api_server_is_asked_twice() {
+    let asked = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&asked);
+    let service = tower::service_fn(move |_: http::Request<Body>| {
+        *count.lock().unwrap() += 1;
+        std::future::pending::<Result<http::Response<Body>, tower::BoxError>>()
+    });
+    let facts = gather(Client::new(service, "default"), account()).await;
+    assert_eq!(*asked.lock().unwrap(), 2);
+    assert_says(
+        &remark(&facts),
+        Level::Problem,
+        "no answer within 10 s",
+        "KUBECONFIG",
+    );
+}

@@ -1,0 +1,274 @@
+//! What the cluster offers: asks the API server a few dozen bounded questions. This touches the network; what follows from
+//! the answers is found in the files beside, without it.
+use std::collections::BTreeSet;
+
+use concertina_decision::Timestamp;
+use futures::StreamExt;
+use kube::Client;
+use kube::core::discovery::v2::APIGroupDiscoveryList;
+use serde_json::{Value, json};
+
+use super::finding::Findings;
+use super::server::{Clock, RunningPod};
+use crate::api::GROUP;
+
+mod caller;
+mod candidates;
+mod definition;
+mod pods;
+mod rights;
+mod workloads;
+
+use caller::Caller;
+pub(super) use caller::{Heard, Listed, Trouble, innermost};
+pub(super) use candidates::prometheus_urls;
+use rights::{Right, Verdict};
+pub(super) use workloads::windows;
+
+/// At most so many objects of a kind are looked at.
+const LIST_LIMIT: u32 = 500;
+/// Pods are large.
+const POD_LIMIT: u32 = 300;
+/// Questions about rights that are under way at a time.
+const REVIEWS_AT_A_TIME: usize = 8;
+
+/// The controller's service account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+impl Account {
+    fn user(&self) -> String {
+        format!("system:serviceaccount:{}:{}", self.namespace, self.name)
+    }
+}
+
+/// A kind with `/scale`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ScalableKind {
+    pub(super) group: String,
+    pub(super) kind: String,
+    pub(super) plural: String,
+}
+
+/// What was heard of the cluster.
+#[derive(Debug)]
+pub(super) struct ClusterFacts {
+    pub(super) version: Heard<String>,
+    /// The API server's.
+    pub(super) clock: Option<Clock>,
+    pub(super) account: Account,
+    /// Whether the account is there; that of whoever asks is.
+    pub(super) has_account: Heard<bool>,
+    pub(super) groups: Heard<APIGroupDiscoveryList>,
+    pub(super) definition: Heard<Value>,
+    pub(super) rights: Heard<Vec<(Right, Vec<Verdict>)>>,
+    pub(super) autoscalers: Heard<Listed>,
+    pub(super) scaled_objects: Heard<Listed>,
+    pub(super) policies: Heard<Listed>,
+    pub(super) workloads: Heard<Listed>,
+    pub(super) pods: Heard<Listed>,
+    pub(super) services: Heard<Listed>,
+}
+
+/// Asks the API server.
+pub(super) async fn gather(client: Client, account: Account) -> ClusterFacts {
+    let mut caller = Caller::new(client.clone());
+    let (version, clock) = match caller.version().await {
+        Ok((version, clock)) => (Ok(version), clock),
+        Err(error) => (Err(error), None),
+    };
+    let groups = caller.groups().await;
+    let is_self = is_self(&mut caller, &account).await;
+    let path = format!(
+        "/api/v1/namespaces/{}/serviceaccounts/{}",
+        account.namespace, account.name
+    );
+    let has_account = match caller.get(&path).await {
+        _ if is_self => Ok(true),
+        Ok(_) => Ok(true),
+        Err(Trouble::Absent) => Ok(false),
+        Err(error) => Err(error),
+    };
+    let definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/scalingpolicies.concertina.dev";
+    let definition = caller.get(definition).await;
+    let scaled = "/apis/keda.sh/v1alpha1/scaledobjects";
+    let scaled_objects = list_if(&mut caller, serves(&groups, "keda.sh", "scaledobjects"), scaled).await;
+    let own = "/apis/concertina.dev/v1alpha1/scalingpolicies";
+    let policies = list_if(&mut caller, serves(&groups, GROUP, "scalingpolicies"), own).await;
+    let autoscalers = caller
+        .list("/apis/autoscaling/v2/horizontalpodautoscalers", LIST_LIMIT)
+        .await;
+    let workloads = workloads::gather(&mut caller).await;
+    let pods = caller
+        .list("/api/v1/pods?fieldSelector=status.phase%3DRunning", POD_LIMIT)
+        .await;
+    let services = caller.list("/api/v1/services", LIST_LIMIT).await;
+    let rights = match (&has_account, &version) {
+        (Ok(false), _) => Err(Trouble::Absent),
+        (_, Err(error)) => Err(error.clone()),
+        _ => {
+            let user = (!is_self).then_some(&account);
+            review(client, rights::needed(&account, &groups), user).await
+        }
+    };
+    ClusterFacts {
+        version,
+        clock,
+        account,
+        has_account,
+        groups,
+        definition,
+        rights,
+        autoscalers,
+        scaled_objects,
+        policies,
+        workloads,
+        pods,
+        services,
+    }
+}
+
+async fn list_if(caller: &mut Caller, is_served: bool, path: &str) -> Heard<Listed> {
+    if is_served {
+        caller.list(path, LIST_LIMIT).await
+    } else {
+        Ok(Listed::default())
+    }
+}
+
+/// Whether the account is that of whoever asks, as in the controller's own pod.
+async fn is_self(caller: &mut Caller, account: &Account) -> bool {
+    let question = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+    let answer = caller
+        .review("/apis/authentication.k8s.io/v1/selfsubjectreviews", &question)
+        .await;
+    let user = answer.ok();
+    let user = user
+        .as_ref()
+        .and_then(|answer| answer.pointer("/status/userInfo/username"));
+    user.and_then(Value::as_str) == Some(account.user().as_str())
+}
+
+/// Asks whether the account, or whoever asks, has these rights.
+async fn review(
+    client: Client,
+    rights: Vec<Right>,
+    account: Option<&Account>,
+) -> Heard<Vec<(Right, Vec<Verdict>)>> {
+    let questions: Vec<(usize, &'static str, Value)> = rights
+        .iter()
+        .enumerate()
+        .flat_map(|(place, right)| {
+            right
+                .verbs
+                .iter()
+                .map(move |verb| (place, *verb, right.question(verb, account)))
+        })
+        .collect();
+    let path = if account.is_some() {
+        "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    } else {
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    };
+    // One first: who may not ask is told so once, and a server that is silent is not asked forty times.
+    if let Some((_, _, question)) = questions.first() {
+        Caller::new(client.clone()).review(path, question).await?;
+    }
+    let asked = futures::stream::iter(questions).map(|(place, verb, question)| {
+        let mut caller = Caller::new(client.clone());
+        async move { (place, verb, caller.review(path, &question).await) }
+    });
+    let answers: Vec<(usize, &'static str, Heard<Value>)> = asked.buffered(REVIEWS_AT_A_TIME).collect().await;
+    let verdicts = |place: usize| {
+        let of_right = answers.iter().filter(move |(of, _, _)| *of == place);
+        of_right
+            .map(|(_, verb, answer)| Verdict::read(verb, answer))
+            .collect()
+    };
+    Ok(rights
+        .into_iter()
+        .enumerate()
+        .map(|(place, right)| (right, verdicts(place)))
+        .collect())
+}
+
+/// Whether a resource is served, as far as is known.
+fn serves(groups: &Heard<APIGroupDiscoveryList>, group: &str, plural: &str) -> bool {
+    let resources = groups.iter().flat_map(|groups| resources(groups));
+    resources
+        .into_iter()
+        .any(|(of, resource)| of == group && resource.resource.as_deref() == Some(plural))
+}
+
+fn resources(
+    groups: &APIGroupDiscoveryList,
+) -> impl Iterator<Item = (&str, &kube::core::discovery::v2::APIResourceDiscovery)> {
+    groups.items.iter().flat_map(|group| {
+        let name = group
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.name.as_deref());
+        let resources = group.versions.iter().flat_map(|version| &version.resources);
+        resources.map(move |resource| (name.unwrap_or_default(), resource))
+    })
+}
+
+/// The kinds with a `/scale` that can be patched. ReplicaSets are left out: they are their Deployments'.
+fn scalable_kinds(groups: &APIGroupDiscoveryList) -> BTreeSet<ScalableKind> {
+    let scalable = resources(groups).filter(|(_, resource)| {
+        resource.subresources.iter().any(|subresource| {
+            subresource.subresource.as_deref() == Some("scale")
+                && subresource.verbs.iter().any(|verb| verb == "patch")
+        })
+    });
+    let kinds = scalable.filter_map(|(group, resource)| {
+        Some(ScalableKind {
+            group: group.to_owned(),
+            kind: resource.response_kind.as_ref()?.kind.clone()?,
+            plural: resource.resource.clone()?,
+        })
+    });
+    kinds.filter(|kind| kind.plural != "replicasets").collect()
+}
+
+impl ClusterFacts {
+    /// Pods that have run for a while, a few of all.
+    pub(super) fn running_pods(&self, now: Timestamp) -> Vec<RunningPod> {
+        self.pods
+            .as_ref()
+            .map_or_else(|_| Vec::new(), |pods| pods::sample(&pods.items, now))
+    }
+}
+
+/// What there is to tell of the cluster.
+pub(super) fn findings(facts: &ClusterFacts) -> Findings {
+    let mut found = Findings::about("cluster");
+    match &facts.version {
+        Ok(version) => found.ok("reach", format!("Kubernetes {version} answers")),
+        Err(error) => {
+            found.problem("reach", format!("the API server: {error}"), ADVICE_REACH);
+            return found;
+        }
+    }
+    if let Err(error) = &facts.groups {
+        let what = format!("what the API server serves cannot be read: {error}");
+        found.problem("reach", what, ADVICE_CREDENTIALS);
+        return found;
+    }
+    definition::check(facts, &mut found);
+    rights::check(facts, &mut found);
+    workloads::check(facts, &mut found);
+    found
+}
+
+const ADVICE_CREDENTIALS: &str = "credentials that kubectl get all works with: a log-in may have run out";
+/// What to do where there is no cluster to talk to.
+pub(super) const ADVICE_REACH: &str = "KUBECONFIG or --context of a cluster that kubectl reaches";
+
+#[cfg(test)]
+mod gather_tests;
+#[cfg(test)]
+mod recorded;

@@ -1,0 +1,135 @@
+//! Rights, from answers as they were recorded, and those of the manifests. No network.
+use super::super::recorded::{account, assert_says, granted, healthy, remark, remarks, served};
+use super::*;
+use crate::cli::doctor::finding::Level;
+
+/// Group, resource, verb, and whether it is about the one Lease.
+fn rules_of_the_manifest() -> BTreeSet<(String, String, String, bool)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/manifests/rbac.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut rules = BTreeSet::new();
+    for document in text.split("\n---\n") {
+        let object: Value = serde_yaml::from_str(document).unwrap();
+        let words = |rule: &Value, field: &str| -> Vec<String> {
+            let words = rule[field].as_array().into_iter().flatten();
+            words.map(|word| word.as_str().unwrap().to_owned()).collect()
+        };
+        for rule in object["rules"].as_array().into_iter().flatten() {
+            for group in words(rule, "apiGroups") {
+                for resource in words(rule, "resources") {
+                    for verb in words(rule, "verbs") {
+                        rules.insert((
+                            group.clone(),
+                            resource.clone(),
+                            verb,
+                            !rule["resourceNames"].is_null(),
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    rules
+}
+
+#[test]
+fn the_rights_that_are_asked_for_are_those_of_the_manifests() {
+    let groups = Ok(served(&[("keda.sh", "ScaledObject", "scaledobjects")]));
+    // Here it has a /scale too, which it has not in fact.
+    let rights = needed(&account(), &groups).into_iter();
+    let rights = rights.filter(|right| right.group != "keda.sh" || right.weight == Weight::Useful);
+    let asked: BTreeSet<_> = rights
+        .flat_map(|right| {
+            let is_named = right.within.as_ref().is_some_and(|(_, name)| name.is_some());
+            let of = move |verb: &&str| {
+                (
+                    right.group.clone(),
+                    right.resource.clone(),
+                    (*verb).to_owned(),
+                    is_named,
+                )
+            };
+            right.verbs.iter().map(of).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(asked, rules_of_the_manifest());
+}
+
+#[test]
+fn a_right_that_is_not_there_is_told_with_the_rule_that_grants_it() {
+    let mut facts = healthy();
+    let deny = |facts: &mut ClusterFacts, resource: &str| {
+        for (right, verdicts) in facts.rights.as_mut().unwrap() {
+            if right.resource == resource {
+                verdicts[0].is_granted = Ok(false);
+            }
+        }
+    };
+    deny(&mut facts, "deployments/scale");
+    let set = "in its ClusterRole: {apiGroups: [apps], resources: [deployments/scale], verbs: [get]}";
+    assert_says(
+        &remark(&facts),
+        Level::Problem,
+        "concertina/concertina may not get deployments/scale",
+        set,
+    );
+    let mut facts = healthy();
+    deny(&mut facts, "resourcequotas");
+    assert_says(
+        &remark(&facts),
+        Level::Note,
+        "it goes on without",
+        r#"apiGroups: [""]"#,
+    );
+    let mut facts = healthy();
+    deny(&mut facts, "leases");
+    let set = "in its Role: {apiGroups: [coordination.k8s.io], resources: [leases]";
+    assert!(
+        remarks(&facts)
+            .iter()
+            .all(|finding| finding.set.as_ref().unwrap().starts_with(set))
+    );
+}
+
+#[test]
+fn kinds_with_a_scale_that_the_role_does_not_list_are_told() {
+    let mut facts = healthy();
+    facts.groups = Ok(served(&[
+        ("argoproj.io", "Rollout", "rollouts"),
+        ("apps", "ReplicaSet", "replicasets"),
+    ]));
+    let rights = needed(&account(), &facts.groups).into_iter();
+    let answered = rights.map(|right| {
+        let is_granted = right.group != "argoproj.io";
+        granted(right, is_granted)
+    });
+    facts.rights = Ok(answered.collect());
+    let what =
+        "rollouts of argoproj.io have a /scale, but concertina/concertina may not list, watch and scale them";
+    assert_says(
+        &remark(&facts),
+        Level::Note,
+        what,
+        "rbac.scalableKinds of the chart with argoproj.io: [rollouts]",
+    );
+}
+
+#[test]
+fn rights_that_cannot_be_asked_for_are_not_taken_for_missing() {
+    let mut facts = healthy();
+    facts.rights = Err(Trouble::Forbidden);
+    assert_says(
+        &remark(&facts),
+        Level::Note,
+        "are not known",
+        "subjectaccessreviews",
+    );
+    let mut facts = healthy();
+    facts.rights.as_mut().unwrap()[0].1[0].is_granted = Err(Trouble::Other("webhook is down".into()));
+    assert_says(
+        &remark(&facts),
+        Level::Note,
+        "1 right could not be asked for: webhook is down",
+        "",
+    );
+}

@@ -1,0 +1,379 @@
+//! Where requests are counted: the sources of the configuration, and well-known counters that could be one. [`gather`]
+//! touches the network.
+use std::collections::BTreeSet;
+
+use crate::config::{Config, Scope, Source, SourceConfig};
+
+use super::super::finding::{Findings, Level, some_of};
+use super::super::settings::Edit;
+use super::series::{named_job, timeliness};
+use super::texts::{self, BRANCH};
+use super::vector::Sample;
+use super::{Asked, Asker, request_rate, seconds, window_seconds};
+
+/// A counter that is exposed by what many people run.
+pub(super) struct Known {
+    /// The source's name, and its fields in YAML.
+    name: &'static str,
+    fields: &'static str,
+    metric: &'static str,
+    /// What its series must have.
+    matchers: &'static str,
+    exposed_by: &'static str,
+}
+
+const fn per_pod(
+    name: &'static str,
+    metric: &'static str,
+    fields: &'static str,
+    exposed_by: &'static str,
+) -> Known {
+    Known {
+        name,
+        fields,
+        metric,
+        matchers: "namespace!=\"\",pod!=\"\"",
+        exposed_by,
+    }
+}
+
+/// Those per workload are in docs/how-to/sources.md, where they are tested against a real Prometheus.
+pub(super) const KNOWN: [Known; 8] = [
+    Known {
+        name: "linkerd",
+        fields: "{requests: response_total, failures: classification=\"failure\", duration: response_latency_ms, \
+                 durationUnit: Milliseconds, matchers: direction=\"inbound\", workloadLabel: deployment}",
+        metric: "response_total",
+        matchers: "direction=\"inbound\",deployment!=\"\"",
+        exposed_by: "Linkerd",
+    },
+    Known {
+        name: "traefik",
+        fields: "{requests: traefik_service_requests_total, failures: code=~\"5..\", duration: \
+                 traefik_service_request_duration_seconds, workloadLabel: service, workloadPattern: \
+                 '(.+)-[^-]+@kubernetes(crd)?', workloadValue: '{namespace}-{name}'}",
+        metric: "traefik_service_requests_total",
+        matchers: "service=~\".+@kubernetes(crd)?\"",
+        exposed_by: "Traefik",
+    },
+    Known {
+        name: "envoy-gateway",
+        fields: "{requests: envoy_cluster_upstream_rq_xx, failures: envoy_response_code_class=\"5\", duration: \
+                 envoy_cluster_upstream_rq_time, durationUnit: Milliseconds, workloadLabel: envoy_cluster_name, \
+                 workloadPattern: '(httproute/[^/]+/[^/]+)/rule/.*', workloadValue: 'httproute/{namespace}/{name}'}",
+        metric: "envoy_cluster_upstream_rq_xx",
+        matchers: "envoy_cluster_name=~\"httproute/.+\"",
+        exposed_by: "Envoy Gateway",
+    },
+    per_pod(
+        "spring",
+        "http_server_requests_seconds_count",
+        "{requests: http_server_requests_seconds_count}",
+        "Spring Boot and Micrometer",
+    ),
+    per_pod(
+        "opentelemetry",
+        "http_server_request_duration_seconds_count",
+        "{requests: http_server_request_duration_seconds_count}",
+        "OpenTelemetry and ASP.NET Core",
+    ),
+    per_pod(
+        "histogram",
+        "http_request_duration_seconds_count",
+        "{requests: http_request_duration_seconds_count}",
+        "applications with a histogram of their own",
+    ),
+    per_pod(
+        "flask",
+        "flask_http_request_total",
+        "{requests: flask_http_request_total}",
+        "Flask's exporter",
+    ),
+    per_pod(
+        "grpc",
+        "grpc_server_handled_total",
+        "{requests: grpc_server_handled_total}",
+        "gRPC servers",
+    ),
+];
+
+/// What was heard of one source.
+#[derive(Debug)]
+pub(in crate::cli::doctor) struct SourceFacts {
+    pub(super) name: String,
+    pub(super) jobs: Asked<Vec<Sample>>,
+    /// How many series have each label that matters, by [`BRANCH`].
+    pub(super) labels: Asked<Vec<Sample>>,
+    /// How many pods or replicas two jobs scrape.
+    pub(super) several_jobs: Asked<Option<f64>>,
+    pub(super) interval: Asked<Option<f64>>,
+    pub(super) age: Asked<Option<f64>>,
+}
+
+/// What was heard of requests.
+#[derive(Debug)]
+pub(in crate::cli::doctor) struct RequestFacts {
+    pub(super) sources: Vec<SourceFacts>,
+    /// How many series each of [`KNOWN`] has, by [`BRANCH`].
+    pub(super) known: Asked<Vec<Sample>>,
+    /// Least seconds between two scrapes as configured.
+    pub(super) configured_interval: Option<u32>,
+}
+
+pub(super) async fn gather(asker: &mut Asker<'_>, config: &Config, server: &str) -> RequestFacts {
+    let mut sources = Vec::new();
+    for name in names(config) {
+        let Some(source) = config.source(name) else {
+            continue;
+        };
+        let series = texts::source_series(config, server, source);
+        let jobs = asker.ask(&texts::by_job(&series)).await;
+        let is_there = jobs.as_ref().is_ok_and(|jobs| !jobs.is_empty());
+        let mut facts = SourceFacts {
+            name: name.to_owned(),
+            jobs,
+            labels: Ok(Vec::new()),
+            several_jobs: Ok(None),
+            interval: Ok(None),
+            age: Ok(None),
+        };
+        if is_there && source.requests.is_some() {
+            let renamed: Vec<String> = wanted(source)
+                .into_iter()
+                .map(|(_, label)| renamed(label))
+                .collect();
+            let labels: BTreeSet<&str> = wanted(source)
+                .into_iter()
+                .map(|(_, label)| label)
+                .chain(renamed.iter().map(String::as_str))
+                .collect();
+            facts.labels = asker.ask(&texts::label_counts(&series, labels.into_iter())).await;
+            facts.several_jobs = asker
+                .number(&texts::of_several_jobs(&series, &texts::source_groups(source)))
+                .await;
+            facts.interval = asker.interval(config, request_rate(name)).await;
+            facts.age = asker.number(&texts::age(&series)).await;
+        }
+        sources.push(facts);
+    }
+    let known = KNOWN.iter().map(|known| {
+        let series = texts::with(
+            &format!("{}{{{}}}", known.metric, known.matchers),
+            texts::matchers(config, server),
+        );
+        (known.name, format!("count({series})"))
+    });
+    RequestFacts {
+        sources,
+        known: asker.ask(&texts::branches(known)).await,
+        configured_interval: config
+            .server(server)
+            .and_then(|server| server.scrape_interval_seconds),
+    }
+}
+
+/// All sources, built-in and configured.
+fn names(config: &Config) -> BTreeSet<&str> {
+    let configured = config.sources.keys().map(String::as_str);
+    configured.chain(SourceConfig::BUILT_IN).collect()
+}
+
+/// The labels that a source's series must have, and the fields of the configuration that name them.
+fn wanted(source: &Source) -> Vec<(&'static str, &str)> {
+    let mut wanted: Vec<(&'static str, &str)> = Vec::new();
+    wanted.extend(
+        source
+            .namespace_label
+            .as_deref()
+            .map(|label| ("namespaceLabel", label)),
+    );
+    wanted.push(match &source.scope {
+        Scope::Pod { label } => ("podLabel", label.as_str()),
+        Scope::Workload { label, .. } => ("workloadLabel", label.as_str()),
+    });
+    wanted
+}
+
+/// What Prometheus calls a label of the exporter where the scraped target has one of this name too.
+fn renamed(label: &str) -> String {
+    format!("exported_{label}")
+}
+
+pub(super) fn check(facts: &RequestFacts, config: &Config, found: &mut Findings) {
+    let mut absent = Vec::new();
+    let mut is_any_there = false;
+    for source in &facts.sources {
+        let Some(known) = config.source(&source.name) else {
+            continue;
+        };
+        match &source.jobs {
+            Err(error) => found.problem(
+                "requests",
+                format!("source {} cannot be found out: {error}", source.name),
+                "what the message says",
+            ),
+            Ok(jobs) if !jobs.is_empty() => {
+                is_any_there = true;
+                check_source(source, jobs, known, facts.configured_interval, found);
+            }
+            Ok(_) if config.sources.contains_key(&source.name) => found.problem(
+                "requests",
+                format!("no {} with what source {} asks for", metric(known), source.name),
+                "in Prometheus, a scrape of what exposes it; or other requests and matchers of this source",
+            ),
+            Ok(_) => absent.push(format!("{} ({})", source.name, metric(known))),
+        }
+    }
+    is_any_there |= suggest(facts, config, found);
+    if !is_any_there {
+        found.note(
+            "requests",
+            format!("no requests are counted: {}", absent.join(", ")),
+            "nothing unless policies are to scale by requests: a counter in the pods that is scraped, or a source \
+             (docs/how-to/sources.md)",
+        );
+    } else if !absent.is_empty() {
+        found.ok(
+            "requests",
+            format!(
+                "not there, and only needed by policies that name it: {}",
+                absent.join(", ")
+            ),
+        );
+    }
+}
+
+fn metric(source: &Source) -> &str {
+    source
+        .requests
+        .as_deref()
+        .or(source.duration.as_deref())
+        .unwrap_or_default()
+}
+
+fn check_source(
+    facts: &SourceFacts,
+    jobs: &[Sample],
+    source: &Source,
+    configured_interval: Option<u32>,
+    found: &mut Findings,
+) {
+    let names: Vec<String> = jobs.iter().map(|job| named_job(job.label("job"))).collect();
+    let mut what = format!(
+        "source {}: {} from {}",
+        facts.name,
+        metric(source),
+        some_of(&names, 4)
+    );
+    let interval = facts.interval.as_ref().ok().copied().flatten();
+    if let Some(interval) = interval {
+        let window = window_seconds(interval, configured_interval);
+        what += &format!(", every {}: rates cover {window} s", seconds(interval));
+    }
+    found.ok("requests", what);
+    check_labels(facts, source, found);
+    timeliness(
+        "requests",
+        interval,
+        facts.age.as_ref().ok().copied().flatten(),
+        found,
+    );
+    if let Ok(Some(count)) = facts.several_jobs
+        && count > 0.0
+    {
+        let what = format!(
+            "source {}: {count:.0} of what counts requests are scraped by several jobs ({})",
+            facts.name,
+            some_of(&names, 4)
+        );
+        found.note(
+            "duplicates",
+            what,
+            "the greater counts; in Prometheus, drop one of the scrapes",
+        );
+    }
+}
+
+fn check_labels(facts: &SourceFacts, source: &Source, found: &mut Findings) {
+    let Ok(labels) = &facts.labels else { return };
+    if metric(source).is_empty() || source.requests.is_none() {
+        return;
+    }
+    let has = |name: &str| {
+        labels
+            .iter()
+            .any(|sample| sample.label(BRANCH) == name && sample.value > 0.0)
+    };
+    // A pod tells of itself, so what its scrape says is right; others tell of workloads that are not theirs.
+    let tells_of_others = matches!(source.scope, Scope::Workload { .. });
+    let mut fields = SourceConfig::default();
+    let mut lacking = Vec::new();
+    for (field, label) in wanted(source) {
+        let other = renamed(label);
+        if has(&other) && (tells_of_others || !has(label)) {
+            match field {
+                "namespaceLabel" => fields.namespace_label = Some(other),
+                "podLabel" => fields.pod_label = Some(other),
+                _ => fields.workload_label = Some(other),
+            }
+        } else if !has(label) {
+            lacking.push(format!("{label} ({field})"));
+        }
+    }
+    if !lacking.is_empty() {
+        found.problem(
+            "requests",
+            format!("{} has no label {}", metric(source), lacking.join(" and ")),
+            format!(
+                "in sources.{}, the labels that it has; where it has none, relabelling in Prometheus that adds them",
+                facts.name
+            ),
+        );
+    }
+    if fields != SourceConfig::default() {
+        let edit = Edit::Source {
+            name: facts.name.clone(),
+            fields: Box::new(fields),
+        };
+        let what = format!(
+            "source {}: Prometheus has renamed labels of {}",
+            facts.name,
+            metric(source)
+        );
+        found.change(Level::Problem, "requests", what, edit);
+    }
+}
+
+/// Sources that could be configured; whether there is any.
+fn suggest(facts: &RequestFacts, config: &Config, found: &mut Findings) -> bool {
+    let Ok(samples) = &facts.known else { return false };
+    let is_taken = |known: &Known| {
+        let same = |source: &Source| source.requests.as_deref() == Some(known.metric);
+        names(config).contains(known.name)
+            || names(config)
+                .into_iter()
+                .filter_map(|name| config.source(name))
+                .any(same)
+    };
+    let mut is_any = false;
+    for known in KNOWN.iter().filter(|known| !is_taken(known)) {
+        let is_there = |sample: &Sample| sample.label(BRANCH) == known.name && sample.value > 0.0;
+        if let (true, Ok(fields)) = (samples.iter().any(is_there), serde_yaml::from_str(known.fields)) {
+            is_any = true;
+            let edit = Edit::Source {
+                name: known.name.to_owned(),
+                fields: Box::new(fields),
+            };
+            let what = format!(
+                "{} is there, as of {}: policies may take it as source {}",
+                known.metric, known.exposed_by, known.name
+            );
+            found.change(Level::Note, "requests", what, edit);
+        }
+    }
+    is_any
+}
+
+#[cfg(test)]
+#[path = "requests_tests.rs"]
+mod tests;
