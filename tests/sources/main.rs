@@ -8,6 +8,7 @@
 )] // a test fails by panicking
 
 mod built_in;
+mod doctor;
 mod documented;
 mod freshness;
 mod prometheus;
