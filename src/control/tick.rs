@@ -169,7 +169,8 @@ impl Tick<'_> {
         answers: &GroupAnswers,
         open: &mut Vec<(InFlight, Box<Open>)>,
     ) {
-        let mut done = Vec::with_capacity(batch.len());
+        let count = batch.len();
+        let mut done = Vec::with_capacity(count);
         {
             let mut view = self.context.cluster.view();
             for member in batch {
@@ -180,6 +181,7 @@ impl Tick<'_> {
                 }
             }
         }
+        self.context.metrics.evaluations(count as u64);
         self.end(done.iter().map(|(_, outcome)| outcome));
         for (member, outcome) in &mut done {
             // What is being looked up is soon found, so it need not wait for a whole period.

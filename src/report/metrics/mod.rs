@@ -250,15 +250,19 @@ impl Metrics {
         self.policies.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// One policy was evaluated.
+    /// So many policies were evaluated. What was decided may still have to be written.
+    pub fn evaluations(&self, count: u64) {
+        self.evaluations.inc_by(count);
+    }
+
+    /// What became of one evaluation.
     pub fn evaluated(&self, outcome: &Outcome) {
         self.evaluated_all([outcome]);
     }
 
-    /// Several policies were evaluated; counted under one lock.
+    /// What became of several evaluations; counted under one lock.
     pub fn evaluated_all<'o>(&self, outcomes: impl IntoIterator<Item = &'o Outcome>) {
         let mut rows = self.policy_series.as_ref().map(PolicySeries::rows);
-        let mut count = 0;
         for outcome in outcomes {
             let decision = outcome.result.as_ref().ok().map(|decided| &decided.decision);
             if let Some(rows) = &mut rows {
@@ -268,9 +272,7 @@ impl Metrics {
                 Ok(decided) => decided.decision.reason,
                 Err(note) => note.reason,
             });
-            count += 1;
         }
-        self.evaluations.inc_by(count);
     }
 
     /// So many seconds lay between two evaluations of the same policy.

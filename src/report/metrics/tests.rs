@@ -15,6 +15,7 @@ fn a_policy_shows_its_counts_and_how_many_metrics_are_missing() {
     let metrics = Metrics::default();
     metrics.evaluated(&outcome(policy("web"), vec![total(40.0)]));
     metrics.evaluated(&outcome(policy("api"), vec![Reading::Missing(Missing::TimedOut)]));
+    metrics.evaluations(2);
     assert_eq!(
         lines(&metrics, "concertina_policy_"),
         [
