@@ -48,9 +48,14 @@ bench: ## What a fleet costs and how soon it is acted on, in 25 minutes; BENCH="
 	$(STATIC_BUILD) --package concertina --package concertina-bench --bins
 	benches/system/run
 
+.PHONY: test-chart
+test-chart: ## The tests of the Helm chart alone; TESTS=test_objects for one file of them
+	@./tests/chart/run $(TESTS)
+
 .PHONY: generate
-generate: ## Write crds/, deploy/manifests/crd.yaml, docs/reference and the table of docs/explanation/hpa.md anew
+generate: ## Write crds/, the chart's copy and README, deploy/manifests, docs/reference and the table of docs/explanation/hpa.md anew
 	UPDATE=1 cargo test --locked --quiet --test generated
+	tests/chart/generate
 	UPDATE=1 cargo test --locked --quiet --package concertina-decision --test hpa the_table_of_the_page_is_current
 
 .PHONY: image

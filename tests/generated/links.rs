@@ -3,7 +3,7 @@ use std::path::Path;
 
 use crate::{read, repository};
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -11,6 +11,8 @@ const DOCUMENTS: [&str; 7] = [
     "testbed/README.md",
     "examples/shop/README.md",
     "docs/decisions/0001-crates.md",
+    "docs/how-to/install.md",
+    "deploy/helm/concertina/README.md",
 ];
 
 /// The relative targets of a document's links and pictures, without their anchors.

@@ -56,6 +56,14 @@ fn the_committed_definition_is_current() {
 }
 
 #[test]
+fn the_definition_in_the_chart_is_current() {
+    assert_current(
+        "deploy/helm/concertina/files/crds/scalingpolicies.concertina.dev.yaml",
+        &api::crd_yaml().unwrap(),
+    );
+}
+
+#[test]
 fn the_definition_among_the_manifests_is_current() {
     assert_current("deploy/manifests/crd.yaml", &api::crd_yaml().unwrap());
 }
