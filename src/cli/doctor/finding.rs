@@ -94,6 +94,11 @@ pub(super) fn count(findings: &[Finding], level: Level) -> usize {
     findings.iter().filter(|finding| finding.level == level).count()
 }
 
+/// Whether a server answered: without one a configuration would be of no use. Only of those the clock is looked at.
+pub(super) fn is_any_server_heard(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.check == "clock")
+}
+
 /// Writes a text to read: a line for what was found and one for what to do.
 pub(super) fn table(findings: &[Finding], out: &mut impl Write) -> io::Result<()> {
     let width = findings.iter().map(|finding| finding.check.chars().count()).max();

@@ -272,7 +272,10 @@ fn print(
         Format::Yaml => write!(out, "{}", serde_saphyr::to_string(&document())?)?,
         Format::Table => {
             finding::table(findings, out)?;
-            if let Some((settings, has_hidden)) = shown.as_ref().filter(|(settings, _)| settings.is_news()) {
+            let is_worth_it =
+                |settings: &Settings| settings.is_news() && finding::is_any_server_heard(findings);
+            if let Some((settings, has_hidden)) = shown.as_ref().filter(|(settings, _)| is_worth_it(settings))
+            {
                 writeln!(
                     out,
                     "\n# The controller's configuration with these values: config of the chart's values, or\n\

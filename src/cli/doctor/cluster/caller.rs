@@ -84,7 +84,12 @@ impl Caller {
         let before = wall_clock();
         let answer = self.bounded(version_of(self.client.clone())).await?;
         let clock = answer.date.map(|date| clock(date, before, wall_clock()));
-        let not_one = || Trouble::Other(format!("/version answers {}: is it an API server", answer.status));
+        let not_one = || {
+            Trouble::Other(match answer.status.as_u16() {
+                401 => "it does not accept the credentials (401): a log-in may have run out".to_owned(),
+                _ => format!("/version answers {}: is it an API server", answer.status),
+            })
+        };
         Ok((answer.version.clone().ok_or_else(not_one)?, clock))
     }
 

@@ -8,8 +8,7 @@ use crate::api::{GROUP, crd_yaml};
 use super::super::finding::{Findings, plural, some_of};
 use super::{ClusterFacts, Trouble, serves};
 
-const INSTALL: &str =
-    "with the configuration below, helm install or kubectl apply -k deploy/manifests: docs/how-to/install.md";
+const INSTALL: &str = "helm install or kubectl apply -k deploy/manifests, with the configuration that comes of this: docs/how-to/install.md";
 const UPDATE: &str = "helm upgrade with the chart of this version; or concertina crd | kubectl apply --server-side --force-conflicts -f -";
 
 pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {

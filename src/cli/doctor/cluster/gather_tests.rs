@@ -8,17 +8,23 @@ use super::*;
 use crate::cli::doctor::finding::Level;
 
 #[test]
-fn pods_that_are_looked_for_have_run_for_a_while_and_are_from_all_over() {
+fn pods_that_are_looked_for_have_been_ready_for_a_while_and_are_from_all_over() {
     let now = concertina_decision::Timestamp::from_seconds(1_700_000_000);
     let pod = |name: String, started: i64| {
         let started = jiff::Timestamp::from_second(1_700_000_000 - started).unwrap();
-        json!({"metadata": {"namespace": "shop", "name": name}, "status": {"startTime": started.to_string()}})
+        json!({"metadata": {"namespace": "shop", "name": name}, "status": {"conditions": [
+            {"type": "Initialized", "status": "True", "lastTransitionTime": started.to_string()},
+            {"type": "Ready", "status": "True", "lastTransitionTime": started.to_string()},
+        ]}})
     };
     let mut pods: Vec<Value> = (0..100).map(|number| pod(format!("web-{number}"), 600)).collect();
     pods.push(pod("young".into(), 10));
     let mut mirrored = pod("etcd".into(), 600);
     mirrored["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
     pods.push(mirrored);
+    let mut crashing = pod("crashing".into(), 600);
+    crashing["status"]["conditions"][1]["status"] = json!("False");
+    pods.push(crashing);
     pods.push(json!({}));
     let sample = pods::sample(&pods, now);
     assert_eq!(sample.len(), 20);

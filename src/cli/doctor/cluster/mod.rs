@@ -235,7 +235,7 @@ fn scalable_kinds(groups: &APIGroupDiscoveryList) -> BTreeSet<ScalableKind> {
 }
 
 impl ClusterFacts {
-    /// Pods that have run for a while, a few of all.
+    /// Pods that have been Ready for a while, a few of all.
     pub(super) fn running_pods(&self, now: Timestamp) -> Vec<RunningPod> {
         self.pods
             .as_ref()

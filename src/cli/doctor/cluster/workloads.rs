@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::finding::{Findings, plural, some_of};
 use super::caller::Caller;
-use super::{ClusterFacts, Heard, LIST_LIMIT, Listed, Trouble};
+use super::{Account, ClusterFacts, Heard, LIST_LIMIT, Listed, Trouble};
 use crate::api::{DEFAULT_PROMETHEUS, DEFAULT_SOURCE};
 
 /// Deployments and StatefulSets.
@@ -82,7 +82,13 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
             "the right to list them, for whoever runs this",
         );
     }
+    if let Ok(workloads) = &facts.workloads {
+        check_controller(&workloads.items, &facts.account, found);
+    }
     let owners = owners(facts);
+    if owners.is_empty() && facts.autoscalers.is_ok() && facts.scaled_objects.is_ok() {
+        found.ok("owners", "no other autoscaler was found");
+    }
     let policies = facts
         .policies
         .as_ref()
@@ -91,6 +97,36 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
     check_policies(policies, found);
     if let Ok(workloads) = &facts.workloads {
         check_requests(&workloads.items, found);
+    }
+}
+
+/// Whether what runs under the controller's account is Ready.
+fn check_controller(workloads: &[Value], account: &Account, found: &mut Findings) {
+    let is_its = |workload: &&Value| {
+        text(workload, "/metadata/namespace") == Some(&account.namespace)
+            && text(workload, "/spec/template/spec/serviceAccountName") == Some(&account.name)
+    };
+    for workload in workloads.iter().filter(is_its) {
+        let number = |pointer| workload.pointer(pointer).and_then(Value::as_i64);
+        let (wanted, ready) = (
+            number("/spec/replicas").unwrap_or(1),
+            number("/status/readyReplicas").unwrap_or(0),
+        );
+        let what = format!("{ready} of {wanted} pods of {} are Ready", name(workload));
+        let logs = format!(
+            "what kubectl -n {} logs and describe say of its pods",
+            account.namespace
+        );
+        match (ready, wanted) {
+            (_, 0) => found.problem(
+                "controller",
+                format!("{} has no replicas", name(workload)),
+                "1 or more, such as 2",
+            ),
+            (0, _) => found.problem("controller", what, logs),
+            _ if ready < wanted => found.note("controller", what, logs),
+            _ => found.ok("controller", what),
+        }
     }
 }
 
@@ -155,9 +191,7 @@ fn check_owners(owners: &BTreeMap<Target, String>, policies: &[Value], found: &m
             "one policy with the metrics of all, or mode: DryRun for the others",
         );
     }
-    if owners.is_empty() {
-        found.ok("owners", "no other autoscaler was found");
-    } else {
+    if !owners.is_empty() {
         let names: Vec<String> = owners.values().cloned().collect();
         found.note(
             "owners",
@@ -179,13 +213,12 @@ fn check_policies(policies: &[Value], found: &mut Findings) {
             .into_iter()
             .flatten()
             .find(|one| text(one, "/type") == Some("Ready"));
-        if let Some(ready) = ready.filter(|ready| text(ready, "/status") != Some("True")) {
-            troubled.push(format!(
-                "{} ({})",
-                name(policy),
-                text(ready, "/reason").unwrap_or("no reason")
-            ));
-        }
+        let reason = match ready {
+            None => "not decided yet",
+            Some(ready) if text(ready, "/status") == Some("True") => continue,
+            Some(ready) => text(ready, "/reason").unwrap_or("no reason"),
+        };
+        troubled.push(format!("{} ({reason})", name(policy)));
     }
     if !troubled.is_empty() {
         found.note(

@@ -1,13 +1,15 @@
 //! Autoscalers, policies and workloads, from answers as they were recorded. No network.
 use serde_json::json;
 
+use super::super::findings;
 use super::super::recorded::{assert_says, healthy, listed, remark, remarks};
 use super::*;
 use crate::cli::doctor::finding::Level;
 
 fn scaler(kind: &str, name: &str, target: &str) -> Value {
     json!({"kind": kind, "metadata": {"namespace": "shop", "name": name},
-           "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}}})
+           "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}},
+           "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
 }
 
 #[test]
@@ -38,6 +40,35 @@ fn targets_of_other_autoscalers_are_told_and_kedas_own_count_once() {
 }
 
 #[test]
+fn a_controller_that_is_not_ready_is_told() {
+    let running = |wanted: i64, ready: Value| {
+        let mut facts = healthy();
+        facts.workloads = listed(vec![json!({
+            "metadata": {"namespace": "concertina", "name": "main"},
+            "spec": {"replicas": wanted, "template": {"spec": {"serviceAccountName": "concertina"}}},
+            "status": {"readyReplicas": ready},
+        })]);
+        facts
+    };
+    let crashing = running(2, Value::Null);
+    let what = "0 of 2 pods of concertina/main are Ready";
+    assert_says(
+        &remark(&crashing),
+        Level::Problem,
+        what,
+        "kubectl -n concertina logs",
+    );
+    assert_says(&remark(&running(2, json!(1))), Level::Note, "1 of 2 pods", "logs");
+    assert_says(
+        &remark(&running(0, json!(0))),
+        Level::Problem,
+        "has no replicas",
+        "1 or more",
+    );
+    assert!(remarks(&running(2, json!(2))).is_empty());
+}
+
+#[test]
 fn two_policies_on_one_target_are_told() {
     let mut facts = healthy();
     facts.policies = listed(vec![
@@ -56,14 +87,17 @@ fn policies_that_are_not_ready_are_told_with_their_reasons() {
         policy
     };
     let mut facts = healthy();
+    let mut new = policy("new", "", "");
+    new["status"] = json!({});
     facts.policies = listed(vec![
         policy("a", "True", "Ready"),
         policy("b", "False", "TargetNotFound"),
+        new,
     ]);
     assert_says(
         &remark(&facts),
         Level::Note,
-        "1 of 2 policy objects not Ready: shop/b (TargetNotFound)",
+        "2 of 3 policy objects not Ready: shop/b (TargetNotFound), shop/new (not decided yet)",
         "kubectl describe",
     );
 }
@@ -92,7 +126,21 @@ fn what_may_not_be_listed_and_what_is_too_much_is_told() {
     let mut facts = healthy();
     facts.policies = Err(Trouble::Forbidden);
     facts.workloads = Err(Trouble::Forbidden);
-    let what = "as you may not list them: policies, Deployments and StatefulSets";
+    assert!(
+        findings(&facts)
+            .list
+            .iter()
+            .any(|finding| finding.check == "owners")
+    );
+    facts.autoscalers = Err(Trouble::Forbidden);
+    assert!(
+        findings(&facts)
+            .list
+            .iter()
+            .all(|finding| finding.check != "owners"),
+        "it is not known"
+    );
+    let what = "as you may not list them: HorizontalPodAutoscalers, policies, Deployments and StatefulSets";
     assert_says(&remark(&facts), Level::Note, what, "the right to list them");
     let mut facts = healthy();
     facts.workloads.as_mut().unwrap().has_more = true;

@@ -151,7 +151,8 @@ fn is_not_there(facts: &SeriesFacts, found: &mut Findings) {
     found.note(
         facts.name,
         what,
-        "nothing unless it is to be used: /metrics/resource of the kubelets lacks it, their /metrics/cadvisor has it",
+        "nothing unless it is to be used: /metrics/resource of the kubelets lacks it, their /metrics/cadvisor has it (disk: of containers \
+         that have used one)",
     );
 }
 
