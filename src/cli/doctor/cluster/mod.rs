@@ -197,7 +197,7 @@ async fn review(
 
 /// Whether a resource is served, as far as is known.
 fn serves(groups: &Heard<APIGroupDiscoveryList>, group: &str, plural: &str) -> bool {
-    let resources = groups.iter().flat_map(|groups| resources(groups));
+    let resources = groups.iter().flat_map(resources);
     resources
         .into_iter()
         .any(|(of, resource)| of == group && resource.resource.as_deref() == Some(plural))

@@ -307,11 +307,17 @@ pub(in crate::cli::doctor) fn windows(
                         text(metric, "/name").unwrap_or_default(),
                         name(policy)
                     ),
-                    format!("no windowSeconds, or at least {:.0}", 4.0 * interval),
+                    format!("no windowSeconds, or {}", sufficient_window(*interval)),
                 );
             }
         }
     }
+}
+
+/// The first window of those that a policy may have that covers four scrapes, or the longest.
+fn sufficient_window(interval: f64) -> u32 {
+    let covers = |window: &u32| f64::from(*window) >= 4.0 * interval;
+    [15, 30, 60, 120, 300].into_iter().find(covers).unwrap_or(600)
 }
 
 /// What is scraped together with a metric of a policy.

@@ -174,5 +174,5 @@ fn windows_that_are_too_short_for_what_is_scraped_are_told() {
     let list = told([interval("cpu", 60.0), interval("source/http", 10.0)].into());
     assert_eq!(list.len(), 2);
     let what = "metric cpu of policy shop/web: windowSeconds is 60, but a rate needs two samples and there is one every 60 s";
-    assert_says(&list[0], Level::Problem, what, "at least 240");
+    assert_says(&list[0], Level::Problem, what, "no windowSeconds, or 300");
 }
