@@ -15,6 +15,7 @@ use serde_json::json;
 use super::run::{client, kube_config};
 use crate::config::{Config, ConfigError};
 use crate::control::tick::wall_clock;
+use crate::observe::server::innermost;
 
 mod cluster;
 mod finding;
@@ -169,7 +170,7 @@ async fn look_at_cluster(context: Option<String>, account: Account) -> Result<Cl
     };
     match client.await {
         Ok(client) => Ok(cluster::gather(client, account).await),
-        Err(error) => Err(format!("{error} ({})", cluster::innermost(&error))),
+        Err(error) => Err(format!("{error} ({})", innermost(&error))),
     }
 }
 

@@ -137,8 +137,9 @@ pub enum MakeError {
     Unusable(String),
 }
 
-fn innermost(error: &reqwest::Error) -> String {
-    let mut innermost: &dyn std::error::Error = error;
+/// The innermost cause says what happened; the outer ones repeat that something did.
+pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }

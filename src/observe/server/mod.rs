@@ -19,6 +19,7 @@ use prometheus_http_query::Client;
 use tokio::time::Instant;
 
 pub use self::connections::MakeError;
+pub(crate) use self::connections::innermost;
 
 use self::attempt::{Attempt, Request, is_answer};
 use self::buffers::Buffers;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::super::server::Clock;
 use crate::control::tick::wall_clock;
+use crate::observe::server::innermost;
 
 /// One call is given up after this.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -166,13 +167,4 @@ async fn version_of(client: Client) -> Result<VersionAnswer, kube::Error> {
 fn clock(date: Timestamp, before: Timestamp, after: Timestamp) -> Clock {
     // The header is cut off at whole seconds.
     Clock::read(date.0 as f64 / 1000.0 + DATE_SECONDS, before, after, DATE_SECONDS)
-}
-
-/// The innermost cause says what happened; the outer ones repeat that something did.
-pub(in crate::cli::doctor) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }

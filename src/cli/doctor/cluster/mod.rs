@@ -20,7 +20,7 @@ mod rights;
 mod workloads;
 
 use caller::Caller;
-pub(super) use caller::{Heard, Listed, Trouble, innermost};
+pub(super) use caller::{Heard, Listed, Trouble};
 pub(super) use candidates::prometheus_urls;
 use rights::{Right, Verdict};
 pub(super) use workloads::windows;
