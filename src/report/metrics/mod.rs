@@ -19,6 +19,7 @@ use crate::leader::Leadership;
 use crate::observe::table::FetchError;
 
 mod decisions;
+pub mod names;
 mod pages;
 mod policies;
 
