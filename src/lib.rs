@@ -11,6 +11,7 @@ mod counted;
 mod fixtures;
 pub mod intern;
 pub mod leader;
+pub mod log;
 pub mod observe;
 pub mod report;
 pub mod schedule;

@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn without_arguments_there_is_an_election_in_the_own_namespace() {
         let settings = settings(&[]).unwrap().unwrap();
-        assert_eq!(settings.to_string(), "shop/concertina");
+        assert_eq!(settings.names(), ("shop", "concertina"));
         assert_eq!(settings.duration().as_secs(), 15);
         assert_eq!(settings.renew().as_secs(), 5);
     }

@@ -1,11 +1,11 @@
 //! `concertina run`: puts the parts of the controller together and runs them until a signal comes.
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use futures::FutureExt;
 use kube::Client;
 use kube::config::KubeConfigOptions;
 
@@ -15,6 +15,7 @@ use crate::config::{Config, ConfigError};
 use crate::control::{Context, tick};
 use crate::leader::Leadership;
 use crate::leader::settings::SettingsError;
+use crate::log;
 use crate::observe::server::ServerError;
 use crate::web;
 
@@ -46,6 +47,9 @@ pub struct RunArguments {
     /// Log as JSON instead of text.
     #[arg(long)]
     log_json: bool,
+    /// What is logged: error, warn, info, debug or trace, or directives such as warn,concertina=debug.
+    #[arg(long, env = "RUST_LOG", default_value = log::DEFAULT_LEVEL, value_parser = log::directives)]
+    log_level: String,
     #[command(flatten)]
     leader: LeaderArguments,
 }
@@ -80,6 +84,9 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// What is to be logged is not understood.
+    #[error("RUST_LOG or --log-level cannot be used")]
+    Log(#[from] log::DirectiveError),
     /// Signals cannot be received.
     #[error("cannot receive signals")]
     Signal(#[source] std::io::Error),
@@ -90,7 +97,12 @@ pub enum RunError {
 /// # Errors
 /// When it cannot start; once it runs, troubles are reported and tried again.
 pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
-    start_logging(arguments.log_json);
+    let format = if arguments.log_json {
+        log::Format::Json
+    } else {
+        log::Format::Text
+    };
+    let log_limit = log::start(format, &arguments.log_level)?;
     let config = match (&arguments.config, &arguments.prometheus_url) {
         (Some(path), _) => Config::read(path)?,
         (None, url) => Config::with_server(
@@ -118,7 +130,8 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
     )?);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(RunError::Signal)?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %arguments.listen, "concertina starts");
+    let (version, listen) = (env!("CARGO_PKG_VERSION"), arguments.listen.to_string());
+    tracing::info!(version, listen, "concertina starts");
 
     let mut election = election.map(|settings| {
         leader::start(
@@ -136,11 +149,13 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
     };
     let address = arguments.listen;
     let reports = Arc::clone(&context);
+    let mut served = std::pin::pin!(web::run(Arc::clone(&context), address));
     tokio::select! {
         () = feed::run(cluster, watch_client, call_client) => {}
         () = tick::run(Arc::clone(&context)) => {}
+        () = log_limit.run() => {}
         () = reports.reporter.run(tick::wall_clock) => {}
-        served = web::run(Arc::clone(&context), address) => {
+        served = served.as_mut() => {
             served.map_err(|source| RunError::Listen { address, source })?;
         }
         () = election_ended => return Err(RunError::ElectionEnded),
@@ -161,25 +176,15 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
         let _ = tokio::time::timeout(EVALUATION_GRACE, evaluated).await;
         context.reporter.flush_all(tick::wall_clock()).await;
     };
-    let _ = tokio::time::timeout(GRACE, end).await;
+    tokio::select! {
+        _ = tokio::time::timeout(GRACE, end) => {}
+        // Probes are still answered, and the last numbers can be had.
+        () = served.map(|_| ()).then(|()| std::future::pending()) => {}
+    }
     if let Some(election) = election {
         election.end(has_changed_all).await;
     }
     Ok(())
-}
-
-fn start_logging(json: bool) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    if json {
-        builder.json().init();
-    } else {
-        builder.init();
-    }
 }
 
 /// The configuration of the named context, of the current one, or of the cluster this runs in.

@@ -16,6 +16,7 @@ use super::pods::SlimReplicaSet;
 use super::targets::{KindState, SlimTarget};
 use super::watch::{Change, follow, follow_sound};
 use crate::api::ScalingPolicy;
+use crate::log::causes;
 
 /// A kind that could not be looked up, or does not exist, is looked up again after this.
 const LOOKUP_RETRY_SECONDS: u64 = 15;
@@ -158,12 +159,12 @@ async fn find_keda(cluster: &Cluster, client: &Client) -> ApiResource {
                 tokio::time::sleep(KEDA_ABSENT_RETRY).await;
                 continue;
             }
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => causes(&error),
             Err(_) => NO_ANSWER.to_owned(),
         };
         if wait == first_wait {
             tracing::warn!(
-                failure,
+                error = failure,
                 "whether KEDA is installed cannot be found out and will be tried again"
             );
         }
@@ -199,7 +200,6 @@ async fn lose_patience_with_keda(cluster: &Cluster) {
 
 /// Without the right to list them the controller goes on, and says so once.
 async fn follow_autoscalers(cluster: &Cluster, client: Client, source: Source, resource: &ApiResource) {
-    let what = &resource.plural;
     follow_sound(client, resource, |change: Change<SlimAutoscaler>| match change {
         Change::ListBegins => cluster.autoscalers().begin_list(source),
         Change::Apply(object) => cluster.autoscalers().apply(source, &object),
@@ -208,8 +208,8 @@ async fn follow_autoscalers(cluster: &Cluster, client: Client, source: Source, r
         Change::Fail(failure) => {
             if cluster.autoscalers().note_failure(source, &failure) {
                 tracing::warn!(
-                    what,
-                    failure.message,
+                    resource = resource.plural,
+                    error = failure.message,
                     "going on without them: a policy whose target one of them scales too will not stand back; \
                      to change that, give the controller the rights to list and watch them"
                 );
@@ -258,8 +258,8 @@ async fn follow_kind_while_targeted(
         Followed::NotFound => {}
         Followed::InVain => {
             tracing::info!(
-                kind = gvk.kind,
                 group = gvk.group,
+                kind = gvk.kind,
                 "no policy targets this kind any more: it is watched no more"
             );
             cluster.targets().forget_kind(&gvk);
@@ -324,7 +324,7 @@ async fn look_up(client: &Client, gvk: &GroupVersionKind) -> KindState {
         Err(_) => KindState::Unavailable(NO_ANSWER.into()),
         Ok(Err(kube::Error::Discovery(_))) => KindState::Missing,
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => KindState::Missing,
-        Ok(Err(error)) => KindState::Unavailable(error.to_string()),
+        Ok(Err(error)) => KindState::Unavailable(causes(&error)),
         Ok(Ok((_, capabilities))) if !is_scalable(&capabilities) => KindState::NotScalable,
         Ok(Ok((resource, capabilities))) => KindState::Watched {
             resource,

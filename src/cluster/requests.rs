@@ -271,7 +271,12 @@ fn tell<K: Resource + DeserializeOwned>(
 /// `None` for one that cannot even be named.
 fn read<K: DeserializeOwned>(text: &str) -> Option<Guarded<K>> {
     Guarded::read(text)
-        .inspect_err(|error| tracing::warn!(%error, "an object without readable metadata is left out"))
+        .inspect_err(|error| {
+            tracing::warn!(
+                error = crate::log::causes(error),
+                "an object without readable metadata is left out"
+            )
+        })
         .ok()
 }
 
@@ -303,7 +308,7 @@ impl Ended {
     fn of(error: &kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => Self::of_status(status),
-            error => Self::failed(error.to_string()),
+            error => Self::failed(crate::log::causes(error)),
         }
     }
 

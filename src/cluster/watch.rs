@@ -80,7 +80,7 @@ where
             Change::Apply(Guarded(Err(unreadable))) => {
                 if told.len() < REMEMBERED_MALFORMED && told.insert(Uid::in_metadata(&unreadable.metadata)) {
                     tracing::warn!(
-                        what = resource.plural,
+                        resource = resource.plural,
                         namespace = unreadable.metadata.namespace,
                         name = unreadable.metadata.name,
                         error = unreadable.error,
@@ -117,7 +117,7 @@ where
         let before = version.clone();
         let hear = |change| {
             if told.take().is_some() {
-                tracing::info!(what, "the watch works again");
+                tracing::info!(resource = what, "the watch works again");
             }
             is_heard = true;
             on_change(change);
@@ -131,7 +131,10 @@ where
         let failure = match ended {
             Ended::Listed => continue,
             Ended::StreamRefused => {
-                tracing::debug!(what, "no list as a stream of events: pages are asked for");
+                tracing::debug!(
+                    resource = what,
+                    "no list as a stream of events: pages are asked for"
+                );
                 in_pages = true;
                 continue;
             }
@@ -140,7 +143,10 @@ where
                 let is_silent = !is_heard && version == before && began.elapsed().as_secs() >= SILENT_SECONDS;
                 silences = if is_silent { silences + 1 } else { 0 };
                 if silences >= SILENCES {
-                    tracing::info!(what, "nothing is heard of the watch: a new list is asked for");
+                    tracing::info!(
+                        resource = what,
+                        "nothing is heard of the watch: a new list is asked for"
+                    );
                     (version, silences) = (None, 0);
                 }
                 None
@@ -158,7 +164,11 @@ where
             // A right may be lacking for one way and not for the other.
             in_pages &= !(failure.is_forbidden && version.is_none());
             if told.as_ref() != Some(&failure) {
-                tracing::warn!(what, failure.message, "the watch failed and will be tried again");
+                tracing::warn!(
+                    resource = what,
+                    error = failure.message,
+                    "the watch failed and will be tried again"
+                );
                 told = Some(failure.clone());
             }
             on_change(Change::Fail(failure));

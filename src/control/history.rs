@@ -15,6 +15,7 @@ use super::compile::CompiledPolicy;
 use super::evaluate::Open;
 use super::past::{Past, rebuild};
 use crate::cluster::policies::PolicyRecord;
+use crate::log::causes;
 use crate::observe::history::{History, Steps};
 use crate::observe::plan::{QueryKey, needs};
 use crate::observe::query::Namespaces;
@@ -125,8 +126,8 @@ async fn fetch(
         Err(error) => {
             if server.tell_range_failure() {
                 tracing::warn!(
-                    server = %query.server,
-                    %error,
+                    server = &*query.server,
+                    error = causes(&error),
                     "what was wanted before the start cannot be asked: policies that it fails for hold shrinking for a whole \
                      stabilization window"
                 );

@@ -27,15 +27,16 @@ pub async fn measure_interval(context: &Context, key: &QueryKey, now: Timestamp)
         let changed = context.intervals.learn(key, interval, now);
         let configured = server.config().scrape_interval_seconds;
         let window_seconds = context.intervals.window_seconds(key, configured);
-        if let Some(of) = scraped_together(&key.template) {
+        let of = scraped_together(&key.template);
+        if let Some(of) = &of {
             context
                 .metrics
-                .scrape_interval(&key.server, &of, interval, window_seconds);
+                .scrape_interval(&key.server, of, interval, window_seconds);
         }
         if changed.is_some() {
             tracing::info!(
-                server = %key.server,
-                of = ?key.template,
+                server = &*key.server,
+                of,
                 interval_seconds = interval,
                 window_seconds,
                 "rates without windowSeconds follow the scrape interval"

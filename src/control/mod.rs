@@ -8,6 +8,7 @@ pub mod evaluate;
 pub mod history;
 pub mod measure;
 pub mod past;
+pub mod pulse;
 mod quota;
 pub mod replay;
 pub mod state;
@@ -16,8 +17,10 @@ pub mod tick;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use kube::Client;
+use tokio::time::Instant;
 
 use crate::cluster::{Cluster, lock};
 use crate::config::Config;
@@ -27,6 +30,7 @@ use crate::observe::planner::Planner;
 use crate::observe::server::{Server, ServerError};
 use crate::report::Reporter;
 use crate::report::metrics::Metrics;
+use pulse::Pulse;
 use replay::Replays;
 use state::PolicyStates;
 
@@ -51,6 +55,8 @@ pub struct Context {
     pub leadership: Arc<Leadership>,
     /// How often what the queries ask for is scraped.
     pub intervals: Intervals,
+    /// Whether the loop goes on.
+    pub pulse: Pulse,
     began: std::time::Instant,
     /// What is remembered of each policy.
     states: Mutex<PolicyStates>,
@@ -88,7 +94,10 @@ impl Context {
             .collect::<Result<_, _>>()?;
         let planner = Planner::new(&config);
         let metrics = Arc::new(Metrics::new(config.policy_series).telling_of(&leadership));
+        let timeouts = config.servers.iter().map(|server| server.timeout_seconds);
+        let longest_timeout = Duration::from_secs(timeouts.max().unwrap_or(0).into());
         Ok(Self {
+            pulse: Pulse::new(Instant::now(), longest_timeout),
             config,
             servers,
             cluster,

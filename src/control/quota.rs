@@ -66,7 +66,13 @@ pub(super) async fn look_again(client: &Client, namespace: &str, refusal: QuotaR
         // A quota that is gone refuses nothing.
         Ok(Ok(None)) => Some(Replicas::MAX),
         Ok(Err(error)) => {
-            tracing::debug!(namespace, quota = refused.quota, %error, "the quota cannot be read, so its refusal stands");
+            let error = crate::log::causes(&error);
+            tracing::debug!(
+                namespace,
+                quota = refused.quota,
+                error,
+                "the quota cannot be read, so its refusal stands"
+            );
             None
         }
         Err(_) => None,

@@ -17,6 +17,7 @@ use super::complete::complete;
 use super::evaluate::{Answers, Open, Outcome, Step, evaluate};
 use super::history::Histories;
 use crate::cluster::policies::PolicyRecord;
+use crate::log::causes;
 use crate::observe::table::{Answer, FetchError};
 
 /// So many policies are evaluated while the tables are locked: a tenth of a millisecond.
@@ -41,7 +42,10 @@ pub async fn run(context: Arc<Context>) {
         let ticks = tokio::spawn(async move { tick(&ticking, wall_clock()).await });
         tokio::spawn(async move {
             if let Err(error) = ticks.await {
-                tracing::error!(%error, "a tick ended before its end; its policies are evaluated again when they are due");
+                tracing::error!(
+                    error = causes(&error),
+                    "a tick ended before its end; its policies are evaluated again when they are due"
+                );
             }
         });
         tokio::select! {
@@ -136,6 +140,7 @@ impl Tick<'_> {
         let mut members = group.members;
         if answered.iter().any(|answered| answered.is_still_asking()) {
             self.context.metrics.evaluations_late(members.len() as u64);
+            self.context.pulse.ends(Instant::now());
             for member in &mut members {
                 member.again_at_once = true;
             }
@@ -203,6 +208,7 @@ impl Tick<'_> {
 
     /// Reports what became of evaluations.
     fn end<'o>(&self, outcomes: impl Iterator<Item = &'o Outcome> + Clone) {
+        self.context.pulse.ends(Instant::now());
         // What is gone is not spoken of any more: its series and its status would come back to stay.
         let policies = self.context.cluster.policies();
         let living: Vec<&Outcome> = outcomes
@@ -238,6 +244,7 @@ fn take_due(context: &Arc<Context>, now: Timestamp) -> Vec<InFlight> {
     // From one lock to the next: of two ticks at a time the one that takes older changes takes them in first.
     let mut states = context.states();
     drop(policies);
+    context.pulse.begins(Instant::now(), !states.any_in_flight());
     for record in &changes.gone {
         context.reporter.forget(record);
         context.metrics.forget(record);

@@ -132,7 +132,13 @@ impl Candidate {
         );
         self.see(lease, now);
         if !std::mem::replace(&mut self.is_leading, true) {
-            tracing::info!(lease = %self.settings, identity = %self.identity, "this controller writes from now on");
+            let (namespace, lease) = self.settings.names();
+            tracing::info!(
+                namespace,
+                lease,
+                holder = self.identity,
+                "this controller writes from now on"
+            );
         }
         if !had_the_right {
             self.leadership.became_leader.notify_one();
@@ -168,7 +174,13 @@ impl Candidate {
                 let is_new = known.is_none_or(|known| record::holder(known, &self.identity) != holder);
                 self.lose("another controller holds it");
                 if is_new {
-                    tracing::info!(lease = %self.settings, holder = other, "this controller stands by, another one writes");
+                    let (namespace, lease) = self.settings.names();
+                    tracing::info!(
+                        namespace,
+                        lease,
+                        holder = other,
+                        "this controller stands by, another one writes"
+                    );
                 }
             }
         }
@@ -197,7 +209,12 @@ impl Candidate {
     fn lose(&mut self, why: &str) {
         self.leadership.revoke();
         if std::mem::take(&mut self.is_leading) {
-            tracing::warn!(lease = %self.settings, why, "this controller has lost the Lease and writes no more");
+            let (namespace, lease) = self.settings.names();
+            tracing::warn!(
+                namespace,
+                lease,
+                "this controller has lost the Lease and writes no more: {why}"
+            );
         }
     }
 }

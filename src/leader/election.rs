@@ -17,6 +17,7 @@ use super::candidate::{Candidate, Step, View};
 use super::record::{self, Holder};
 use super::settings::Settings;
 use crate::control::apply::FIELD_MANAGER;
+use crate::log::causes;
 
 /// Attempts at giving the Lease up at the end.
 const RELEASE_ATTEMPTS: u32 = 3;
@@ -133,7 +134,14 @@ impl Election {
             Ok(_) => {}
             Err(error) => {
                 self.candidate.is_watched = false;
-                tracing::debug!(lease = %self.candidate.settings, %error, "the watch of the Lease failed: it is asked for instead");
+                let (namespace, lease) = self.candidate.settings.names();
+                let error = causes(&error);
+                tracing::debug!(
+                    namespace,
+                    lease,
+                    error,
+                    "the watch of the Lease failed: it is asked for instead"
+                );
             }
         }
     }
@@ -221,8 +229,11 @@ impl Election {
             Failure::Absent(message) | Failure::Other(message) => message,
         };
         if self.told.as_ref() != Some(&message) {
+            let (namespace, lease) = self.candidate.settings.names();
             tracing::warn!(
-                lease = %self.candidate.settings, error = %message,
+                namespace,
+                lease,
+                error = message,
                 "cannot {what} the Lease; without it this controller changes and reports nothing. It needs the rights to get, list, watch, \
                  create and update leases of coordination.k8s.io there; a controller that is alone can do without: --leader-elect=false"
             );
@@ -254,12 +265,19 @@ impl Election {
             let request = self.calls.replace(settings.name(), &parameters, &released);
             match self.call(request).await {
                 Ok(_) | Err(Failure::Absent(_)) => {
-                    tracing::info!(lease = %settings, "the Lease is given up");
+                    let (namespace, lease) = settings.names();
+                    tracing::info!(namespace, lease, "the Lease is given up");
                     return;
                 }
                 Err(Failure::Conflict) => {}
                 Err(Failure::Other(message)) => {
-                    tracing::debug!(lease = %settings, %message, "the Lease could not be given up");
+                    let (namespace, lease) = settings.names();
+                    tracing::debug!(
+                        namespace,
+                        lease,
+                        error = message,
+                        "the Lease could not be given up"
+                    );
                     sleep(settings.retry_gap()).await;
                 }
             }
@@ -274,7 +292,7 @@ impl Failure {
             kube::Error::Api(status) if status.code == 409 => Self::Conflict,
             kube::Error::Api(status) if status.code == 404 => Self::Absent(status.message.clone()),
             kube::Error::Api(status) => Self::Other(status.message.clone()),
-            other => Self::Other(other.to_string()),
+            other => Self::Other(causes(other)),
         }
     }
 }

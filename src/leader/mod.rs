@@ -92,6 +92,12 @@ impl Leadership {
         self.is_resigned.store(true, Ordering::Release);
     }
 
+    /// Whether the process is about to end.
+    #[must_use]
+    pub fn is_resigned(&self) -> bool {
+        self.is_resigned.load(Ordering::Acquire)
+    }
+
     /// How often the Lease has passed from one holder to another, as it was last seen.
     #[must_use]
     pub fn transitions(&self) -> i32 {

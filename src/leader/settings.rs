@@ -79,6 +79,11 @@ impl Settings {
         &self.name
     }
 
+    /// Namespace and name of the Lease, as the log has them.
+    pub(crate) fn names(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+
     /// How long a standby waits after the last renewal that it saw.
     #[must_use]
     pub const fn duration(&self) -> Duration {
@@ -121,12 +126,6 @@ impl Settings {
     #[must_use]
     pub fn look_gap(&self) -> Duration {
         LOOK_GAP.min(self.call_timeout())
-    }
-}
-
-impl std::fmt::Display for Settings {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}/{}", self.namespace, self.name)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! One event per change, on the policy and on the target, each with a text of its own so that none is merged away;
 //! one warning per new trouble, on the policy.
-use concertina_decision::{GuardState, Reason, Stage, Verdict};
+use concertina_decision::{GuardState, Reason, Replicas, Stage, Verdict};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
@@ -11,11 +11,11 @@ use kube::Resource;
 use super::conditions::{owned_by, scaled_by};
 use super::status::summary;
 use crate::api::ScalingPolicy;
-use crate::cluster::pods::ObjectKey;
 use crate::control::apply::FIELD_MANAGER;
 use crate::control::compile::CompiledPolicy;
 use crate::control::enforce::Effect;
 use crate::control::evaluate::{ChangeByOther, Decided, Outcome};
+use crate::log::CHANGES;
 use crate::observe::join::Note as Trouble;
 
 /// The API server refuses longer notes.
@@ -34,6 +34,8 @@ pub struct Note {
     pub action: &'static str,
     /// Whether the target gets an event too.
     pub about_target: bool,
+    /// The replicas before and after, where it tells of a change of them.
+    pub change: Option<(Replicas, Replicas)>,
 }
 
 impl Note {
@@ -46,16 +48,39 @@ impl Note {
             message,
             action: "Evaluate",
             about_target: false,
+            change: None,
         }
     }
 
     /// Writes the log line that goes with the event.
-    pub fn log(&self, policy: &ObjectKey) {
-        let Self { reason, message, .. } = self;
-        if self.kind == "Warning" {
-            tracing::warn!(%policy, %reason, "{message}");
-        } else {
-            tracing::info!(%policy, %reason, "{message}");
+    pub fn log(&self, outcome: &Outcome) {
+        let key = &outcome.record.key;
+        let (namespace, policy) = (&*key.namespace, &*key.name);
+        let target = outcome.record.target();
+        let target_kind = target.map(|target| target.gvk.kind.as_str());
+        let target_name = target.map(|target| &*target.name);
+        let (reason, message) = (self.reason.as_str(), self.message.replace(char::is_control, " "));
+        match self.change {
+            Some((from, to)) if self.reason == Reason::ReplicasChangedByOther => {
+                let decided = outcome.result.as_ref().ok();
+                let manager =
+                    decided.and_then(|decided| decided.changed_by_other.as_ref()?.manager.as_deref());
+                tracing::info!(
+                    namespace,
+                    policy,
+                    target_kind,
+                    target_name,
+                    from,
+                    to,
+                    manager,
+                    reason,
+                    "{message}"
+                );
+            }
+            Some((from, to)) => {
+                tracing::info!(target: CHANGES, namespace, policy, target_kind, target_name, from, to, reason, "{message}");
+            }
+            None => tracing::warn!(namespace, policy, target_kind, target_name, reason, "{message}"),
         }
     }
 }
@@ -80,6 +105,7 @@ pub fn changes(outcome: &Outcome) -> Vec<Note> {
             message: format!("replicas {from} → {to}: {what}"),
             action: "Observe",
             about_target: false,
+            change: Some((*from, *to)),
         });
     }
     if decided.effect == Effect::Written && decided.decision.verdict == Verdict::Scale {
@@ -89,6 +115,7 @@ pub fn changes(outcome: &Outcome) -> Vec<Note> {
             message: summary(outcome),
             action: "Scale",
             about_target: true,
+            change: Some((decided.decision.current, decided.decision.desired)),
         });
     }
     notes

@@ -103,7 +103,7 @@ impl Reports<'_> {
             self.queue.is_due(outcome.record.id.0, due);
         }
         for note in notes {
-            note.log(&outcome.record.key);
+            note.log(outcome);
             for regarding in events::subjects(outcome, &note) {
                 let number = self.queue.next_event_number();
                 let event = events::event(outcome, &note, regarding, &self.reporter.instance, number);

@@ -15,6 +15,7 @@ use super::warnings::Warnings;
 use crate::api::{ScalingPolicy, ScalingPolicyStatus};
 use crate::cluster::policies::PolicyRecord;
 use crate::control::apply::FIELD_MANAGER;
+use crate::log::causes;
 
 /// A status or event write is given up after this.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,9 +73,9 @@ pub(super) async fn status(
     status: &ScalingPolicyStatus,
     warnings: &Warnings,
 ) -> Sent {
-    let policy = &record.key;
-    let path = ScalingPolicy::url_path(&(), Some(&policy.namespace));
-    let target = format!("{path}/{}/status?fieldManager={FIELD_MANAGER}", policy.name);
+    let (namespace, policy) = (&*record.key.namespace, &*record.key.name);
+    let path = ScalingPolicy::url_path(&(), Some(namespace));
+    let target = format!("{path}/{policy}/status?fieldManager={FIELD_MANAGER}");
     // A policy of the same name that came later is not the one this speaks of. (Server-side apply would write to it all
     // the same: it does not look at the uid when it applies a status.)
     let operations = (
@@ -98,7 +99,14 @@ pub(super) async fn status(
         Ok(answer) => answer,
         Err(error) => {
             if let Some(withheld) = warnings.may_say(("status", None), Instant::now()) {
-                tracing::warn!(%policy, %error, withheld, "the status could not be written and will be tried again");
+                let error = causes(&error);
+                tracing::warn!(
+                    namespace,
+                    policy,
+                    error,
+                    withheld,
+                    "the status could not be written and will be tried again"
+                );
             }
             return Sent::Failed;
         }
@@ -114,16 +122,28 @@ pub(super) async fn status(
     let error = &answer.words;
     match answer.code {
         StatusCode::UNPROCESSABLE_ENTITY => tracing::warn!(
-            %policy, %error, withheld,
+            namespace,
+            policy,
+            error,
+            withheld,
             "the API server refuses a status beside this object: apply the policy again in the present schema"
         ),
         _ if sent == Sent::Refused => tracing::warn!(
-            %policy, %error, withheld,
+            namespace,
+            policy,
+            error,
+            withheld,
             "the API server refuses the status, which is tried again in five minutes: look at the controller's rights \
              on scalingpolicies/status and at admission webhooks"
         ),
         _ => {
-            tracing::warn!(%policy, %error, withheld, "the status could not be written and will be tried again");
+            tracing::warn!(
+                namespace,
+                policy,
+                error,
+                withheld,
+                "the status could not be written and will be tried again"
+            );
         }
     }
     sent
@@ -151,13 +171,29 @@ pub(super) async fn event(client: &Client, event: &Event, warnings: &Warnings) -
             let is_refused = answer.code.is_client_error();
             if let Some(withheld) = may_say(Some(answer.code)) {
                 let error = &answer.words;
-                tracing::warn!(%error, withheld, is_refused, "an event could not be sent");
+                let then = if is_refused {
+                    "is dropped"
+                } else {
+                    "will be tried again"
+                };
+                tracing::warn!(
+                    namespace,
+                    error,
+                    withheld,
+                    "an event could not be sent and {then}"
+                );
             }
             if is_refused { Sent::Refused } else { Sent::Failed }
         }
         Err(error) => {
             if let Some(withheld) = may_say(None) {
-                tracing::warn!(%error, withheld, "an event could not be sent");
+                let error = causes(&error);
+                tracing::warn!(
+                    namespace,
+                    error,
+                    withheld,
+                    "an event could not be sent and will be tried again"
+                );
             }
             Sent::Failed
         }
@@ -212,5 +248,9 @@ fn words_of(code: StatusCode, body: &[u8]) -> String {
     }
     let words = serde_json::from_slice::<Status>(body).map(|status| status.message);
     let words = words.unwrap_or_else(|_| String::from_utf8_lossy(body).trim().to_owned());
-    if words.is_empty() { code.to_string() } else { words }
+    if words.is_empty() {
+        code.to_string()
+    } else {
+        words.replace(char::is_control, " ")
+    }
 }

@@ -10,10 +10,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
+use tokio::time::Instant;
 
 use crate::control::Context;
 
 mod case;
+
+const OK: &str = "ok\n";
 
 /// Serves until the future is dropped.
 ///
@@ -28,7 +31,7 @@ pub async fn run(context: Arc<Context>, address: SocketAddr) -> std::io::Result<
 pub fn router(context: Arc<Context>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
-        .route("/healthz", get(async || "ok\n"))
+        .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/api/v1/policies/{namespace}/{name}/case", get(case::case))
         .layer(Extension(case::Turns::default()))
@@ -47,14 +50,23 @@ async fn metrics(State(context): State<Arc<Context>>) -> Response {
     }
 }
 
-async fn readyz(State(context): State<Arc<Context>>) -> Response {
-    if context.cluster.is_synced() {
-        "ok\n".into_response()
-    } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the first lists of policies and pods are not complete\n",
-        )
-            .into_response()
+/// Well unless starting the process anew could help: neither an API server nor a Prometheus that is away is a reason.
+async fn healthz(State(context): State<Arc<Context>>) -> Response {
+    match context.pulse.hang(Instant::now()) {
+        None => OK.into_response(),
+        Some(hang) => (StatusCode::SERVICE_UNAVAILABLE, format!("{hang}\n")).into_response(),
     }
+}
+
+/// Well once the cluster is known, whoever leads: then the next controller may be replaced. Prometheus has no part in it, as replacing this one
+/// would not bring it back.
+async fn readyz(State(context): State<Arc<Context>>) -> Response {
+    let why_not = if context.leadership.is_resigned() {
+        "this controller is ending\n"
+    } else if context.cluster.is_synced() {
+        return OK.into_response();
+    } else {
+        "the first lists of policies, pods and other autoscalers are not complete\n"
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, why_not).into_response()
 }

@@ -101,7 +101,8 @@ impl Connections {
         if made.told.as_ref() != Some(&trouble) {
             tracing::warn!(
                 server = config.name,
-                "{trouble}; the certificates read before stay in use"
+                error = trouble,
+                "the certificates read before stay in use"
             );
             made.told = Some(trouble);
         }

@@ -32,6 +32,7 @@ use super::history::{History, Steps};
 use super::query::{Question, Template};
 use super::table::{Answer, FetchError, Wanted, decode};
 use crate::config::ServerConfig;
+use crate::log::causes;
 
 /// Asks Thanos and `VictoriaMetrics` for an error instead of an answer from the parts that are there; others leave these
 /// parameters alone. They go with the queries of users, whose totals are wrong without a part. In the answers by pod
@@ -73,6 +74,8 @@ pub struct Server {
     buffers: Buffers,
     /// Whether it was said that the past cannot be asked.
     range_failure_told: AtomicBool,
+    /// Whether it was said that the server is not there.
+    away_told: AtomicBool,
 }
 
 impl Server {
@@ -96,6 +99,7 @@ impl Server {
             underway: Underway::default(),
             buffers: Buffers::default(),
             range_failure_told: AtomicBool::new(false),
+            away_told: AtomicBool::new(false),
             config,
         })
     }
@@ -140,7 +144,9 @@ impl Server {
             .ask(question, None, deadline, |body| {
                 decode(body, wanted, question.naming)
             })
-            .await?;
+            .await;
+        self.tell_whether_there(&answer);
+        let answer = answer?;
         Ok(Answer {
             window_seconds: question.window_seconds,
             interval_seconds: question.interval_seconds,
@@ -166,6 +172,28 @@ impl Server {
             .await?;
         history.window_seconds = question.window_seconds;
         Ok(history)
+    }
+
+    /// Logs once that the server is not there, and once that it is there again. That a single query is slow says neither.
+    fn tell_whether_there(&self, answer: &Result<Answer, FetchError>) {
+        let server = &*self.config.name;
+        match answer {
+            Err(error @ (FetchError::Unreachable(_) | FetchError::Unprepared(_))) => {
+                if !self.away_told.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        server,
+                        error = causes(error),
+                        "this server cannot be asked: no policy shrinks by its metrics"
+                    );
+                }
+            }
+            Ok(_) | Err(FetchError::Rejected { .. }) => {
+                if self.away_told.swap(false, Ordering::Relaxed) {
+                    tracing::info!(server, "this server answers again");
+                }
+            }
+            Err(_) => {}
+        }
     }
 
     /// Whether this is the first time that the past could not be asked: once is enough to be said.
