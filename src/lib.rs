@@ -7,6 +7,7 @@ pub mod config;
 pub mod control;
 #[cfg(test)]
 mod counted;
+pub mod dashboards;
 #[cfg(test)]
 mod fixtures;
 pub mod intern;
