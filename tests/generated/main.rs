@@ -84,6 +84,16 @@ fn the_page_of_reasons_is_current() {
     );
 }
 
+#[test]
+fn the_dashboards_are_current() {
+    for file in concertina::dashboards::all().unwrap() {
+        assert_current(
+            &format!("deploy/helm/concertina/files/dashboards/{}", file.name),
+            &file.text,
+        );
+    }
+}
+
 /// Both YAML readers in use here make the same of a text; kubectl reads like the second.
 fn parse_yaml(path: &str, text: &str) -> serde_json::Value {
     let one: serde_json::Value = serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{path}: {error}"));
