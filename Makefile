@@ -58,6 +58,14 @@ generate: ## Write crds/, the chart's copy and README, deploy/manifests, docs/re
 	tests/chart/generate
 	UPDATE=1 cargo test --locked --quiet --package concertina-decision --test hpa the_table_of_the_page_is_current
 
+.PHONY: check-dashboards
+check-dashboards: ## The dashboards against the types that Grafana publishes; needs Node.js
+	@tests/dashboards/pictures/check
+
+.PHONY: pictures
+pictures: check-dashboards image ## The dashboards' pictures in docs/images, of a scene of 20 minutes, or of the Prometheus at PROMETHEUS_URL; needs Node.js
+	@tests/dashboards/pictures/scene/play
+
 .PHONY: image
 image: ## Static programs for images: the controller and the sample shop
 	$(STATIC_BUILD) --package concertina --package shop --bins

@@ -1,0 +1,2 @@
+// Stands in the bundle for libraries of Grafana's that no panel uses.
+module.exports = {};
