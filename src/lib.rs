@@ -14,6 +14,7 @@ pub mod intern;
 pub mod leader;
 pub mod log;
 pub mod observe;
+pub mod promql;
 pub mod report;
 pub mod schedule;
 pub mod web;

@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 mod matchers;
 mod server;
 mod source;
+mod tenancy;
 
 pub use server::{BasicAuth, HiddenValues, ServerConfig, TlsConfig};
 pub(crate) use source::is_label_name;
 pub use source::{DurationUnit, PodLabels, Scope, Source, SourceConfig, WORKLOAD_LABEL};
+pub use tenancy::Tenancy;
 
 use crate::api::DEFAULT_PROMETHEUS;
 
@@ -60,6 +62,9 @@ pub struct Config {
     /// Labels of the metrics of containers and pods.
     #[serde(default)]
     pub labels: PodLabels,
+    /// Which series the policies may read, on servers that do not say so themselves. Default Cluster.
+    #[serde(default)]
+    pub tenancy: Tenancy,
     /// Seconds between two evaluations of a policy that sets no `periodSeconds`: 1 2 5 10 15 30 or 60.
     #[serde(default = "default_period")]
     pub period_seconds: u32,
@@ -92,6 +97,7 @@ impl Config {
             sources: BTreeMap::new(),
             known_sources: BTreeMap::new(),
             labels: PodLabels::default(),
+            tenancy: Tenancy::default(),
             period_seconds: default_period(),
             policy_series: yes(),
         };

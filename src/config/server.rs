@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use super::matchers;
+use super::{Tenancy, matchers};
 
 /// Parameters of a query that are the controller's own.
 const OWN_PARAMETERS: [&str; 6] = ["query", "time", "timeout", "start", "end", "step"];
@@ -72,6 +72,9 @@ pub struct ServerConfig {
     /// Label matchers added to every built-in query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     matchers: Option<String>,
+    /// Which series the policies that name this server may read. Absent: as the configuration says for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenancy: Option<Tenancy>,
 }
 
 /// A user name and the file with its password.
@@ -165,6 +168,7 @@ impl ServerConfig {
             headers: HiddenValues::default(),
             query_parameters: HiddenValues::default(),
             matchers: None,
+            tenancy: None,
         }
     }
 

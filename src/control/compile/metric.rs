@@ -10,11 +10,14 @@ use crate::api::{
 use crate::config::{Config, is_label_name};
 use crate::intern;
 use crate::observe::query::{FAMILY_LABEL, Quantile, SourceMeasure, Template, Window};
+use crate::promql::Scope;
 
 /// What is scaled, and what the controller's configuration says of sources.
 pub(super) struct Compiler<'a> {
     pub(super) config: &'a Config,
     pub(super) namespace: &'a str,
+    /// What users' own queries are narrowed to, where the server is for single namespaces.
+    pub(super) scope: Option<Scope>,
     /// Name of the target.
     pub(super) target: &'a str,
 }
@@ -34,7 +37,7 @@ impl Compiler<'_> {
         let path = format!("guard {}", guard.name);
         let (template, matching) = if let Some(query) = &guard.query {
             let template = Template::Custom {
-                query: query.as_str().into(),
+                query: self.own_query(&path, "query", query)?,
                 age_query: None,
             };
             (template, matching(guard.match_labels.as_ref()))
@@ -89,7 +92,7 @@ impl Compiler<'_> {
             (Template::Disk { direction, window }, Measure::Disk)
         } else if let Some(prometheus) = &metric.prometheus {
             let matching = matching(prometheus.match_labels.as_ref());
-            (custom(prometheus), Measure::Total { matching })
+            (self.custom(metric, prometheus)?, Measure::Total { matching })
         } else {
             self.requests(metric, window)?
         };
@@ -140,6 +143,28 @@ impl Compiler<'_> {
         Ok(wish.template(Box::default()))
     }
 
+    fn custom(&self, metric: &MetricSpec, prometheus: &PrometheusMetric) -> Result<Template, String> {
+        let path = format!("metric {}", metric.name);
+        let age_query = prometheus.age_query.as_deref();
+        Ok(Template::Custom {
+            query: self.own_query(&path, "query", &prometheus.query)?,
+            age_query: age_query
+                .map(|query| self.own_query(&path, "ageQuery", query))
+                .transpose()?,
+        })
+    }
+
+    /// A user's own query as it is sent: as written, or narrowed to the policy's namespace.
+    fn own_query(&self, path: &str, field: &str, query: &str) -> Result<Arc<str>, String> {
+        let Some(scope) = &self.scope else {
+            return Ok(query.into());
+        };
+        match scope.narrowed(query) {
+            Ok(narrowed) => Ok(narrowed.into()),
+            Err(refusal) => Err(format!("{path} {field}: {refusal}")),
+        }
+    }
+
     fn total_of_source(&self, wish: &Wish<'_>) -> Result<(Template, Matching), String> {
         let mut labels: BTreeMap<Arc<str>, Box<str>> = BTreeMap::new();
         let source = self.config.source(wish.source);
@@ -158,6 +183,13 @@ impl Compiler<'_> {
             }
         }
         if let Some(source) = source {
+            if self.scope.is_some() && source.namespace_label.is_none() && !by.is_empty() {
+                return Err(format!(
+                    "{} has match, but the series of source {} have no label for the namespace, and this server tells \
+                     policies of their own alone: leave match out",
+                    wish.path, wish.source
+                ));
+            }
             if by.is_empty()
                 && let Some(label) = source.workload_label()
                 && let Some(value) = source.workload_value(self.namespace, self.target)
@@ -187,13 +219,6 @@ impl Wish<'_> {
             by,
             window: self.window,
         }
-    }
-}
-
-fn custom(prometheus: &PrometheusMetric) -> Template {
-    Template::Custom {
-        query: prometheus.query.as_str().into(),
-        age_query: prometheus.age_query.as_deref().map(Into::into),
     }
 }
 

@@ -114,6 +114,7 @@ impl CompiledPolicy {
         let compiler = metric::Compiler {
             config,
             namespace,
+            scope: config.scope(&server, namespace),
             target: &spec.scale_target_ref.name,
         };
         let mut queries = Vec::with_capacity(spec.metrics.len() + spec.guards.len());
@@ -220,3 +221,5 @@ impl CompiledPolicy {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tenancy_tests;
