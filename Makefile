@@ -4,9 +4,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
-# Static programs make images FROM scratch. With --target the flags spare build scripts and macros.
-STATIC_FLAGS := -C target-feature=+crt-static
-STATIC_BUILD := RUSTFLAGS="$(STATIC_FLAGS)" cargo build --locked --release --target $(HOST)
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 STATIC_DIR := $(TARGET_DIR)/$(HOST)/release
 
@@ -45,7 +42,7 @@ bench-decision: ## What one decision costs, in nanoseconds and in instructions
 
 .PHONY: bench
 bench: ## What a fleet costs and how soon it is acted on, in 25 minutes; BENCH="b1 b7" POLICIES=100000 for single bars and sizes
-	$(STATIC_BUILD) --package concertina --package concertina-bench --bins
+	deploy/image/build --package concertina-bench
 	benches/system/run
 
 .PHONY: test-chart
@@ -66,14 +63,23 @@ check-dashboards: ## The dashboards against the types that Grafana publishes; ne
 pictures: check-dashboards image ## The dashboards' pictures in docs/images, of a scene of 20 minutes, or of the Prometheus at PROMETHEUS_URL; needs Node.js
 	@tests/dashboards/pictures/scene/play
 
+.PHONY: programs
+programs: ## Static programs for images: the controller and the sample shop
+	deploy/image/build
+
 .PHONY: image
-image: ## Static programs for images: the controller and the sample shop
-	$(STATIC_BUILD) --package concertina --package shop --bins
+image: programs ## The controller's image, target/image/concertina.tar, for docker load, skopeo and ctr; IMAGE=REGISTRY/NAME:TAG names it
+	PYTHONDONTWRITEBYTECODE=1 python3 deploy/image/make.py --package concertina --out target/image \
+		"$(or $(IMAGE),concertina)" "$(STATIC_DIR)/concertina"
+
+.PHONY: test-image
+test-image: ## The tests of what makes images
+	@./tests/image/run
 
 .PHONY: cluster-up
 cluster-up: ## A real Kubernetes and Prometheus on this machine, with the controller in it
 	testbed/up
-	$(MAKE) --no-print-directory image
+	$(MAKE) --no-print-directory programs
 	testbed/deploy "$(STATIC_DIR)"
 
 .PHONY: cluster-down
