@@ -29,6 +29,8 @@ usage() { printf 'usage: %s\n' "$*" >&2; exit 2; }
 	usage "TESTBED_TIER is containers or kwok, not \"$TESTBED_TIER\""
 [[ $CLUSTER == testbed || $CLUSTER == current ]] ||
 	usage "CLUSTER is testbed or current, not \"$CLUSTER\""
+[[ -z ${AUDIT:-} || ( $AUDIT == /* && -d $AUDIT ) ]] ||
+	usage "AUDIT is a directory that is there, as an absolute path, not \"$AUDIT\""
 
 # Cgroups are the one thing that instances share, so the name says whose they are:
 # two users may both have a "default".

@@ -34,6 +34,13 @@ pub(crate) fn stateful_set(name: &str) -> Workload {
     Workload(object)
 }
 
+/// A ReplicaSet of one shop that belongs to nobody.
+pub(crate) fn replica_set(name: &str) -> Workload {
+    let Workload(mut object) = deployment(name);
+    object["kind"] = "ReplicaSet".into();
+    Workload(object)
+}
+
 fn pod_template(app: &str) -> Value {
     json!({
         "metadata": {

@@ -18,6 +18,7 @@ mod load;
 mod modes;
 mod others;
 mod reading;
+mod refusals;
 mod rights;
 mod rollouts;
 mod targets;

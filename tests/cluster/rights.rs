@@ -128,7 +128,7 @@ fn binding(name: &str) -> Value {
     })
 }
 
-async fn create_for_all(world: &World, object: Value) {
+pub(crate) async fn create_for_all(world: &World, object: Value) {
     let kind = object["kind"].as_str().unwrap();
     let all = api(&world.client, None, &resource(kind));
     let object = serde_json::from_value(object.clone()).unwrap();

@@ -347,12 +347,16 @@ pub(crate) fn api(client: &Client, namespace: Option<&str>, resource: &ApiResour
 pub(crate) fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "ScalingPolicy" => ("concertina.dev", "v1alpha1"),
-        "Deployment" | "StatefulSet" => ("apps", "v1"),
+        "Deployment" | "ReplicaSet" | "StatefulSet" => ("apps", "v1"),
         "Event" => ("events.k8s.io", "v1"),
         "EndpointSlice" => ("discovery.k8s.io", "v1"),
         "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
+        "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding" => {
+            ("admissionregistration.k8s.io", "v1")
+        }
         "HorizontalPodAutoscaler" => ("autoscaling", "v2"),
+        "ScaledObject" => ("keda.sh", "v1alpha1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         "Namespace" | "Pod" | "ResourceQuota" | "Service" => ("", "v1"),
         _ => panic!("{kind}: name its group and version here"),

@@ -1,6 +1,7 @@
 //! What no other test may run beside: the controller killed, Prometheus gone, the definition loosened. These wait until the
 //! others are done and hold up those that are not; tests run in the order of their names, so that these come last.
 mod failover;
+mod keda;
 mod restarts;
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
