@@ -3,7 +3,7 @@ use std::path::Path;
 
 use crate::{read, repository};
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -12,6 +12,9 @@ const DOCUMENTS: [&str; 9] = [
     "examples/shop/README.md",
     "docs/decisions/0001-crates.md",
     "docs/how-to/install.md",
+    "docs/reference/command-line.md",
+    "docs/reference/http.md",
+    "docs/reference/logs.md",
     "deploy/helm/concertina/README.md",
 ];
 

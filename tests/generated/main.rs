@@ -9,6 +9,7 @@
 
 mod examples;
 mod links;
+mod logs;
 mod schema;
 
 use std::path::{Path, PathBuf};
