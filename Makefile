@@ -60,7 +60,7 @@ check-dashboards: ## The dashboards against the types that Grafana publishes; ne
 	@tests/dashboards/pictures/check
 
 .PHONY: pictures
-pictures: check-dashboards image ## The dashboards' pictures in docs/images, of a scene of 20 minutes, or of the Prometheus at PROMETHEUS_URL; needs Node.js
+pictures: check-dashboards ## The dashboards' pictures in docs/images, of a scene of 20 minutes, or of the Prometheus at PROMETHEUS_URL; needs Node.js
 	@tests/dashboards/pictures/scene/play
 
 .PHONY: programs

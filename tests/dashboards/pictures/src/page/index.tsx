@@ -81,9 +81,10 @@ async function draw({ collected, rows, width }: Wish): Promise<Drawn> {
     } catch (error) {
       failed.push(`${title}: ${error instanceof Error ? error.message : String(error)}`);
     }
-    if (panel.type !== 'text' && countValues(frames) === 0) empty.push(title);
     const configured = withCalculations(panel, withFieldConfig(panel, frames, variables, theme, timeZone));
-    insides.set(panel.id, { panel, frames: configured, variables, marks, timeRange, timeZone });
+    const inside = { panel, frames: configured, variables, marks, timeRange, timeZone };
+    if (!hasData(inside)) empty.push(title);
+    insides.set(panel.id, inside);
   }
 
   const inner = width - 2 * EDGE;
@@ -111,6 +112,12 @@ async function settled(): Promise<void> {
   for (let frame = 0; frame < 30; frame += 1) {
     await new Promise((resolve) => requestAnimationFrame(resolve));
   }
+}
+
+const hasData = ({ panel, frames }: Omit<Inside, 'width' | 'height'>): boolean => panel.type === 'text' || countValues(frames) > 0;
+
+function NoData(): ReactElement {
+  return <div style={{ display: 'grid', placeItems: 'center', height: '100%', color: theme.colors.text.secondary }}>No data</div>;
 }
 
 function Head(props: { title: string; variables: Variables; range: { from: number; to: number }; timeZone: string }): ReactElement {
@@ -193,7 +200,7 @@ function Placed(props: {
       >
         {(width, height) => (
           <Caught title={title} failed={failed}>
-            {inside && Kind ? <Kind {...inside} width={width} height={height} /> : null}
+            {inside && Kind && hasData(inside) ? <Kind {...inside} width={width} height={height} /> : <NoData />}
           </Caught>
         )}
       </PanelChrome>
