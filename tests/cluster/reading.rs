@@ -1,6 +1,9 @@
-//! What people read: `kubectl get`, `describe` and `explain`.
+//! What people read: `kubectl get`, `describe` and `explain`, and `concertina explain`.
+use std::process::Command;
+use std::time::Instant;
+
 use crate::fixtures::{backlog, deployment, policy};
-use crate::world::{in_a_namespace, kubectl};
+use crate::world::{GLANCE, PATIENCE, in_a_namespace, kubectl};
 
 /// The cells of a table that kubectl printed, row by row.
 fn cells(table: &str) -> Vec<Vec<&str>> {
@@ -75,4 +78,33 @@ async fn kubectl_explains_the_fields() {
     for text in ["Auto\n    DryRun\n    Paused", "changes nothing"] {
         assert!(mode.contains(text), "{text:?} is missing in\n{mode}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn concertina_explain_shows_the_newest_decision_of_the_deployed_controller() {
+    in_a_namespace(async |world| {
+        world.has(deployment("web")).await;
+        world.has(policy("web").by(&[backlog(60, 20)])).await;
+        world.until_condition("web", "Ready", "True", "Ready").await;
+        let explain = || {
+            let policy = format!("{}/web", world.namespace);
+            let mut program = Command::new(env!("CARGO_BIN_EXE_concertina"));
+            program.args(["explain", &policy]).output().unwrap()
+        };
+        let deadline = Instant::now() + PATIENCE;
+        let mut told = explain();
+        // A standby that is asked may not have decided yet.
+        while !told.status.success() && Instant::now() < deadline {
+            tokio::time::sleep(GLANCE).await;
+            told = explain();
+        }
+        let error = String::from_utf8_lossy(&told.stderr);
+        assert!(told.status.success(), "{error}");
+        let text = String::from_utf8(told.stdout).unwrap();
+        for part in [&world.namespace, "backlog", "60"] {
+            assert!(text.contains(part), "{part:?} is missing in\n{text}");
+        }
+    })
+    .await;
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
 /// What must come to be has come to be by then, on a slow and busy machine too.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks.
 pub(crate) const GLANCE: Duration = Duration::from_millis(200);
 

@@ -23,7 +23,7 @@ rules:
 kind: ClusterRoleBinding
 metadata: {name: concertina}
 roleRef: {kind: ClusterRole, name: concertina}
-subjects: [{kind: ServiceAccount, name: concertina, namespace: concertina}]
+subjects: [{kind: ServiceAccount, name: concertina, namespace: autoscaling}]
 ---
 kind: Role
 metadata: {name: concertina}
@@ -33,7 +33,7 @@ rules:
 kind: RoleBinding
 metadata: {name: concertina}
 roleRef: {kind: Role, name: concertina}
-subjects: [{kind: ServiceAccount, name: concertina, namespace: concertina}]
+subjects: [{kind: ServiceAccount, name: concertina, namespace: autoscaling}]
 "#;
 
 fn rights() -> Vec<Right> {
@@ -56,7 +56,7 @@ fn asked(verb: &str, [group, resource, namespace, name]: [&str; 4], binding: Opt
     json!({
         "auditID": format!("{verb} {object}"), "stage": "ResponseComplete", "verb": verb,
         "requestURI": "/somewhere?limit=1",
-        "user": {"username": "system:serviceaccount:concertina:concertina"},
+        "user": {"username": "system:serviceaccount:autoscaling:concertina"},
         "objectRef": object, "annotations": annotations,
         "requestReceivedTimestamp": "2026-11-21T18:15:49.172370Z",
     })
@@ -69,7 +69,7 @@ fn log(lines: &[Value]) -> String {
 /// A log in which each of the rights is used.
 fn all_used() -> Vec<Value> {
     let pods = ["", "pods", "", ""];
-    let lease = ["coordination.k8s.io", "leases", "concertina", "concertina"];
+    let lease = ["coordination.k8s.io", "leases", "autoscaling", "concertina"];
     vec![
         asked("list", pods, Some("concertina")),
         asked("watch", pods, Some("concertina")),
@@ -78,7 +78,7 @@ fn all_used() -> Vec<Value> {
             ["apps", "deployments/scale", "shop", "web"],
             Some("concertina"),
         ),
-        asked("update", lease, Some("concertina/concertina")),
+        asked("update", lease, Some("concertina/autoscaling")),
     ]
 }
 
@@ -87,7 +87,9 @@ fn differences(lines: &[Value]) -> Differences {
 }
 
 fn explanations(unused: &str, by_others: &str, forbidden: &str) -> Explanations {
-    let text = format!("unused: {{{unused}}}\nby_others: {{{by_others}}}\nforbidden: {{{forbidden}}}\n");
+    let text = format!(
+        "unused: {{{unused}}}\nby_others: {{{by_others}}}\nforbidden: {{{forbidden}}}\nforbidden_at_times: {{list nodes: a race}}\n"
+    );
     Explanations::read(&text).unwrap()
 }
 
@@ -160,7 +162,7 @@ fn a_subresource_or_another_verb_or_name_is_another_right() {
         (2, ["extensions", "deployments/scale", "shop", "web"], "patch"),
         (
             3,
-            ["coordination.k8s.io", "leases", "concertina", "other"],
+            ["coordination.k8s.io", "leases", "autoscaling", "other"],
             "update",
         ),
         (
@@ -173,7 +175,7 @@ fn a_subresource_or_another_verb_or_name_is_another_right() {
         let binding = if at == 2 {
             "concertina"
         } else {
-            "concertina/concertina"
+            "concertina/autoscaling"
         };
         lines[at] = asked(verb, object, Some(binding));
         let differences = differences(&lines);
@@ -187,7 +189,7 @@ fn a_right_in_all_namespaces_that_is_used_at_home_alone_is_complained_of() {
     let mut lines = all_used();
     lines[2] = asked(
         "patch",
-        ["apps", "deployments/scale", "concertina", "concertina"],
+        ["apps", "deployments/scale", "autoscaling", "concertina"],
         Some("concertina"),
     );
     complains_once(
@@ -269,6 +271,20 @@ fn an_explanation_that_is_no_longer_needed_is_complained_of() {
     assert!(
         complaints[0].starts_with("explained as granted, never used, and it is not so: watch pods;"),
         "{complaints:#?}"
+    );
+}
+
+#[test]
+fn what_is_forbidden_at_times_is_explained_and_need_not_be() {
+    let mut lines = all_used();
+    assert_eq!(complaints(&lines), [String::new(); 0]);
+    lines.push(asked("list", ["", "nodes", "", ""], None));
+    assert_eq!(complaints(&lines), [String::new(); 0]);
+    let granted = lines.last_mut().unwrap();
+    *granted = asked("list", ["", "nodes", "", ""], Some("admins"));
+    complains_once(
+        &lines,
+        "allowed by another role, and not explained: list nodes by admins;",
     );
 }
 

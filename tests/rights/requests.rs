@@ -23,7 +23,7 @@ pub(crate) struct Request {
 /// What the API server's authorizers said.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
-    /// Allowed, by a binding; that of a namespace is called `NAMESPACE/NAME`.
+    /// Allowed, by a binding; one of a namespace is called `NAME/NAMESPACE`.
     AllowedBy(String),
     Forbidden,
 }
@@ -116,7 +116,7 @@ impl Event {
             self.annotations.get(&name).map_or("", String::as_str)
         };
         match annotation("decision") {
-            // RBAC: allowed by RoleBinding "NAMESPACE/NAME" of Role "NAME" to ServiceAccount "NAME/NAMESPACE"
+            // RBAC: allowed by RoleBinding "NAME/NAMESPACE" of Role "NAME" to ServiceAccount "NAME/NAMESPACE"
             "allow" => match annotation("reason").split('"').nth(1) {
                 Some(binding) => Ok(Verdict::AllowedBy(binding.to_owned())),
                 None => Err(format!("allowed without naming a role: {}", annotation("reason"))),
