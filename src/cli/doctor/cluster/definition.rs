@@ -18,7 +18,7 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
         Err(_) if serves(&facts.groups, GROUP, "scalingpolicies") => found.note(
             "definition",
             "ScalingPolicy is served; whether it is that of this version is not known, as you may not read it",
-            "the right to get customresourcedefinitions, for whoever runs this",
+            "the right to get customresourcedefinitions, for whoever runs this; the controller does without",
         ),
         Err(Trouble::Forbidden) => is_absent(facts, found),
         Err(error) => found.problem("definition", format!("cannot be read: {error}"), "what the message says"),

@@ -79,7 +79,7 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
         found.note(
             "extent",
             format!("not looked at, as you may not list them: {}", unseen.join(", ")),
-            "the right to list them, for whoever runs this",
+            "the right to list them, for whoever runs this; the controller does without",
         );
     }
     if let Ok(workloads) = &facts.workloads {
