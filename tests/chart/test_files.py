@@ -35,6 +35,25 @@ class Files(unittest.TestCase):
         self.assertEqual(rule["spec"], chart.parse(ALERTS)[0])
         self.assertEqual(rule["metadata"]["labels"]["a"], "b")
 
+    def test_alerts_are_left_out_and_changed_by_name_and_the_others_stay(self):
+        def rules(*arguments):
+            rule = chart.only(chart.objects("--set=prometheusRule.enabled=true", *arguments), "PrometheusRule")
+            return {one["alert"]: one for group in rule["spec"]["groups"] for one in group["rules"]}
+
+        plain = rules()
+        self.assertEqual(rules("--set=prometheusRule.alerts.ConcertinaFlapping.enabled=false").keys(), plain.keys() - {"ConcertinaFlapping"})
+        changed = rules(
+            "--set=prometheusRule.alerts.ConcertinaAtMaximum.for=1h",
+            "--set=prometheusRule.alerts.ConcertinaAtMaximum.severity=info",
+        )
+        other = changed.pop("ConcertinaAtMaximum")
+        self.assertEqual((other["for"], other["labels"]), ("1h", {"severity": "info"}))
+        self.assertEqual(changed.items(), {name: one for name, one in plain.items() if name in changed}.items())
+        told = rules("--set=prometheusRule.alertLabels.team=platform", "--set=prometheusRule.runbookUrl=https://example.com/r.md")
+        for name, one in told.items():
+            self.assertEqual(one["labels"], plain[name]["labels"] | {"team": "platform"})
+            self.assertEqual(one["annotations"]["runbook_url"], f"https://example.com/r.md#{name.lower()}")
+
     def test_dashboards_become_what_grafana_looks_for(self):
         plain = {one["metadata"]["name"] for one in chart.objects(chart=self.copy) if one["kind"] == "ConfigMap"}
         self.assertEqual(plain, {"concertina-config"})
