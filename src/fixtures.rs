@@ -105,6 +105,7 @@ pub(crate) fn outcome_of(policy: Value, observation: &Observation) -> Outcome {
         startup: None,
         quota: None,
         unschedulable_pods: 0,
+        pods: observation.pods.iter().copied().collect(),
     };
     Outcome {
         record,

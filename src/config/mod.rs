@@ -68,17 +68,25 @@ pub struct Config {
     /// Seconds between two evaluations of a policy that sets no `periodSeconds`: 1 2 5 10 15 30 or 60.
     #[serde(default = "default_period")]
     pub period_seconds: u32,
-    /// Whether `/metrics` has series of each policy. They are most of its text where policies are very many.
-    #[serde(default = "yes")]
-    pub policy_series: bool,
+    /// Which series of each policy `/metrics` has.
+    #[serde(default)]
+    pub policy_series: PolicySeriesLevel,
+}
+
+/// Which series of each policy `/metrics` has. They are most of its text where policies are very many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PolicySeriesLevel {
+    /// Replicas and reasons, and how each decision came about: some 40 series of a policy with two metrics.
+    #[default]
+    All,
+    /// Replicas and reasons: some 13 series of a policy.
+    Replicas,
+    /// None.
+    None,
 }
 
 fn default_period() -> u32 {
     DEFAULT_PERIOD_SECONDS
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Config {
@@ -99,7 +107,7 @@ impl Config {
             labels: PodLabels::default(),
             tenancy: Tenancy::default(),
             period_seconds: default_period(),
-            policy_series: yes(),
+            policy_series: PolicySeriesLevel::default(),
         };
         config.checked()
     }
@@ -195,7 +203,7 @@ mod tests {
             (5, None)
         );
         assert_eq!(config.period_seconds, 15);
-        assert!(config.policy_series);
+        assert_eq!(config.policy_series, PolicySeriesLevel::All);
         let requests = |name: &str| config.source(name).unwrap().requests.clone();
         assert_eq!(requests("http").as_deref(), Some("http_requests_total"));
         assert_eq!(requests("istio").as_deref(), Some("istio_requests_total"));
@@ -218,6 +226,10 @@ mod tests {
             (
                 "servers: [{name: a, url: 'http://x'}]\nperiodSeconds: 7",
                 "use one of 1 2 5",
+            ),
+            (
+                "servers: [{name: a, url: 'http://x'}]\npolicySeries: true",
+                "expected one of `All`, `Replicas`, `None`",
             ),
             (
                 "servers: [{name: a, url: 'http://x'}]\nsources: {s: {requests: 'x{}'}}",

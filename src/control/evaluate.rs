@@ -2,7 +2,7 @@
 //! [`super::complete`].
 use std::sync::Arc;
 
-use concertina_decision::{Decision, Observation, Reason, Replicas, Stage, Timestamp, Writer, decide};
+use concertina_decision::{Decision, Observation, Pod, Reason, Replicas, Stage, Timestamp, Writer, decide};
 
 use super::Context;
 use super::apply::FIELD_MANAGER;
@@ -43,6 +43,15 @@ impl Outcome {
     pub fn is_looking_up(&self) -> bool {
         matches!(&self.result, Err(note) if note.reason == Reason::Evaluating)
     }
+
+    /// The one reason that explains best what came of it.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match &self.result {
+            Ok(decided) => decided.decision.reason,
+            Err(note) => note.reason,
+        }
+    }
 }
 
 /// A decision and what was done with it.
@@ -64,6 +73,37 @@ pub struct Decided {
     pub quota: Option<QuotaRefusal>,
     /// Pods that find no node.
     pub unschedulable_pods: usize,
+    /// The living pods by state.
+    pub pods: PodCounts,
+}
+
+/// The living pods of a target by state; more than 65,535 of one count as so many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PodCounts {
+    /// Ready now.
+    pub ready: u16,
+    /// Ready once, and not now.
+    pub unready: u16,
+    /// Not Ready yet.
+    pub starting: u16,
+    /// Their containers end again and again.
+    pub crashing: u16,
+}
+
+impl FromIterator<Pod> for PodCounts {
+    fn from_iter<P: IntoIterator<Item = Pod>>(pods: P) -> Self {
+        let mut counts = Self::default();
+        for pod in pods {
+            let count = match pod {
+                Pod::Ready => &mut counts.ready,
+                Pod::Unready => &mut counts.unready,
+                Pod::Starting => &mut counts.starting,
+                Pod::Crashing | Pod::CrashingAtStart => &mut counts.crashing,
+            };
+            *count = count.saturating_add(1);
+        }
+        counts
+    }
 }
 
 /// A change of the replicas that was not ours.
@@ -339,6 +379,7 @@ pub fn decide_on(context: &Context, open: &Open, replicas: Replicas, answers: &A
         startup: found.startup,
         quota: found.quota.clone(),
         unschedulable_pods: found.pods.iter().filter(|pod| pod.unschedulable).count(),
+        pods: found.pods.iter().map(|pod| pod.state).collect(),
     };
     Some(Recorded { decided, is_first })
 }

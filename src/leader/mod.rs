@@ -14,6 +14,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::report::metrics::names::{LEADER, LEASE_TRANSITIONS, MetricName};
+
 /// Until when the right to write lasts that no Lease limits.
 const FOR_EVER: u64 = u64::MAX;
 
@@ -126,19 +128,14 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(FOR_EVER - 1)
 }
 
-/// `leader` and `lease_transitions`. They are read when they are asked for, because the right to write ends without anybody doing anything.
+/// They are read when they are asked for, because the right to write ends without anybody doing anything.
 impl Collector for Leadership {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let leader = ConstGauge::new(i64::from(self.may_write()));
-        let help = "1 for the controller that writes, 0 for one that stands by";
-        leader.encode(encoder.encode_descriptor("leader", help, None, leader.metric_type())?)?;
-        let transitions = ConstGauge::new(i64::from(self.transitions()));
-        let help = "How often the Lease has passed from one controller to another, as this one last saw it";
-        transitions.encode(encoder.encode_descriptor(
-            "lease_transitions",
-            help,
-            None,
-            transitions.metric_type(),
-        )?)
+        let mut gauge = |name: &MetricName, number: i64| {
+            let gauge = ConstGauge::new(number);
+            gauge.encode(encoder.encode_descriptor(name.family(), name.help, None, gauge.metric_type())?)
+        };
+        gauge(&LEADER, i64::from(self.may_write()))?;
+        gauge(&LEASE_TRANSITIONS, i64::from(self.transitions()))
     }
 }

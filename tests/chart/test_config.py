@@ -96,7 +96,7 @@ class Config(unittest.TestCase):
         for example in examples:
             with self.subTest(example):
                 text = rendered(*[f"--set-json=config.{name}={json.dumps(value)}" for name, value in example.items()])
-                self.assertEqual(chart.parse(text)[0], {"tenancy": "Cluster", "periodSeconds": 15, "policySeries": True} | example)
+                self.assertEqual(chart.parse(text)[0], {"tenancy": "Cluster", "periodSeconds": 15, "policySeries": "All"} | example)
 
     def test_numbers_and_words_reach_the_controller_as_they_were_written(self):
         everything = chart.parse((chart.VALUES / "everything.yaml").read_text())[0]["config"]

@@ -7,9 +7,10 @@ use concertina::control::{Context, tick};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::fixtures::{deployment, pods, policy};
+use crate::fixtures::{deployment, pods, policy, query};
 use crate::leader_candidates::Candidate;
 use crate::leader_store::LeaseServer;
+use crate::prometheus::number;
 use crate::requests::Request;
 use crate::world::World;
 
@@ -147,13 +148,16 @@ async fn grown(spec: serde_json::Value) -> Two {
 #[tokio::test]
 async fn a_standby_decides_and_writes_nothing() {
     let mut two = grown(json!({})).await;
+    let wanted_growth = "concertina_decisions_total{reason=\"MetricAboveTarget\"} 1\n";
+    assert!(!two.context.metrics.encode().unwrap().contains(wanted_growth));
     two.world.rate(&[("web", 4, 20.0)]);
     two.world.pass(15);
     let written = two.tick_of_standby().await;
     assert_eq!(written, [""; 0], "it wants eight and leaves it to the leader");
     let text = two.context.metrics.encode().unwrap();
+    assert!(!text.contains("concertina_policy_"), "the leader shows the policies");
     for line in [
-        "concertina_policy_desired_replicas{namespace=\"shop\",policy=\"web\"} 8",
+        wanted_growth,
         "concertina_leader 0",
         "concertina_lease_transitions 0",
     ] {
@@ -259,11 +263,29 @@ async fn who_takes_over_acts_at_once_whatever_the_period() {
     let running = tokio::spawn(tick::run(Arc::clone(&two.context)));
     let has_decided = || {
         let text = two.context.metrics.encode().unwrap();
-        text.contains("concertina_policy_desired_replicas{namespace=\"shop\",policy=\"web\"} 4")
+        text.contains("concertina_decisions_total{reason=\"MetricAboveTarget\"}")
     };
     wait(has_decided).await;
     assert_eq!(two.world.api.replicas("web"), 2);
     two.hand_over().await;
     wait(|| two.world.api.replicas("web") == 4).await;
     running.abort();
+}
+
+#[tokio::test]
+async fn who_takes_over_wakes_what_the_former_leader_took_to_zero_although_the_object_does_not_tell_who_it_was() {
+    let mut two = Two::start().await;
+    deployment(&two.world.api, "web", 1);
+    let night = json!([{"name": "night", "start": "0 22 * * *", "durationMinutes": 15, "maxReplicas": 0}]);
+    let nightly = policy("web").by(&[query("backlog", 10)]).with("/spec/schedules", night);
+    two.world.api.has(nightly);
+    two.world.prometheus.answers("backlog", number("10"));
+    two.tick().await;
+    assert_eq!(two.world.api.replicas("web"), 0, "it is 22:14");
+    pods(&two.world.api, "web", 1, 0);
+    two.tick_after(15).await;
+    two.hand_over().await;
+    two.world.pass(30);
+    let (_, of_leader) = two.tick().await;
+    assert_eq!(of_leader[0], "scale web 0 → 1", "the night is over");
 }

@@ -86,6 +86,14 @@ fn the_page_of_reasons_is_current() {
 }
 
 #[test]
+fn the_page_of_metrics_is_current() {
+    assert_current(
+        "docs/reference/metrics.md",
+        &concertina::report::reference::metrics_markdown(),
+    );
+}
+
+#[test]
 fn the_dashboards_are_current() {
     for file in concertina::dashboards::all().unwrap() {
         assert_current(

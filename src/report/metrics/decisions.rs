@@ -7,6 +7,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
+use super::names::DECISIONS;
+
 /// A counter per reason, in the order of [`Reason::ALL`].
 #[derive(Debug)]
 pub(super) struct Decisions([AtomicU64; Reason::ALL.len()]);
@@ -27,12 +29,8 @@ impl Decisions {
 
 impl Collector for Decisions {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let mut counters = encoder.encode_descriptor(
-            "decisions",
-            "Decisions by the reason that explains them best",
-            None,
-            MetricType::Counter,
-        )?;
+        let mut counters =
+            encoder.encode_descriptor(DECISIONS.family(), DECISIONS.help, None, MetricType::Counter)?;
         for (reason, counter) in Reason::ALL.iter().zip(&self.0) {
             let count = counter.load(Ordering::Relaxed);
             if count > 0 {

@@ -13,19 +13,25 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
 use crate::cluster::policies::PolicyRecord;
+use crate::config::PolicySeriesLevel;
 use crate::control::apply::ApplyError;
 use crate::control::evaluate::Outcome;
 use crate::leader::Leadership;
 use crate::observe::table::FetchError;
 
+mod bearing;
 mod decisions;
+mod families;
 pub mod names;
 mod pages;
 mod policies;
+mod process;
 
 use decisions::Decisions;
+use names::MetricName;
 pub use pages::Pages;
 use policies::PolicySeries;
+use process::Process;
 
 /// Bounds in seconds of the time between two evaluations: for each period itself, and a twentieth more.
 const GAPS: [f64; 16] = [
@@ -71,6 +77,8 @@ pub struct Metrics {
     policies: Gauge,
     /// Absent where the configuration wants no series per policy.
     policy_series: Option<PolicySeries>,
+    /// Absent where nobody is elected.
+    leadership: Option<Arc<Leadership>>,
     decisions: Arc<Decisions>,
     evaluations: Counter,
     evaluation_gap: Histogram,
@@ -92,7 +100,7 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self::new(true)
+        Self::new(PolicySeriesLevel::default())
     }
 }
 
@@ -101,114 +109,45 @@ fn durations() -> Histogram {
 }
 
 /// Registers a metric and hands it back.
-fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
-    registry.register(name, help, metric.clone());
+fn add<M: Metric + Clone>(registry: &mut Registry, name: &MetricName, metric: M) -> M {
+    registry.register(name.family(), name.help, metric.clone());
     metric
 }
 
 impl Metrics {
-    /// Metrics of a controller, with series of each policy or without.
+    /// Metrics of a controller, with these series of each policy.
     #[must_use]
-    pub fn new(policy_series: bool) -> Self {
-        let mut registry = Registry::with_prefix("concertina");
+    pub fn new(policy_series: PolicySeriesLevel) -> Self {
+        let mut registry = Registry::default();
         let decisions = Arc::new(Decisions::default());
         registry.register_collector(Box::new(Arc::clone(&decisions)));
+        registry.register_collector(Box::new(Process::begun()));
         let all = &mut registry;
         Self {
-            policy_series: policy_series.then(PolicySeries::default),
+            policy_series: PolicySeries::at(policy_series),
+            leadership: None,
             decisions,
-            policies: add(all, "policies", "Policies that are watched", Gauge::default()),
-            evaluations: add(all, "evaluations", "Evaluations of policies", Counter::default()),
-            evaluation_gap: add(
-                all,
-                "evaluation_gap_seconds",
-                "Time between two evaluations of the same policy",
-                Histogram::new(GAPS),
-            ),
-            evaluations_late: add(
-                all,
-                "evaluations_late",
-                "Evaluations that came later than their period asks for",
-                Counter::default(),
-            ),
-            tick_seconds: add(
-                all,
-                "tick_duration_seconds",
-                "Time from the beginning of a tick until all its policies are evaluated",
-                durations(),
-            ),
-            scale_writes: add(
-                all,
-                "scale_writes",
-                "Writes of a new replica count by their result",
-                Family::default(),
-            ),
-            scale_write_seconds: add(
-                all,
-                "scale_write_duration_seconds",
-                "Time from sending a new replica count to its answer",
-                durations(),
-            ),
-            status_writes: add(
-                all,
-                "status_writes",
-                "Writes of a policy's status by their result",
-                Family::default(),
-            ),
-            queries: add(
-                all,
-                "queries",
-                "Queries to Prometheus by server and result",
-                Family::default(),
-            ),
+            policies: add(all, &names::POLICIES, Gauge::default()),
+            evaluations: add(all, &names::EVALUATIONS, Counter::default()),
+            evaluation_gap: add(all, &names::EVALUATION_GAP, Histogram::new(GAPS)),
+            evaluations_late: add(all, &names::EVALUATIONS_LATE, Counter::default()),
+            tick_seconds: add(all, &names::TICK_DURATION, durations()),
+            scale_writes: add(all, &names::SCALE_WRITES, Family::default()),
+            scale_write_seconds: add(all, &names::SCALE_WRITE_DURATION, durations()),
+            status_writes: add(all, &names::STATUS_WRITES, Family::default()),
+            queries: add(all, &names::QUERIES, Family::default()),
             query_seconds: add(
                 all,
-                "query_duration_seconds",
-                "Time from sending a query to having decoded its answer",
+                &names::QUERY_DURATION,
                 Family::new_with_constructor(durations),
             ),
-            series_decoded: add(
-                all,
-                "series_decoded",
-                "Series in the answers of a server",
-                Family::default(),
-            ),
-            response_bytes: add(
-                all,
-                "response_bytes",
-                "Bytes of the answers of a server, as decoded",
-                Family::default(),
-            ),
-            newest_sample_age: add(
-                all,
-                "newest_sample_age_seconds",
-                "Age of the newest sample in the last answer, by server and kind of query",
-                Family::default(),
-            ),
-            failovers: add(
-                all,
-                "failovers",
-                "How often another URL of a server had to answer",
-                Family::default(),
-            ),
-            scrape_interval: add(
-                all,
-                "scrape_interval_seconds",
-                "Time between two scrapes of the series behind rates, as last measured",
-                Family::default(),
-            ),
-            rate_window: add(
-                all,
-                "rate_window_seconds",
-                "Window of rates whose metric has no windowSeconds",
-                Family::default(),
-            ),
-            events_dropped: add(
-                all,
-                "events_dropped",
-                "Events that could not be sent",
-                Counter::default(),
-            ),
+            series_decoded: add(all, &names::SERIES_DECODED, Family::default()),
+            response_bytes: add(all, &names::RESPONSE_BYTES, Family::default()),
+            newest_sample_age: add(all, &names::NEWEST_SAMPLE_AGE, Family::default()),
+            failovers: add(all, &names::FAILOVERS, Family::default()),
+            scrape_interval: add(all, &names::SCRAPE_INTERVAL, Family::default()),
+            rate_window: add(all, &names::RATE_WINDOW, Family::default()),
+            events_dropped: add(all, &names::EVENTS_DROPPED, Counter::default()),
             registry,
         }
     }
@@ -217,7 +156,17 @@ impl Metrics {
     #[must_use]
     pub fn telling_of(mut self, leadership: &Arc<Leadership>) -> Self {
         self.registry.register_collector(Box::new(Arc::clone(leadership)));
+        self.leadership = Some(Arc::clone(leadership));
         self
+    }
+
+    /// The policies to show: a standby decides the same as the leader, and showing it twice would say nothing more.
+    fn shown_policies(&self) -> Option<&PolicySeries> {
+        let is_standby = self
+            .leadership
+            .as_ref()
+            .is_some_and(|leadership| !leadership.may_write());
+        self.policy_series.as_ref().filter(|_| !is_standby)
     }
 
     /// The text that `/metrics` answers, at once; [`Self::pages`] has it in pieces.
@@ -265,14 +214,10 @@ impl Metrics {
     pub fn evaluated_all<'o>(&self, outcomes: impl IntoIterator<Item = &'o Outcome>) {
         let mut rows = self.policy_series.as_ref().map(PolicySeries::rows);
         for outcome in outcomes {
-            let decision = outcome.result.as_ref().ok().map(|decided| &decided.decision);
             if let Some(rows) = &mut rows {
-                rows.set(&outcome.record, decision.map(|decision| &**decision));
+                rows.set(outcome);
             }
-            self.decisions.count(match &outcome.result {
-                Ok(decided) => decided.decision.reason,
-                Err(note) => note.reason,
-            });
+            self.decisions.count(outcome.reason());
         }
     }
 

@@ -2,7 +2,7 @@
 use std::fmt;
 
 use super::Metrics;
-use super::policies::FAMILIES;
+use super::families;
 use crate::cluster::places::Place;
 
 /// What of the text is still to come.
@@ -30,11 +30,11 @@ impl Pages {
     pub(super) fn next(&mut self, metrics: &Metrics) -> Option<String> {
         let (text, state) = match (
             std::mem::replace(&mut self.0, State::Done),
-            &metrics.policy_series,
+            metrics.shown_policies(),
         ) {
             (State::Head(text), _) => (text, State::Rows(0, 0)),
-            (State::Rows(family, from), Some(series)) if family < FAMILIES.len() => {
-                let (text, following) = series.piece(family, from);
+            (State::Rows(family, from), Some(series)) if family < families::count(series) => {
+                let (text, following) = families::piece(series, family, from);
                 (
                     text,
                     following.map_or(State::Rows(family + 1, 0), |from| State::Rows(family, from)),

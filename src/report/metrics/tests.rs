@@ -1,7 +1,10 @@
-use concertina_decision::{Missing, Reading, Reason};
+use concertina_decision::{Missing, Observation, Pod, PodReading, Reading, Reason, Verdict};
+use serde_json::{Value, json};
 
 use super::*;
-use crate::fixtures::{outcome, policy, total, with};
+use crate::cluster::pods::StartupTimes;
+use crate::control::enforce::Effect;
+use crate::fixtures::{outcome, outcome_of, policy, total, with};
 use crate::observe::join::Note;
 
 fn lines(metrics: &Metrics, beginning: &str) -> Vec<String> {
@@ -10,31 +13,163 @@ fn lines(metrics: &Metrics, beginning: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-#[test]
-fn a_policy_shows_its_counts_and_how_many_metrics_are_missing() {
-    let metrics = Metrics::default();
-    metrics.evaluated(&outcome(policy("web"), vec![total(40.0)]));
-    metrics.evaluated(&outcome(policy("api"), vec![Reading::Missing(Missing::TimedOut)]));
-    metrics.evaluations(2);
-    assert_eq!(
-        lines(&metrics, "concertina_policy_"),
-        [
-            "concertina_policy_current_replicas{namespace=\"shop\",policy=\"web\"} 2",
-            "concertina_policy_current_replicas{namespace=\"shop\",policy=\"api\"} 2",
-            "concertina_policy_desired_replicas{namespace=\"shop\",policy=\"web\"} 4",
-            "concertina_policy_desired_replicas{namespace=\"shop\",policy=\"api\"} 2",
-            "concertina_policy_metrics_missing{namespace=\"shop\",policy=\"web\"} 0",
-            "concertina_policy_metrics_missing{namespace=\"shop\",policy=\"api\"} 1",
-        ]
-    );
-    assert_eq!(
-        lines(&metrics, "concertina_evaluations_total"),
-        ["concertina_evaluations_total 2"]
-    );
+fn named(name: &str) -> Value {
+    with(policy("web"), "/metadata/name", name.into())
+}
+
+fn metrics_with(level: PolicySeriesLevel, outcomes: &[Outcome]) -> Metrics {
+    let metrics = Metrics::new(level);
+    metrics.evaluated_all(outcomes);
+    metrics
 }
 
 #[test]
-fn what_cannot_be_decided_any_more_does_not_keep_its_last_numbers() {
+fn a_policy_shows_its_replicas_and_the_reasons_that_bear_on_them() {
+    let metrics = metrics_with(
+        PolicySeriesLevel::Replicas,
+        &[
+            outcome(policy("web"), vec![total(400.0)]),
+            outcome(policy("api"), vec![Reading::Missing(Missing::TimedOut)]),
+        ],
+    );
+    let of_web = |name: &str, more: &str, number: u32| {
+        format!("concertina_policy_{name}{{namespace=\"shop\",policy=\"web\"{more}}} {number}")
+    };
+    let told = lines(&metrics, "concertina_policy_");
+    let web: Vec<&String> = told.iter().filter(|line| line.contains("\"web\"")).collect();
+    assert_eq!(
+        web,
+        [
+            &of_web("current_replicas", "", 2),
+            &of_web("desired_replicas", "", 10),
+            &of_web("min_replicas", "", 1),
+            &of_web("max_replicas", "", 10),
+            &of_web("metrics_missing", "", 0),
+            &of_web("pods", ",state=\"ready\"", 2),
+            &of_web("pods", ",state=\"unready\"", 0),
+            &of_web("pods", ",state=\"starting\"", 0),
+            &of_web("pods", ",state=\"crashing\"", 0),
+            &of_web("changes_total", ",direction=\"up\"", 0),
+            &of_web("changes_total", ",direction=\"down\"", 0),
+            &of_web(
+                "decision_info",
+                ",mode=\"Auto\",reason=\"MetricAboveTarget\",winner=\"load\"",
+                1
+            ),
+            &of_web("reason", ",reason=\"AtMaximum\"", 1),
+        ]
+    );
+    let missing = lines(
+        &metrics,
+        "concertina_policy_metrics_missing{namespace=\"shop\",policy=\"api\"}",
+    );
+    assert_eq!(
+        missing,
+        ["concertina_policy_metrics_missing{namespace=\"shop\",policy=\"api\"} 1"]
+    );
+    let reasons = lines(
+        &metrics,
+        "concertina_policy_reason{namespace=\"shop\",policy=\"api\"",
+    );
+    let reasons: Vec<&str> = reasons.iter().filter_map(|line| line.split('"').nth(5)).collect();
+    assert_eq!(reasons, ["MetricsMissing", "PrometheusTimeout"]);
+}
+
+#[test]
+fn in_detail_a_policy_shows_its_stages_metrics_guards_and_start_up_times() {
+    let guarded = with(
+        policy("web"),
+        "/spec/guards",
+        json!([
+            {"name": "errors", "query": "errors", "above": 1}, {"name": "latency", "query": "latency", "above": 1},
+        ]),
+    );
+    let utilization = with(
+        guarded,
+        "/spec/metrics",
+        json!([
+            {"name": "cpu", "cpu": {"averageUtilization": 50}},
+            {"name": "lo\"ad", "prometheus": {"query": "load", "averageValue": 10}},
+        ]),
+    );
+    let reading = PodReading {
+        value: Some(0.3),
+        request: Some(1.0),
+        ..PodReading::default()
+    };
+    let mut decided = outcome_of(
+        utilization,
+        &Observation {
+            current_replicas: 2,
+            pods: vec![Pod::Ready, Pod::Ready, Pod::Crashing],
+            metrics: vec![
+                Reading::PerPod(vec![reading; 2]),
+                Reading::Missing(Missing::NoSamples),
+            ],
+            guards: vec![total(3.0), Reading::Missing(Missing::Stale)],
+            ..Observation::default()
+        },
+    );
+    decided.result.as_mut().unwrap().startup = Some(StartupTimes {
+        p50_seconds: 4,
+        p95_seconds: 9,
+        samples: 30,
+    });
+    let metrics = metrics_with(PolicySeriesLevel::All, &[decided]);
+    let found = |name: &str| -> Vec<String> {
+        let beginning = format!("concertina_policy_{name}{{namespace=\"shop\",policy=\"web\",");
+        let told = lines(&metrics, &beginning);
+        told.iter()
+            .map(|line| line[beginning.len()..].to_owned())
+            .collect()
+    };
+    assert_eq!(found("metric_value"), ["metric=\"cpu\"} 0.3"]);
+    assert_eq!(
+        found("metric_target"),
+        ["metric=\"cpu\"} 0.5", "metric=\"lo\\\"ad\"} 10"]
+    );
+    assert_eq!(found("metric_ratio").len(), 1);
+    assert_eq!(
+        found("metric_missing"),
+        ["metric=\"lo\\\"ad\",reason=\"NoSamples\"} 1"]
+    );
+    assert_eq!(
+        found("guard_state"),
+        [
+            "guard=\"errors\",state=\"Pending\"} 1",
+            "guard=\"latency\",state=\"Missing\"} 1"
+        ]
+    );
+    assert_eq!(
+        found("startup_seconds"),
+        ["quantile=\"0.5\"} 4", "quantile=\"0.95\"} 9"]
+    );
+    assert_eq!(found("pods").last().unwrap(), "state=\"crashing\"} 1");
+    let stages = found("stage_replicas");
+    assert_eq!(stages.len(), 9, "{stages:?}");
+    assert_eq!(stages[0], "stage=\"Observe\",reason=\"SomeMetricsMissing\"} 2");
+    assert!(found("reason").contains(&"reason=\"GuardMissing\"} 1".to_owned()));
+}
+
+#[test]
+fn changes_are_counted_by_direction_when_they_were_written() {
+    let mut up = outcome(policy("web"), vec![total(40.0)]);
+    let metrics = metrics_with(PolicySeriesLevel::Replicas, std::slice::from_ref(&up));
+    up.result.as_mut().unwrap().effect = Effect::Written;
+    let mut down = outcome(policy("web"), vec![total(1.0)]);
+    down.result.as_mut().unwrap().effect = Effect::Written;
+    metrics.evaluated_all([&up, &up, &down]);
+    let changes = lines(&metrics, "concertina_policy_changes_total");
+    let numbers: Vec<&str> = changes
+        .iter()
+        .filter_map(|line| line.split("} ").nth(1))
+        .collect();
+    let shrinks = down.result.as_ref().unwrap().decision.verdict == Verdict::Scale;
+    assert_eq!(numbers, ["2", if shrinks { "1" } else { "0" }]);
+}
+
+#[test]
+fn what_cannot_be_decided_any_more_says_why_and_does_not_keep_its_last_numbers() {
     let metrics = Metrics::default();
     let mut outcome = outcome(policy("web"), vec![total(40.0)]);
     metrics.evaluated(&outcome);
@@ -43,7 +178,18 @@ fn what_cannot_be_decided_any_more_does_not_keep_its_last_numbers() {
         message: "there is none".into(),
     });
     metrics.evaluated(&outcome);
-    assert_eq!(lines(&metrics, "concertina_policy_"), [""; 0]);
+    let of_web = "namespace=\"shop\",policy=\"web\"";
+    assert_eq!(
+        lines(&metrics, "concertina_policy_"),
+        [
+            format!("concertina_policy_changes_total{{{of_web},direction=\"up\"}} 0"),
+            format!("concertina_policy_changes_total{{{of_web},direction=\"down\"}} 0"),
+            format!(
+                "concertina_policy_decision_info{{{of_web},mode=\"Auto\",reason=\"TargetNotFound\",winner=\"\"}} 1"
+            ),
+            format!("concertina_policy_reason{{{of_web},reason=\"TargetNotFound\"}} 1"),
+        ]
+    );
     assert_eq!(
         lines(&metrics, "concertina_decisions_total{reason=\"TargetNotFound\"}"),
         ["concertina_decisions_total{reason=\"TargetNotFound\"} 1"]
@@ -59,6 +205,11 @@ fn a_policy_that_is_gone_takes_its_series_with_it() {
     );
     metrics.evaluated_all([&web, &api]);
     metrics.forget(&web.record);
+    assert!(
+        lines(&metrics, "concertina_policy_")
+            .iter()
+            .all(|line| line.contains("policy=\"api\""))
+    );
     let left = lines(&metrics, "concertina_policy_desired_replicas");
     assert_eq!(
         left,
@@ -67,9 +218,23 @@ fn a_policy_that_is_gone_takes_its_series_with_it() {
 }
 
 #[test]
-fn without_series_of_policies_all_else_is_there() {
-    let metrics = Metrics::new(false);
+fn a_standby_shows_no_policies() {
+    let leadership = Arc::new(Leadership::standby());
+    let metrics = Metrics::default().telling_of(&leadership);
     metrics.evaluated(&outcome(policy("web"), vec![total(40.0)]));
+    assert_eq!(lines(&metrics, "concertina_policy_"), [""; 0]);
+    assert_eq!(lines(&metrics, "concertina_leader "), ["concertina_leader 0"]);
+    let alone = Metrics::default().telling_of(&Arc::new(Leadership::alone()));
+    alone.evaluated(&outcome(policy("web"), vec![total(40.0)]));
+    assert_eq!(lines(&alone, "concertina_policy_desired_replicas").len(), 1);
+}
+
+#[test]
+fn without_series_of_policies_all_else_is_there() {
+    let metrics = metrics_with(
+        PolicySeriesLevel::None,
+        &[outcome(policy("web"), vec![total(40.0)])],
+    );
     assert_eq!(lines(&metrics, "concertina_policy_"), [""; 0]);
     assert_eq!(lines(&metrics, "concertina_decisions_total").len(), 1);
 }
@@ -78,16 +243,29 @@ fn without_series_of_policies_all_else_is_there() {
 fn the_text_comes_in_pieces_of_bounded_size_and_ends_as_the_format_asks() {
     let metrics = Arc::new(Metrics::default());
     for number in 0..1300 {
-        let named = with(policy("web"), "/metadata/name", format!("web-{number}").into());
-        metrics.evaluated(&outcome(named, vec![total(20.0)]));
+        metrics.evaluated(&outcome(named(&format!("web-{number}")), vec![total(20.0)]));
     }
     let pieces: Vec<String> = metrics.pages().unwrap().collect();
-    assert_eq!(pieces.len(), 1 + 3 * 3 + 1);
-    assert!(pieces.iter().all(|piece| piece.len() < 100_000));
+    assert!(pieces.len() > families_shown() + 2, "{}", pieces.len());
+    assert!(pieces.iter().all(|piece| piece.len() < 52_000));
     let text = pieces.concat();
-    assert_eq!(text, metrics.encode().unwrap());
+    let but_time = |text: &str| {
+        text.lines()
+            .filter(|line| !line.starts_with("process_"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert!(
+        but_time(&text) == but_time(&metrics.encode().unwrap()),
+        "in pieces and at once"
+    );
     assert!(text.ends_with("\n# EOF\n"));
-    for family in ["current_replicas", "desired_replicas", "metrics_missing"] {
+    for family in [
+        "current_replicas",
+        "desired_replicas",
+        "metrics_missing",
+        "metric_ratio",
+    ] {
         let rows = text
             .lines()
             .filter(|line| line.starts_with(&format!("concertina_policy_{family}{{")));
@@ -97,14 +275,71 @@ fn the_text_comes_in_pieces_of_bounded_size_and_ends_as_the_format_asks() {
     }
 }
 
+fn families_shown() -> usize {
+    names::POLICY.metrics.len() + names::POLICY_DETAIL.metrics.len()
+}
+
+#[test]
+fn every_metric_of_the_catalogue_is_exported_under_its_name_type_and_help() {
+    let metrics = Metrics::default().telling_of(&Arc::new(Leadership::alone()));
+    let text = metrics.encode().unwrap();
+    for metric in names::SECTIONS.iter().flat_map(|section| section.metrics) {
+        let (family, kind) = (metric.family(), metric.kind.as_str());
+        let (type_line, help) = (
+            format!("# TYPE {family} {kind}"),
+            format!("# HELP {family} {}", metric.help),
+        );
+        // A family without any series says nothing of itself.
+        let has_series = text
+            .lines()
+            .any(|line| line.starts_with(&format!("{family} ")) || line.starts_with(&format!("{family}_")));
+        if has_series || text.contains(&format!("# TYPE {family} ")) {
+            assert!(text.lines().any(|line| line == type_line), "{type_line}");
+            assert!(
+                text.lines().any(|line| line.trim_end_matches('.') == help),
+                "{help}"
+            );
+        }
+    }
+    let described = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let known: Vec<&str> = names::SECTIONS
+        .iter()
+        .flat_map(|section| section.metrics)
+        .map(MetricName::family)
+        .collect();
+    let unknown: Vec<&str> = described.filter(|family| !known.contains(family)).collect();
+    assert_eq!(unknown, [""; 0]);
+}
+
 #[test]
 fn the_numbers_of_a_policy_take_few_bytes() {
+    let bytes = |level: PolicySeriesLevel| {
+        let outcomes = (0..1000).map(|number| outcome(named(&format!("web-{number}")), vec![total(20.0)]));
+        metrics_with(level, &outcomes.collect::<Vec<_>>()).policy_bytes()
+    };
+    let (replicas, all) = (bytes(PolicySeriesLevel::Replicas), bytes(PolicySeriesLevel::All));
+    println!("{replicas} and {all} bytes for 1,000 policies");
+    assert!(replicas <= 1000 * 68, "{replicas}");
+    assert!(all <= 1000 * 300, "{all}");
+}
+
+#[test]
+fn the_process_tells_what_it_costs() {
     let metrics = Metrics::default();
-    for number in 0..1000 {
-        let named = with(policy("web"), "/metadata/name", format!("web-{number}").into());
-        metrics.evaluated(&outcome(named, vec![total(20.0)]));
-    }
-    assert!(metrics.policy_bytes() <= 1000 * 28, "{}", metrics.policy_bytes());
+    let number = |name: &str| -> f64 {
+        let line = lines(&metrics, &format!("{name} "));
+        line[0].rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    assert!(number("process_cpu_seconds_total") > 0.0);
+    assert!(number("process_resident_memory_bytes") > 1_000_000.0);
+    assert!(number("process_start_time_seconds") > 1_700_000_000.0);
+    let build = format!(
+        "concertina_build_info{{version=\"{}\"}} 1",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(lines(&metrics, "concertina_build_info"), [build]);
 }
 
 #[test]
