@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::parts::{Epoch, Lists, Part, Parts, Progress};
 use super::pods::ObjectKey;
 use super::slim::{Fields, Slim, SlimMetadata};
 use super::targets::{TargetIdentity, TargetKey};
@@ -100,25 +101,13 @@ impl Source {
     }
 }
 
-/// How far a source has been read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Progress {
-    /// Not listed yet.
-    #[default]
-    Awaited,
-    /// Listed at least once.
-    Listed,
-    /// Not served, may not be listed, or was waited for long enough: what it would tell is not known.
-    GoneWithout,
-}
-
 #[derive(Debug)]
 struct Entry {
     target: TargetIdentity,
     /// Such as `HorizontalPodAutoscaler web`.
     name: String,
     /// The list in which it was seen last.
-    epoch: u32,
+    epoch: Epoch,
 }
 
 /// A [`TargetIdentity`] that is only looked up.
@@ -144,39 +133,45 @@ impl Equivalent<TargetIdentity> for Wanted<'_> {
 pub struct AutoscalerTable {
     objects: HashMap<(Source, ObjectKey), Entry>,
     by_target: HashMap<TargetIdentity, Vec<(Source, ObjectKey)>>,
-    /// The newest list of each.
-    horizontal_list: u32,
-    keda_list: u32,
-    horizontal_progress: Progress,
-    keda_progress: Progress,
+    parts: Parts,
+    horizontal_lists: Lists,
+    keda_lists: Lists,
 }
 
 impl AutoscalerTable {
-    /// Whether the first lists are complete, of those that can be listed at all.
+    /// An empty table of autoscalers in these parts of the cluster.
     #[must_use]
-    pub fn is_synced(&self) -> bool {
-        self.horizontal_progress != Progress::Awaited && self.keda_progress != Progress::Awaited
+    pub fn in_parts(parts: Parts) -> Self {
+        Self {
+            parts,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the first lists of this part are complete, of those that can be listed at all.
+    #[must_use]
+    pub fn is_synced(&self, part: Part) -> bool {
+        let mut all = [&self.horizontal_lists, &self.keda_lists].into_iter();
+        all.all(|lists| lists.progress(part) != Progress::Awaited)
     }
 
     /// A list begins; what is known stays until it ends.
-    pub fn begin_list(&mut self, source: Source) {
-        let list = self.list(source);
-        *list = list.wrapping_add(1);
+    pub fn begin_list(&mut self, source: Source, part: Part) {
+        self.lists(source).begin(part);
     }
 
     /// A list has ended: what was not in it is gone.
-    pub fn end_list(&mut self, source: Source) {
-        let list = *self.list(source);
+    pub fn end_list(&mut self, source: Source, part: Part) {
+        let ended = self.lists(source).end(part);
         let gone: Vec<_> = self
             .objects
             .iter()
-            .filter(|((of, _), entry)| *of == source && entry.epoch != list)
+            .filter(|((of, _), entry)| *of == source && entry.epoch.is_swept_by(ended))
             .map(|(key, _)| key.clone())
             .collect();
         for key in gone {
             self.remove(&key);
         }
-        *self.progress(source) = Progress::Listed;
     }
 
     /// Takes over one of a list, or one that is new or changed.
@@ -187,6 +182,9 @@ impl AutoscalerTable {
             return;
         };
         let key = ObjectKey::of(autoscaler.metadata());
+        let Some(part) = self.parts.of_namespace(&key.namespace) else {
+            return;
+        };
         let target = source.target_of(&key.namespace, reference);
         let name = match &fields.made_for {
             Some(name) => format!("{} {name}", Source::Keda.kind()),
@@ -196,7 +194,7 @@ impl AutoscalerTable {
             .entry(target.clone())
             .or_default()
             .push((source, key.clone()));
-        let epoch = *self.list(source);
+        let epoch = self.lists(source).epoch(part);
         self.objects.insert((source, key), Entry { target, name, epoch });
     }
 
@@ -207,18 +205,17 @@ impl AutoscalerTable {
 
     /// Notes that a source cannot be read. The first list is not waited for any longer when it is refused or not served.
     /// Returns whether that is news.
-    pub fn note_failure(&mut self, source: Source, failure: &Failure) -> bool {
-        (failure.is_forbidden || failure.is_unserved) && self.go_without(source)
+    pub fn note_failure(&mut self, source: Source, part: Part, failure: &Failure) -> bool {
+        (failure.is_forbidden || failure.is_unserved) && self.lists(source).go_without(part)
     }
 
-    /// Notes that there is nothing to be read. Returns whether that is news.
+    /// Notes that there is nothing to be read in any part. Returns whether that is news.
     pub fn go_without(&mut self, source: Source) -> bool {
-        let progress = self.progress(source);
-        let is_news = *progress == Progress::Awaited;
-        if is_news {
-            *progress = Progress::GoneWithout;
-        }
-        is_news
+        let parts = self.parts.clone();
+        let news = parts
+            .iter()
+            .filter(|(part, _)| self.lists(source).go_without(*part));
+        news.count() > 0
     }
 
     /// The autoscaler that scales `target`, such as `HorizontalPodAutoscaler web` or `ScaledObject web`; one that KEDA
@@ -243,17 +240,10 @@ impl AutoscalerTable {
             .cloned()
     }
 
-    fn list(&mut self, source: Source) -> &mut u32 {
+    fn lists(&mut self, source: Source) -> &mut Lists {
         match source {
-            Source::HorizontalPodAutoscaler => &mut self.horizontal_list,
-            Source::Keda => &mut self.keda_list,
-        }
-    }
-
-    fn progress(&mut self, source: Source) -> &mut Progress {
-        match source {
-            Source::HorizontalPodAutoscaler => &mut self.horizontal_progress,
-            Source::Keda => &mut self.keda_progress,
+            Source::HorizontalPodAutoscaler => &mut self.horizontal_lists,
+            Source::Keda => &mut self.keda_lists,
         }
     }
 

@@ -57,11 +57,11 @@ fn target(group: &str, kind: &str, namespace: &str, name: &str) -> TargetKey {
 }
 
 fn list(table: &mut AutoscalerTable, source: Source, autoscalers: &[SlimAutoscaler]) {
-    table.begin_list(source);
+    table.begin_list(source, Part::WHOLE);
     for autoscaler in autoscalers {
         table.apply(source, autoscaler);
     }
-    table.end_list(source);
+    table.end_list(source, Part::WHOLE);
 }
 
 /// Who scales the Deployment of this name.
@@ -196,42 +196,42 @@ fn failure(is_forbidden: bool, is_unserved: bool) -> Failure {
 #[test]
 fn lists_are_awaited_unless_they_are_refused() {
     let mut table = AutoscalerTable::default();
-    assert!(!table.is_synced());
+    assert!(!table.is_synced(Part::WHOLE));
     list(&mut table, Horizontal, &[]);
-    assert!(!table.is_synced(), "of KEDA nothing is known yet");
+    assert!(!table.is_synced(Part::WHOLE), "of KEDA nothing is known yet");
     assert!(table.go_without(Keda));
-    assert!(table.is_synced());
+    assert!(table.is_synced(Part::WHOLE));
 
     let mut table = AutoscalerTable::default();
     list(&mut table, Keda, &[]);
     assert!(
-        !table.note_failure(Horizontal, &failure(false, false)),
+        !table.note_failure(Horizontal, Part::WHOLE, &failure(false, false)),
         "it is tried again"
     );
-    assert!(!table.is_synced());
-    assert!(table.note_failure(Horizontal, &failure(true, false)));
+    assert!(!table.is_synced(Part::WHOLE));
+    assert!(table.note_failure(Horizontal, Part::WHOLE, &failure(true, false)));
     assert!(
-        !table.note_failure(Horizontal, &failure(true, false)),
+        !table.note_failure(Horizontal, Part::WHOLE, &failure(true, false)),
         "said once"
     );
-    assert!(table.is_synced());
+    assert!(table.is_synced(Part::WHOLE));
 
     let mut table = AutoscalerTable::default();
-    assert!(table.note_failure(Horizontal, &failure(false, true)));
+    assert!(table.note_failure(Horizontal, Part::WHOLE, &failure(false, true)));
     assert!(
-        !table.note_failure(Keda, &failure(false, false)),
+        !table.note_failure(Keda, Part::WHOLE, &failure(false, false)),
         "it is tried again too"
     );
-    assert!(!table.is_synced());
-    assert!(table.note_failure(Keda, &failure(true, false)));
-    assert!(table.is_synced());
+    assert!(!table.is_synced(Part::WHOLE));
+    assert!(table.note_failure(Keda, Part::WHOLE, &failure(true, false)));
+    assert!(table.is_synced(Part::WHOLE));
 }
 
 #[test]
 fn a_failure_after_the_first_list_takes_nothing_away() {
     let mut table = AutoscalerTable::default();
     list(&mut table, Horizontal, &[read(horizontal("cpu", "web"))]);
-    assert!(!table.note_failure(Horizontal, &failure(true, false)));
+    assert!(!table.note_failure(Horizontal, Part::WHOLE, &failure(true, false)));
     assert!(owner(&table, "web").is_some());
 }
 
@@ -239,12 +239,12 @@ fn a_failure_after_the_first_list_takes_nothing_away() {
 fn while_a_list_comes_what_was_known_stays() {
     let mut table = AutoscalerTable::default();
     list(&mut table, Horizontal, &[read(horizontal("cpu", "web"))]);
-    table.begin_list(Horizontal);
+    table.begin_list(Horizontal, Part::WHOLE);
     table.apply(Horizontal, &read(horizontal("cpu", "api")));
-    table.begin_list(Horizontal);
+    table.begin_list(Horizontal, Part::WHOLE);
     table.apply(Horizontal, &read(horizontal("memory", "till")));
     assert!(owner(&table, "api").is_some());
-    table.end_list(Horizontal);
+    table.end_list(Horizontal, Part::WHOLE);
     assert_eq!(owner(&table, "api"), None);
     assert!(owner(&table, "till").is_some());
 }

@@ -114,10 +114,10 @@ fn start_up_times_are_kept_for_targets_without_pods_and_forgotten_when_they_are_
     for owner in ["web", "nobody"] {
         cluster.pods().restore_startup(&owner.into(), times);
     }
-    cluster.pods().begin_pods();
-    cluster.pods().end_pods();
-    cluster.pods().begin_replica_sets();
-    cluster.pods().end_replica_sets();
+    cluster.pods().begin_pods(Part::WHOLE);
+    cluster.pods().end_pods(Part::WHOLE);
+    cluster.pods().begin_replica_sets(Part::WHOLE);
+    cluster.pods().end_replica_sets(Part::WHOLE);
     cluster.forget_gone();
     assert_eq!(cluster.pods().startup(&"web".into()), Some(times));
     assert_eq!(cluster.pods().startup(&"nobody".into()), None);

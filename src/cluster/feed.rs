@@ -4,14 +4,17 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use kube::Client;
 use kube::core::{ApiResource, GroupVersionKind};
-use kube::discovery::ApiCapabilities;
+use kube::discovery::{ApiCapabilities, Scope};
 use tokio::task::JoinSet;
 
 use super::Cluster;
 use super::autoscalers::{SlimAutoscaler, Source};
+use super::parts::Part;
 use super::pods::SlimReplicaSet;
 use super::targets::{KindState, SlimTarget};
 use super::watch::{Change, follow, follow_sound};
@@ -25,6 +28,7 @@ const LOOKUP_GAP: Duration = Duration::from_millis(100);
 /// One look-up of a kind is given up after this.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 const NO_ANSWER: &str = "no answer within 10 s";
+const WITHOUT_NAMESPACE: &str = "its objects are in no namespace, and only namespaces are watched";
 /// Where KEDA is not installed, whether it is there is looked up again after this.
 const KEDA_ABSENT_RETRY: Duration = Duration::from_secs(300);
 /// A look-up of KEDA that failed is tried again after the first of these, which doubles up to the second.
@@ -44,10 +48,14 @@ const FORGET_GAP: Duration = Duration::from_secs(300);
 /// Ends when a watch has ended, which only a bug can do: tables that stand still are worse than a restart.
 pub async fn run(cluster: Arc<Cluster>, watch_client: Client, call_client: Client) {
     let mut tasks: JoinSet<Option<GroupVersionKind>> = JoinSet::new();
-    tasks.spawn(feed_policies(Arc::clone(&cluster), watch_client.clone()).map(|()| None));
-    tasks.spawn(feed_pods(Arc::clone(&cluster), watch_client.clone()).map(|()| None));
-    tasks.spawn(feed_replica_sets(Arc::clone(&cluster), watch_client.clone()).map(|()| None));
-    tasks.spawn(feed_horizontal_autoscalers(Arc::clone(&cluster), watch_client.clone()).map(|()| None));
+    for (part, namespace) in cluster.parts().iter() {
+        let place = || (part, namespace.cloned());
+        tasks.spawn(feed_policies(Arc::clone(&cluster), watch_client.clone(), place()).map(|()| None));
+        tasks.spawn(feed_pods(Arc::clone(&cluster), watch_client.clone(), place()).map(|()| None));
+        tasks.spawn(feed_replica_sets(Arc::clone(&cluster), watch_client.clone(), place()).map(|()| None));
+        let autoscalers = feed_horizontal_autoscalers(Arc::clone(&cluster), watch_client.clone(), place());
+        tasks.spawn(autoscalers.map(|()| None));
+    }
     let keda = feed_keda(Arc::clone(&cluster), watch_client.clone(), call_client.clone());
     tasks.spawn(keda.map(|()| None));
     let mut under_way = HashSet::new();
@@ -85,61 +93,91 @@ pub async fn run(cluster: Arc<Cluster>, watch_client: Client, call_client: Clien
     }
 }
 
-async fn feed_policies(cluster: Arc<Cluster>, client: Client) {
-    follow(client, &ApiResource::erase::<ScalingPolicy>(&()), |change| {
+/// What is watched by itself: a part of the cluster, and the namespace that it is; none of the whole.
+type Place = (Part, Option<Arc<str>>);
+
+async fn feed_policies(cluster: Arc<Cluster>, client: Client, (part, namespace): Place) {
+    let resource = ApiResource::erase::<ScalingPolicy>(&());
+    follow(client, &resource, namespace.as_deref(), |change| {
         match change {
-            Change::ListBegins => cluster.policies().begin_list(),
+            Change::ListBegins => cluster.policies().begin_list(part),
             Change::Apply(policy) => cluster.policies().apply(policy),
-            Change::ListEnds => cluster.policies().end_list(),
+            Change::ListEnds => cluster.policies().end_list(part),
             Change::Delete(metadata) => cluster.policies().delete(&metadata),
-            Change::Fail(_) => {}
+            Change::Fail(failure) => {
+                let is_news = cluster.policies().note_failure(part, failure);
+                tell_if_refused(is_news, &resource, namespace.as_deref());
+            }
         }
         cluster.policies_changed.notify_one();
     })
     .await;
 }
 
-async fn feed_pods(cluster: Arc<Cluster>, client: Client) {
+async fn feed_pods(cluster: Arc<Cluster>, client: Client, (part, namespace): Place) {
     let resource = resource("", "v1", "Pod", "pods");
-    follow_sound(client, &resource, |change| {
+    follow_sound(client, &resource, namespace.as_deref(), |change| {
         let mut pods = cluster.pods();
         match change {
-            Change::ListBegins => pods.begin_pods(),
+            Change::ListBegins => pods.begin_pods(part),
             Change::Apply(pod) => pods.apply_pod(pod),
-            Change::ListEnds => pods.end_pods(),
+            Change::ListEnds => pods.end_pods(part),
             Change::Delete(metadata) => pods.delete_pod(&metadata),
-            Change::Fail(_) => {}
+            Change::Fail(failure) => {
+                let is_news = pods.note_pods_failure(part, failure);
+                tell_if_refused(is_news, &resource, namespace.as_deref());
+            }
         }
     })
     .await;
 }
 
-async fn feed_replica_sets(cluster: Arc<Cluster>, client: Client) {
+async fn feed_replica_sets(cluster: Arc<Cluster>, client: Client, (part, namespace): Place) {
     let resource = resource("apps", "v1", "ReplicaSet", "replicasets");
-    follow_sound(client, &resource, |change: Change<SlimReplicaSet>| {
+    let on_change = |change: Change<SlimReplicaSet>| {
         let mut pods = cluster.pods();
         match change {
-            Change::ListBegins => pods.begin_replica_sets(),
+            Change::ListBegins => pods.begin_replica_sets(part),
             Change::Apply(set) => pods.apply_replica_set(&set),
-            Change::ListEnds => pods.end_replica_sets(),
+            Change::ListEnds => pods.end_replica_sets(part),
             Change::Delete(metadata) => pods.delete_replica_set(&metadata),
-            Change::Fail(_) => {}
+            Change::Fail(failure) => {
+                let is_news = pods.note_replica_sets_failure(part, failure);
+                tell_if_refused(is_news, &resource, namespace.as_deref());
+            }
         }
-    })
-    .await;
+    };
+    follow_sound(client, &resource, namespace.as_deref(), on_change).await;
 }
 
-async fn feed_horizontal_autoscalers(cluster: Arc<Cluster>, client: Client) {
+/// One namespace in which the controller has no rights does not keep it from the others.
+fn tell_if_refused(is_news: bool, resource: &ApiResource, namespace: Option<&str>) {
+    if let Some(namespace) = namespace.filter(|_| is_news) {
+        tracing::warn!(
+            resource = resource.plural,
+            namespace,
+            "nothing is done in this namespace while the controller may not list and watch these: it begins by itself when the \
+             namespace is there and the controller has its Role in it; or leave it out of watchNamespaces"
+        );
+    }
+}
+
+async fn feed_horizontal_autoscalers(cluster: Arc<Cluster>, client: Client, place: Place) {
     let source = Source::HorizontalPodAutoscaler;
     let resource = resource("autoscaling", "v2", source.kind(), "horizontalpodautoscalers");
-    follow_autoscalers(&cluster, client, source, &resource).await;
+    follow_autoscalers(&cluster, client, source, &resource, place).await;
 }
 
 /// KEDA may be installed at any time, and it may be broken.
 async fn feed_keda(cluster: Arc<Cluster>, watch_client: Client, call_client: Client) {
     let follows = async {
         let resource = find_keda(&cluster, &call_client).await;
-        follow_autoscalers(&cluster, watch_client, Source::Keda, &resource).await;
+        let parts = cluster.parts();
+        let follows = parts.iter().map(|(part, namespace)| {
+            let place = (part, namespace.cloned());
+            follow_autoscalers(&cluster, watch_client.clone(), Source::Keda, &resource, place)
+        });
+        join_all(follows).await;
     };
     tokio::join!(follows, lose_patience_with_keda(&cluster));
 }
@@ -186,7 +224,7 @@ fn is_absent(error: &kube::Error) -> bool {
 /// What KEDA scales must not be touched, but somebody else's broken API must not stop this controller for ever. The time
 /// begins when the API server has answered all else, so that its own outage does not count.
 async fn lose_patience_with_keda(cluster: &Cluster) {
-    while !(cluster.policies().is_synced() && cluster.pods().is_synced()) {
+    while !cluster.is_read() {
         tokio::time::sleep(LOOKUP_GAP).await;
     }
     tokio::time::sleep(KEDA_PATIENCE).await;
@@ -199,24 +237,32 @@ async fn lose_patience_with_keda(cluster: &Cluster) {
 }
 
 /// Without the right to list them the controller goes on, and says so once.
-async fn follow_autoscalers(cluster: &Cluster, client: Client, source: Source, resource: &ApiResource) {
-    follow_sound(client, resource, |change: Change<SlimAutoscaler>| match change {
-        Change::ListBegins => cluster.autoscalers().begin_list(source),
+async fn follow_autoscalers(
+    cluster: &Cluster,
+    client: Client,
+    source: Source,
+    resource: &ApiResource,
+    (part, namespace): Place,
+) {
+    let namespace = namespace.as_deref();
+    let on_change = |change: Change<SlimAutoscaler>| match change {
+        Change::ListBegins => cluster.autoscalers().begin_list(source, part),
         Change::Apply(object) => cluster.autoscalers().apply(source, &object),
-        Change::ListEnds => cluster.autoscalers().end_list(source),
+        Change::ListEnds => cluster.autoscalers().end_list(source, part),
         Change::Delete(metadata) => cluster.autoscalers().delete(source, &metadata),
         Change::Fail(failure) => {
-            if cluster.autoscalers().note_failure(source, &failure) {
+            if cluster.autoscalers().note_failure(source, part, &failure) {
                 tracing::warn!(
                     resource = resource.plural,
+                    namespace,
                     error = failure.message,
                     "going on without them: a policy whose target one of them scales too will not stand back; \
                      to change that, give the controller the rights to list and watch them"
                 );
             }
         }
-    })
-    .await;
+    };
+    follow_sound(client, resource, namespace, on_change).await;
 }
 
 fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource {
@@ -299,23 +345,38 @@ async fn follow_kind(
     call_client: &Client,
     gvk: &GroupVersionKind,
 ) -> Followed {
-    let state = look_up(call_client, gvk).await;
+    let parts = cluster.parts();
+    let mut state = look_up(call_client, gvk).await;
+    if !parts.is_whole()
+        && matches!(
+            state,
+            KindState::Watched {
+                scope: Scope::Cluster,
+                ..
+            }
+        )
+    {
+        state = KindState::Unavailable(WITHOUT_NAMESPACE.into());
+    }
     cluster.targets().set_kind(gvk, state.clone(), Instant::now());
     let KindState::Watched { resource, .. } = state else {
         return Followed::NotFound;
     };
-    follow_sound(
-        watch_client,
-        &resource,
-        |change: Change<SlimTarget>| match change {
-            Change::ListBegins => cluster.targets().begin_list(gvk),
-            Change::Apply(object) => cluster.targets().apply(gvk, &object),
-            Change::ListEnds => cluster.targets().end_list(gvk),
-            Change::Delete(metadata) => cluster.targets().delete(gvk, &metadata),
-            Change::Fail(failure) => cluster.targets().note_failure(gvk, failure),
-        },
-    )
-    .await;
+    let mut follows: FuturesUnordered<_> = parts
+        .iter()
+        .map(|(part, namespace)| {
+            let on_change = move |change: Change<SlimTarget>| match change {
+                Change::ListBegins => cluster.targets().begin_list(gvk, part),
+                Change::Apply(object) => cluster.targets().apply(gvk, &object),
+                Change::ListEnds => cluster.targets().end_list(gvk, part),
+                Change::Delete(metadata) => cluster.targets().delete(gvk, &metadata),
+                Change::Fail(failure) => cluster.targets().note_failure(gvk, part, failure),
+            };
+            let (client, resource) = (watch_client.clone(), &resource);
+            async move { follow_sound(client, resource, namespace.map(|name| &**name), on_change).await }
+        })
+        .collect();
+    follows.next().await;
     Followed::Ended
 }
 
@@ -329,8 +390,6 @@ async fn look_up(client: &Client, gvk: &GroupVersionKind) -> KindState {
         Ok(Ok((resource, capabilities))) => KindState::Watched {
             resource,
             scope: capabilities.scope,
-            synced: false,
-            failure: None,
         },
     }
 }

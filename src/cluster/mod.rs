@@ -8,6 +8,7 @@ pub mod feed;
 pub mod guarded;
 pub mod names;
 mod owners;
+pub mod parts;
 pub mod places;
 mod pod_fields;
 mod pod_record;
@@ -31,9 +32,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use concertina_decision::{Replicas, Rollout};
 
 use autoscalers::AutoscalerTable;
+use parts::{Part, Parts, Progress};
 use pods::PodTable;
 use policies::PolicyTable;
 use targets::{TargetKey, TargetRecord, TargetTable};
+use watch::Failure;
 
 use crate::config::Config;
 
@@ -70,7 +73,59 @@ pub struct View<'c> {
     pub policies: MutexGuard<'c, PolicyTable>,
 }
 
+/// How far a part of the cluster has been read, of what nothing can be decided without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing<'v> {
+    /// First lists are missing.
+    Awaited,
+    /// Policies, pods and ReplicaSets are listed.
+    Read,
+    /// The controller may not list something there.
+    Refused {
+        /// What, in the plural.
+        what: &'static str,
+        /// The API server's words, where they are known.
+        failure: Option<&'v Failure>,
+    },
+}
+
 impl View<'_> {
+    /// How far this part of the cluster has been read.
+    #[must_use]
+    pub fn standing(&self, part: Part) -> Standing<'_> {
+        let lists = [
+            ("scalingpolicies", self.policies.lists()),
+            ("pods", self.pods.pod_lists()),
+            ("replicasets", self.pods.replica_set_lists()),
+        ];
+        let refused = lists
+            .iter()
+            .find(|(_, lists)| lists.progress(part) == Progress::GoneWithout);
+        if let Some((what, lists)) = refused {
+            return Standing::Refused {
+                what,
+                failure: lists.failure(part),
+            };
+        }
+        if lists.iter().all(|(_, lists)| lists.is_listed(part)) {
+            Standing::Read
+        } else {
+            Standing::Awaited
+        }
+    }
+
+    /// The same for a namespace, which is one that is watched; other autoscalers are waited for too.
+    #[must_use]
+    pub fn standing_of(&self, namespace: &str) -> Standing<'_> {
+        let Some(part) = self.policies.parts().of_namespace(namespace) else {
+            return Standing::Awaited;
+        };
+        match self.standing(part) {
+            Standing::Read if !self.autoscalers.is_synced(part) => Standing::Awaited,
+            standing => standing,
+        }
+    }
+
     /// Whether the pods of the target with this record are being exchanged for those of another version; [`rollout`] says
     /// what that means for which kind.
     #[must_use]
@@ -100,11 +155,13 @@ impl Cluster {
     /// Empty tables; policies are compiled with this configuration.
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
+        let policies = PolicyTable::new(config);
+        let parts = policies.parts().clone();
         Self {
-            policies: Mutex::new(PolicyTable::new(config)),
-            pods: Mutex::default(),
-            targets: Mutex::default(),
-            autoscalers: Mutex::default(),
+            policies: Mutex::new(policies),
+            pods: Mutex::new(PodTable::of(parts.clone())),
+            targets: Mutex::new(TargetTable::of(parts.clone())),
+            autoscalers: Mutex::new(AutoscalerTable::in_parts(parts)),
             policies_changed: tokio::sync::Notify::new(),
         }
     }
@@ -136,12 +193,38 @@ impl Cluster {
         lock(&self.autoscalers)
     }
 
+    /// The parts of the cluster that are watched.
+    #[must_use]
+    pub fn parts(&self) -> Parts {
+        self.policies().parts().clone()
+    }
+
     /// Whether the first lists are complete: of policies and pods, since a pod that is not listed yet would look like a pod
     /// that is gone; and of other autoscalers, since what they own must not be touched. Those that may not be listed are not
     /// waited for, and KEDA, whose API is somebody else's and may be broken, no longer than 15 s once the rest is there.
+    ///
+    /// Of several namespaces those are not waited for in which the controller has no rights, as long as there is another.
     #[must_use]
     pub fn is_synced(&self) -> bool {
-        self.policies().is_synced() && self.pods().is_synced() && self.autoscalers().is_synced()
+        self.is_read_with(|view, part| view.autoscalers.is_synced(part))
+    }
+
+    /// Whether the same is so of policies and pods.
+    fn is_read(&self) -> bool {
+        self.is_read_with(|_, _| true)
+    }
+
+    fn is_read_with(&self, is_more_read: impl Fn(&View<'_>, Part) -> bool) -> bool {
+        let view = self.view();
+        let mut is_any_read = false;
+        for (part, _) in view.policies.parts().iter() {
+            match view.standing(part) {
+                Standing::Read if is_more_read(&view, part) => is_any_read = true,
+                Standing::Refused { .. } => {}
+                Standing::Read | Standing::Awaited => return false,
+            }
+        }
+        is_any_read
     }
 
     /// Whether the pods of `target` are being exchanged for those of another version.

@@ -6,8 +6,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::names::Uid;
+use super::parts::{Epoch, Lists, Part, Parts};
 use super::slab::{Id, Index, Slab};
 use super::slim::{Fields, Slim, SlimMetadata, lenient};
+use super::watch::Failure;
 
 /// The part of a ReplicaSet that is read.
 pub type SlimReplicaSet = Slim<ReplicaSetFields>;
@@ -82,7 +84,7 @@ pub(super) struct Owner {
     /// If it is a ReplicaSet.
     set: Option<Set>,
     /// The list in which it was seen last.
-    epoch: u32,
+    epoch: Epoch,
 }
 
 /// All owners.
@@ -90,11 +92,28 @@ pub(super) struct Owner {
 pub(super) struct OwnerTable {
     owners: Slab<Owner>,
     by_uid: Index,
-    /// The newest list of ReplicaSets.
-    epoch: u32,
+    parts: Parts,
+    lists: Lists,
 }
 
 impl OwnerTable {
+    /// An empty table of owners in these parts of the cluster.
+    pub(super) fn of(parts: Parts) -> Self {
+        Self {
+            parts,
+            ..Self::default()
+        }
+    }
+
+    /// The lists of ReplicaSets.
+    pub(super) const fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    pub(super) fn note_failure(&mut self, part: Part, failure: Failure) -> bool {
+        self.lists.note_refusal(part, failure)
+    }
+
     pub(super) fn find(&self, uid: &Uid) -> Option<Id> {
         self.by_uid
             .find(uid, |id| self.get(id).is_some_and(|owner| owner.uid == *uid))
@@ -121,7 +140,7 @@ impl OwnerTable {
             next_set: None,
             parent: None,
             set: None,
-            epoch: self.epoch,
+            epoch: Epoch::default(),
         });
         let owners = &self.owners;
         self.by_uid
@@ -138,13 +157,14 @@ impl OwnerTable {
     }
 
     /// A new list of ReplicaSets begins.
-    pub(super) fn begin_list(&mut self) {
-        self.epoch = self.epoch.wrapping_add(1);
+    pub(super) fn begin_list(&mut self, part: Part) {
+        self.lists.begin(part);
     }
 
     /// Forgets the ReplicaSets that were not in the list.
-    pub(super) fn end_list(&mut self) {
-        let is_gone = |owner: &Owner| owner.set.is_some() && owner.epoch != self.epoch;
+    pub(super) fn end_list(&mut self, part: Part) {
+        let ended = self.lists.end(part);
+        let is_gone = |owner: &Owner| owner.set.is_some() && owner.epoch.is_swept_by(ended);
         let gone: Vec<Id> = self
             .owners
             .iter()
@@ -157,7 +177,10 @@ impl OwnerTable {
     }
 
     pub(super) fn apply(&mut self, set: &SlimReplicaSet) {
-        let Some(uid) = set.metadata().uid.as_deref().map(Uid::of) else {
+        let metadata = set.metadata();
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        let uid = metadata.uid.as_deref().map(Uid::of);
+        let (Some(uid), Some(part)) = (uid, self.parts.of_namespace(namespace)) else {
             return;
         };
         let Some(owner) = &set.fields.owner else {
@@ -175,7 +198,7 @@ impl OwnerTable {
                 (owner.parent, owner.next_set) = (Some(parent), next);
             }
         }
-        let epoch = self.epoch;
+        let epoch = self.lists.epoch(part);
         if let Some(owner) = self.get_mut(id) {
             (owner.set, owner.epoch) = (Some(set.fields.set), epoch);
         }

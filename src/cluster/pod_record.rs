@@ -5,6 +5,7 @@ use concertina_decision::{Pod as PodState, Timestamp as Instant};
 use jiff::Timestamp;
 
 use super::names::Uid;
+use super::parts::Epoch;
 pub use super::pod_fields::{ContainerResources, Resources};
 use super::slab::Id;
 
@@ -50,7 +51,7 @@ pub(super) struct Entry {
     pub(super) resources: Option<Arc<Resources>>,
     pub(super) containers: Arc<[ContainerResources]>,
     /// The list in which it was seen last.
-    pub(super) epoch: u32,
+    pub(super) epoch: Epoch,
 }
 
 impl Entry {

@@ -11,6 +11,7 @@ pub use super::names::ObjectKey;
 use super::names::Uid;
 use super::owners::OwnerTable;
 pub use super::owners::SlimReplicaSet;
+use super::parts::{Lists, Part, Parts};
 pub use super::pod_fields::SlimPod;
 use super::pod_fields::{Phase, PodFields};
 use super::pod_record::Entry;
@@ -21,6 +22,7 @@ use super::slab::{Id, Index, Slab};
 use super::startup::StartupTable;
 pub use super::startup::StartupTimes;
 use super::targets::TargetRecord;
+use super::watch::Failure;
 use crate::intern::{self, Interner};
 
 /// The start-up time of a pod that was Ready before it was seen is known only when it became so no later than this: its
@@ -33,6 +35,7 @@ static RESOURCES: LazyLock<Interner<Resources>> = LazyLock::new(Interner::defaul
 /// How long one pod took to become Ready.
 #[derive(Debug)]
 struct Startup {
+    part: Part,
     owner: Uid,
     ready_at: Timestamp,
     seconds: u32,
@@ -45,44 +48,63 @@ pub struct PodTable {
     by_name: Index,
     owners: OwnerTable,
     startups: StartupTable,
-    /// The newest list of pods.
-    epoch: u32,
+    parts: Parts,
+    lists: Lists,
     /// While a list comes: in the order of names; they are learned from in the order of time.
-    to_learn: Option<Vec<Startup>>,
-    pods_synced: bool,
-    replica_sets_synced: bool,
+    to_learn: Vec<Startup>,
 }
 
 impl PodTable {
-    /// Whether both first lists are complete.
+    /// An empty table of pods in these parts of the cluster.
     #[must_use]
-    pub fn is_synced(&self) -> bool {
-        self.pods_synced && self.replica_sets_synced
+    pub fn of(parts: Parts) -> Self {
+        Self {
+            owners: OwnerTable::of(parts.clone()),
+            parts,
+            ..Self::default()
+        }
+    }
+
+    /// The lists of pods.
+    pub(super) const fn pod_lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    /// The lists of ReplicaSets.
+    pub(super) const fn replica_set_lists(&self) -> &Lists {
+        self.owners.lists()
     }
 
     /// A list of pods begins; what is known stays until it ends.
-    pub fn begin_pods(&mut self) {
-        self.epoch = self.epoch.wrapping_add(1);
-        self.to_learn.get_or_insert_default();
+    pub fn begin_pods(&mut self, part: Part) {
+        self.lists.begin(part);
+    }
+
+    /// Notes why the watch of pods failed. Returns whether it is news that nothing will be heard of this part.
+    pub fn note_pods_failure(&mut self, part: Part, failure: Failure) -> bool {
+        self.lists.note_refusal(part, failure)
     }
 
     /// A list of pods has ended: what was not in it is gone.
-    pub fn end_pods(&mut self) {
+    pub fn end_pods(&mut self, part: Part) {
+        let ended = self.lists.end(part);
         let gone: Vec<Id> = self
             .pods
             .iter()
-            .filter(|(_, entry)| entry.epoch != self.epoch)
+            .filter(|(_, entry)| entry.epoch.is_swept_by(ended))
             .map(|(id, _)| id)
             .collect();
         for id in gone {
             self.remove(id);
         }
-        let mut startups = self.to_learn.take().unwrap_or_default();
+        let told = std::mem::take(&mut self.to_learn);
+        let (mut startups, others): (Vec<_>, Vec<_>) =
+            told.into_iter().partition(|startup| startup.part == part);
+        self.to_learn = others;
         startups.sort_by_key(|startup| startup.ready_at);
         for startup in &startups {
             self.learn(startup);
         }
-        self.pods_synced = true;
     }
 
     /// Takes over one pod of a list, or one that is new or changed.
@@ -92,6 +114,9 @@ impl PodTable {
             return;
         };
         let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        let Some(part) = self.parts.of_namespace(namespace) else {
+            return;
+        };
         let (name, uid) = (name.as_str(), Uid::of(uid));
         let known = self.find(namespace, name);
         let before = known
@@ -101,7 +126,7 @@ impl PodTable {
         let Some(owner) = pod.fields.owner.as_ref().filter(|_| is_living(&pod.fields)) else {
             return self.forget(known);
         };
-        let startup = startup_of(&pod.fields, owner, was_ready);
+        let startup = startup_of(part, &pod.fields, owner, was_ready);
         let seen = Seen::of(&pod.fields.status, was_ready.unwrap_or(false));
         let is_same = before.is_some_and(|entry| self.owners.find(owner) == Some(entry.owner));
         if !is_same {
@@ -127,7 +152,7 @@ impl PodTable {
                 .filter(|resources| *resources != Resources::default())
                 .map(|resources| RESOURCES.get(resources)),
             containers: CONTAINERS.get(pod.fields.containers),
-            epoch: self.epoch,
+            epoch: self.lists.epoch(part),
         };
         match known.filter(|_| is_same).and_then(|id| self.pods.get_mut(id)) {
             Some(place) => {
@@ -136,10 +161,10 @@ impl PodTable {
             }
             None => self.insert(entry),
         }
-        match (startup, &mut self.to_learn) {
-            (Some(startup), Some(to_learn)) => to_learn.push(startup),
-            (Some(startup), None) => self.learn(&startup),
-            (None, _) => {}
+        match startup {
+            Some(startup) if self.lists.is_under_way(part) => self.to_learn.push(startup),
+            Some(startup) => self.learn(&startup),
+            None => {}
         }
     }
 
@@ -151,14 +176,18 @@ impl PodTable {
     }
 
     /// A list of ReplicaSets begins; what is known stays until it ends.
-    pub fn begin_replica_sets(&mut self) {
-        self.owners.begin_list();
+    pub fn begin_replica_sets(&mut self, part: Part) {
+        self.owners.begin_list(part);
+    }
+
+    /// Notes why the watch of ReplicaSets failed. Returns whether it is news that nothing will be heard of this part.
+    pub fn note_replica_sets_failure(&mut self, part: Part, failure: Failure) -> bool {
+        self.owners.note_failure(part, failure)
     }
 
     /// A list of ReplicaSets has ended: what was not in it is gone.
-    pub fn end_replica_sets(&mut self) {
-        self.owners.end_list();
-        self.replica_sets_synced = true;
+    pub fn end_replica_sets(&mut self, part: Part) {
+        self.owners.end_list(part);
     }
 
     /// Takes over one ReplicaSet.
@@ -348,7 +377,7 @@ fn is_living(pod: &PodFields) -> bool {
 ///
 /// Outages teach nothing: neither a pod whose containers were started anew, nor one that took longer than any floor may
 /// begin early, such as one that waited for its image or for a node.
-fn startup_of(pod: &PodFields, owner: &Uid, was_ready: Option<bool>) -> Option<Startup> {
+fn startup_of(part: Part, pod: &PodFields, owner: &Uid, was_ready: Option<bool>) -> Option<Startup> {
     let ready_at = ready_since(&pod.status)?;
     let seconds = u32::try_from(ready_at.as_second() - pod.created?.as_second()).ok()?;
     let longest = match was_ready {
@@ -357,6 +386,7 @@ fn startup_of(pod: &PodFields, owner: &Uid, was_ready: Option<bool>) -> Option<S
         None => UNSEEN_STARTUP_SECONDS,
     };
     (seconds <= longest && !has_restarted(&pod.status)).then(|| Startup {
+        part,
         owner: owner.clone(),
         ready_at,
         seconds,

@@ -44,20 +44,20 @@ fn a_replica_set_that_thinks_itself_empty_is_kept_until_its_last_pod_is_seen_gon
 fn while_a_list_comes_what_was_known_stays_and_afterwards_only_what_it_told() {
     let mut table = table(&[pod("a", "web"), pod("b", "web")]);
     list_sets(&mut table, &[set("x", "web"), set("y", "web")]);
-    table.begin_pods();
-    table.begin_replica_sets();
+    table.begin_pods(Part::WHOLE);
+    table.begin_replica_sets(Part::WHOLE);
     table.apply_pod(read(pod("c", "web")));
     table.apply_replica_set(&set("z", "web"));
     assert_eq!(names(&table, "web"), ["a", "b", "c"]);
     // It broke off, and another begins.
-    table.begin_pods();
-    table.begin_replica_sets();
+    table.begin_pods(Part::WHOLE);
+    table.begin_replica_sets(Part::WHOLE);
     table.apply_pod(read(pod("b", "web")));
     table.apply_replica_set(&set("y", "web"));
     assert_eq!(names(&table, "web"), ["a", "b", "c"]);
-    assert!(table.is_synced());
-    table.end_pods();
-    table.end_replica_sets();
+    assert!(is_synced(&table));
+    table.end_pods(Part::WHOLE);
+    table.end_replica_sets(Part::WHOLE);
     assert_eq!(
         (names(&table, "web"), table.owners.len()),
         (vec!["b".to_owned()], 2)

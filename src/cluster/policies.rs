@@ -9,9 +9,11 @@ use kube::core::GroupVersionKind;
 
 use super::guarded::Guarded;
 use super::names::{ObjectKey, Uid};
+use super::parts::{Epoch, Lists, Part, Parts};
 use super::places::resize;
 pub use super::policy_record::{PolicyId, PolicyRecord, Unusable};
 use super::targets::TargetKey;
+use super::watch::Failure;
 use crate::api::ScalingPolicy;
 use crate::config::Config;
 use crate::control::compile::CompiledPolicy;
@@ -34,7 +36,7 @@ struct Slot {
     /// Whether it is among the changed.
     is_changed: bool,
     /// The list in which it was last seen.
-    list: u32,
+    epoch: Epoch,
 }
 
 /// All policies, and who owns which target.
@@ -53,9 +55,8 @@ pub struct PolicyTable {
     changed: Vec<PolicyId>,
     gone: Vec<Arc<PolicyRecord>>,
     hasher: DefaultHashBuilder,
-    /// The number of the newest list.
-    list: u32,
-    synced: bool,
+    parts: Parts,
+    lists: Lists,
 }
 
 impl PolicyTable {
@@ -63,6 +64,7 @@ impl PolicyTable {
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
         Self {
+            parts: Parts::of(&config.watch_namespaces),
             config,
             slots: Vec::new(),
             free: Vec::new(),
@@ -73,41 +75,53 @@ impl PolicyTable {
             changed: Vec::new(),
             gone: Vec::new(),
             hasher: DefaultHashBuilder::default(),
-            list: 0,
-            synced: false,
+            lists: Lists::default(),
         }
     }
 
-    /// Whether the first list is complete.
+    /// The parts of the cluster that are watched.
     #[must_use]
-    pub const fn is_synced(&self) -> bool {
-        self.synced
+    pub const fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    pub(super) const fn lists(&self) -> &Lists {
+        &self.lists
     }
 
     /// A new list begins: what does not come in it is gone when it ends.
-    pub const fn begin_list(&mut self) {
-        self.list = self.list.wrapping_add(1);
+    pub fn begin_list(&mut self, part: Part) {
+        self.lists.begin(part);
+    }
+
+    /// Notes why a watch failed. Returns whether it is news that nothing will be heard of this part.
+    pub fn note_failure(&mut self, part: Part, failure: Failure) -> bool {
+        self.lists.note_refusal(part, failure)
     }
 
     /// The list is complete.
-    pub fn end_list(&mut self) {
+    pub fn end_list(&mut self, part: Part) {
+        let ended = self.lists.end(part);
         let unseen: Vec<PolicyId> = self
             .slots
             .iter()
             .flatten()
-            .filter(|slot| slot.list != self.list)
+            .filter(|slot| slot.epoch.is_swept_by(ended))
             .map(|slot| slot.record.id)
             .collect();
         for id in unseen {
             self.remove(id);
         }
-        self.synced = true;
     }
 
     /// Takes over one policy.
     pub fn apply(&mut self, guarded: Guarded<ScalingPolicy>) {
         let metadata = guarded.meta();
         let (key, uid) = (ObjectKey::of(metadata), Uid::in_metadata(metadata));
+        let Some(part) = self.parts.of_namespace(&key.namespace) else {
+            return;
+        };
+        let epoch = self.lists.epoch(part);
         let known = self.id_of(&key).filter(|id| {
             let is_same = self.get_by_id(*id).is_some_and(|record| record.uid == uid);
             if !is_same {
@@ -132,7 +146,7 @@ impl PolicyTable {
                     .map(|status| Box::new(StoredStatus::of(&status)));
                 let same = known.and_then(|id| self.get_by_id(id));
                 if let Some(same) = same.filter(|known| known.is_of(&policy)).cloned() {
-                    self.put(&same, stored);
+                    self.put(&same, stored, epoch);
                     return;
                 }
                 let compiled = CompiledPolicy::of(&policy, &self.config);
@@ -143,11 +157,11 @@ impl PolicyTable {
                         &policy.spec.scale_target_ref,
                     )),
                 });
-                self.put(&Arc::new(record), stored);
+                self.put(&Arc::new(record), stored, epoch);
             }
             Err(unreadable) => {
                 record.compiled = Err(Unusable::Unreadable(unreadable.error.into()));
-                self.put(&Arc::new(record), None);
+                self.put(&Arc::new(record), None, epoch);
             }
         }
     }
@@ -253,8 +267,7 @@ impl PolicyTable {
         })
     }
 
-    fn put(&mut self, record: &Arc<PolicyRecord>, stored: Option<Box<StoredStatus>>) {
-        let list = self.list;
+    fn put(&mut self, record: &Arc<PolicyRecord>, stored: Option<Box<StoredStatus>>, epoch: Epoch) {
         let Some(place) = self.slots.get_mut(record.id.index()) else {
             return;
         };
@@ -262,7 +275,7 @@ impl PolicyTable {
             record: Arc::clone(record),
             stored,
             is_changed: true,
-            list,
+            epoch,
         });
         if former.as_ref().is_none_or(|former| !former.is_changed) {
             self.changed.push(record.id);

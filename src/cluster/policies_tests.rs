@@ -16,11 +16,11 @@ fn table(policies: &[Value]) -> PolicyTable {
 
 /// A complete list.
 fn replace(table: &mut PolicyTable, policies: &[Value]) {
-    table.begin_list();
+    table.begin_list(Part::WHOLE);
     policies
         .iter()
         .for_each(|policy| table.apply(guarded(policy.clone())));
-    table.end_list();
+    table.end_list(Part::WHOLE);
 }
 
 /// Who owns the Deployment `web`.
@@ -149,7 +149,7 @@ fn a_policy_that_cannot_be_read_is_kept_with_the_reason_and_claims_nothing() {
 #[test]
 fn a_new_list_replaces_everything() {
     let mut table = table(&[on_web("old", OLD)]);
-    assert!(table.is_synced());
+    assert!(table.lists().is_listed(Part::WHOLE));
     table.take_changes();
     replace(&mut table, &[on_web("new", NEW)]);
     assert_eq!(owner(&table).as_deref(), Some("new"));

@@ -47,7 +47,7 @@ pub(super) enum Ended {
     Failed(Failure),
 }
 
-/// Requests for one kind in all namespaces.
+/// Requests for one kind, in one namespace or in all.
 pub(super) struct Requests {
     client: Client,
     request: Request,
@@ -90,10 +90,10 @@ struct Page<'a> {
 }
 
 impl Requests {
-    pub(super) fn new(client: Client, resource: &ApiResource) -> Self {
+    pub(super) fn new(client: Client, resource: &ApiResource, namespace: Option<&str>) -> Self {
         Self {
             client,
-            request: Request::new(DynamicObject::url_path(resource, None)),
+            request: Request::new(DynamicObject::url_path(resource, namespace)),
         }
     }
 

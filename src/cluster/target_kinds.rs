@@ -5,6 +5,7 @@ use std::time::Instant;
 use hashbrown::HashMap;
 use kube::core::GroupVersionKind;
 
+use super::parts::Lists;
 use super::slab::{Id, Slab};
 use super::target_names::{KindState, shared_kind};
 
@@ -14,12 +15,16 @@ pub(super) struct Kind {
     pub(super) gvk: Arc<GroupVersionKind>,
     pub(super) state: KindState,
     pub(super) looked_up: Option<Instant>,
-    /// The newest list of its objects.
-    pub(super) epoch: u32,
-    /// Whether that list has not come to its end.
-    pub(super) is_listing: bool,
+    /// The lists of its objects.
+    pub(super) lists: Lists,
     /// So many targets of this kind have a place in the table.
     pub(super) targets: u32,
+}
+
+impl Kind {
+    pub(super) const fn is_watched(&self) -> bool {
+        matches!(self.state, KindState::Watched { .. })
+    }
 }
 
 /// Kinds by their id.
@@ -43,8 +48,7 @@ impl Kinds {
             gvk: Arc::clone(&gvk),
             state: KindState::Unknown,
             looked_up: None,
-            epoch: 0,
-            is_listing: false,
+            lists: Lists::default(),
             targets: 0,
         });
         self.ids.insert(gvk, id);

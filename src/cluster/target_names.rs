@@ -4,7 +4,6 @@ use std::sync::{Arc, LazyLock};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::discovery::Scope;
 
-use super::watch::Failure;
 use crate::api::ScaleTargetRef;
 use crate::intern::{self, Interner};
 
@@ -92,15 +91,11 @@ pub enum KindState {
     NotScalable,
     /// The API server could not be asked.
     Unavailable(String),
-    /// Its objects are being watched; `synced` once the first list is complete.
+    /// Its objects are being watched.
     Watched {
         /// Plural name and API path.
         resource: ApiResource,
         /// Namespaced or not.
         scope: Scope,
-        /// Whether the first list is complete.
-        synced: bool,
-        /// Why there is no first list yet, if it was tried.
-        failure: Option<Failure>,
     },
 }

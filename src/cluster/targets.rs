@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::GroupVersionKind;
 
 use super::names::Uid;
+use super::parts::{Epoch, Part, Parts};
 use super::rollout::RolloutProgress;
 use super::slab::{Id, Index, Slab};
 pub use super::target_fields::SlimTarget;
@@ -54,20 +55,30 @@ struct Target {
     name: Arc<str>,
     record: TargetRecord,
     /// The list in which it was seen last.
-    epoch: u32,
+    epoch: Epoch,
     /// The list that was the newest when `/scale` told of it last.
-    noted: Option<u32>,
+    noted: Option<Epoch>,
 }
 
 /// Kinds and objects that policies target.
 #[derive(Debug, Default)]
 pub struct TargetTable {
+    parts: Parts,
     kinds: Kinds,
     targets: Slab<Target>,
     by_name: Index,
 }
 
 impl TargetTable {
+    /// An empty table of targets in these parts of the cluster.
+    #[must_use]
+    pub fn of(parts: Parts) -> Self {
+        Self {
+            parts,
+            ..Self::default()
+        }
+    }
+
     /// The state of a kind.
     #[must_use]
     pub fn kind(&self, gvk: &GroupVersionKind) -> KindState {
@@ -75,11 +86,27 @@ impl TargetTable {
         kind.map_or(KindState::Unknown, |kind| kind.state.clone())
     }
 
-    /// Whether the kind is watched and its first list is complete.
+    /// Whether the kind is watched and a first list is complete: of the cluster, or of some namespace.
     #[must_use]
     pub fn is_synced(&self, gvk: &GroupVersionKind) -> bool {
-        let state = self.kinds.find(gvk).map(|kind| &kind.state);
-        matches!(state, Some(KindState::Watched { synced: true, .. }))
+        let kind = self.kinds.find(gvk);
+        kind.is_some_and(|kind| kind.is_watched() && kind.lists.is_any_listed())
+    }
+
+    /// Whether the kind is watched and the first list of what is in this namespace is complete.
+    #[must_use]
+    pub fn is_listed(&self, gvk: &GroupVersionKind, namespace: &str) -> bool {
+        let kind = self.kinds.find(gvk).filter(|kind| kind.is_watched());
+        let part = self.parts.of_namespace(namespace);
+        kind.zip(part)
+            .is_some_and(|(kind, part)| kind.lists.is_listed(part))
+    }
+
+    /// Why there is no first list yet of what is in this namespace, if it was tried.
+    #[must_use]
+    pub fn failure(&self, gvk: &GroupVersionKind, namespace: &str) -> Option<&Failure> {
+        let part = self.parts.of_namespace(namespace)?;
+        self.kinds.find(gvk)?.lists.failure(part)
     }
 
     /// Sets the state of a kind after a look-up at `now`.
@@ -135,26 +162,21 @@ impl TargetTable {
     }
 
     /// A list of one kind begins; what is known stays until it ends.
-    pub fn begin_list(&mut self, gvk: &GroupVersionKind) {
+    pub fn begin_list(&mut self, gvk: &GroupVersionKind, part: Part) {
         let id = self.kinds.id_or_new(gvk);
         if let Some(kind) = self.kinds.get_mut(id) {
-            kind.epoch = kind.epoch.wrapping_add(1);
-            kind.is_listing = true;
+            kind.lists.begin(part);
         }
     }
 
     /// A list of one kind has ended: what was not in it is gone.
-    pub fn end_list(&mut self, gvk: &GroupVersionKind) {
+    pub fn end_list(&mut self, gvk: &GroupVersionKind, part: Part) {
         let Some(id) = self.kinds.id(gvk) else { return };
         let Some(kind) = self.kinds.get_mut(id) else {
             return;
         };
-        kind.is_listing = false;
-        if let KindState::Watched { synced, .. } = &mut kind.state {
-            *synced = true;
-        }
-        let epoch = kind.epoch;
-        self.forget_objects(|target| target.kind == id && target.epoch != epoch);
+        let ended = kind.lists.end(part);
+        self.forget_objects(|target| target.kind == id && target.epoch.is_swept_by(ended));
     }
 
     /// Takes over one object. What a list tells is always taken: after a restore of the API server's store its versions are less
@@ -166,12 +188,14 @@ impl TargetTable {
             return;
         };
         let resource_version = version.parse().unwrap_or(0);
-        let kind = self.kinds.id_or_new(gvk);
-        let (epoch, is_listing) = self
-            .kinds
-            .get(kind)
-            .map_or((0, false), |kind| (kind.epoch, kind.is_listing));
         let (namespace, name) = names_of(metadata);
+        let Some(part) = self.parts.of_namespace(namespace) else {
+            return;
+        };
+        let kind = self.kinds.id_or_new(gvk);
+        let lists = self.kinds.get(kind).map(|kind| &kind.lists);
+        let epoch = lists.map(|lists| lists.epoch(part)).unwrap_or_default();
+        let is_listing = lists.is_some_and(|lists| lists.is_under_way(part));
         let record = || {
             let replicas = object.fields.replicas.filter(|_| has_plain_replicas(gvk));
             TargetRecord::of(&object.fields, Uid::of(uid), replicas, resource_version)
@@ -198,7 +222,9 @@ impl TargetTable {
     pub fn note_scale(&mut self, key: &TargetKey, scale: &Scale) {
         let kind = self.kinds.id(&key.gvk);
         let id = kind.and_then(|kind| self.find(kind, &key.namespace, &key.name));
-        let epoch = self.kinds.find(&key.gvk).map(|kind| kind.epoch);
+        let part = self.parts.of_namespace(&key.namespace);
+        let lists = self.kinds.find(&key.gvk).map(|kind| &kind.lists);
+        let epoch = lists.zip(part).map(|(lists, part)| lists.epoch(part));
         let target = id.and_then(|id| self.targets.get_mut(id));
         let (Some(target), Some(uid)) = (target, scale.metadata.uid.as_deref().map(Uid::of)) else {
             return;
@@ -222,11 +248,9 @@ impl TargetTable {
     }
 
     /// Notes that the watch of a kind failed. Objects that were listed before are still good to work with.
-    pub fn note_failure(&mut self, gvk: &GroupVersionKind, why: Failure) {
-        if let Some(kind) = self.kinds.find_mut(gvk)
-            && let KindState::Watched { failure, .. } = &mut kind.state
-        {
-            *failure = Some(why);
+    pub fn note_failure(&mut self, gvk: &GroupVersionKind, part: Part, failure: Failure) {
+        if let Some(kind) = self.kinds.find_mut(gvk) {
+            kind.lists.note_failure(part, failure);
         }
     }
 

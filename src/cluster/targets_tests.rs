@@ -42,11 +42,11 @@ fn key(gvk: GroupVersionKind) -> TargetKey {
 }
 
 fn list(table: &mut TargetTable, gvk: &GroupVersionKind, objects: &[SlimTarget]) {
-    table.begin_list(gvk);
+    table.begin_list(gvk, Part::WHOLE);
     for object in objects {
         table.apply(gvk, object);
     }
-    table.end_list(gvk);
+    table.end_list(gvk, Part::WHOLE);
 }
 
 fn table() -> TargetTable {
@@ -126,18 +126,13 @@ fn a_new_list_is_taken_over_and_drops_what_is_gone() {
     let state = KindState::Watched {
         resource: ApiResource::from_gvk(&deployments()),
         scope: Scope::Namespaced,
-        synced: false,
-        failure: None,
     };
     table.set_kind(&deployments(), state, Instant::now());
     table.note_scale(&key(deployments()), &scale("u", 8, Some(4)));
     table.apply(&fleets(), &object("ship", 1, 1));
     list(&mut table, &deployments(), &[object("u", 9, 3)]);
     assert_eq!(seen(&table), Some(("u".into(), Some(3))));
-    assert!(matches!(
-        table.kind(&deployments()),
-        KindState::Watched { synced: true, .. }
-    ));
+    assert!(table.is_synced(&deployments()) && table.is_listed(&deployments(), "shop"));
     list(&mut table, &deployments(), &[]);
     assert_eq!(seen(&table), None);
     assert!(table.get(&key(fleets())).is_some(), "other kinds are not touched");
@@ -151,18 +146,21 @@ fn a_failure_is_kept_with_its_kind_until_there_is_a_list() {
         is_unserved: false,
         message: "no".into(),
     };
-    table.note_failure(&deployments(), failure.clone());
+    table.note_failure(&deployments(), Part::WHOLE, failure.clone());
     assert!(matches!(table.kind(&deployments()), KindState::Unknown));
     let state = KindState::Watched {
         resource: ApiResource::from_gvk(&deployments()),
         scope: Scope::Namespaced,
-        synced: false,
-        failure: None,
     };
     table.set_kind(&deployments(), state, Instant::now());
-    table.note_failure(&deployments(), failure.clone());
-    assert!(
-        matches!(table.kind(&deployments()), KindState::Watched { failure: Some(why), .. } if why == failure)
+    table.note_failure(&deployments(), Part::WHOLE, failure.clone());
+    assert_eq!(table.failure(&deployments(), "shop"), Some(&failure));
+    list(&mut table, &deployments(), &[]);
+    table.note_failure(&deployments(), Part::WHOLE, failure);
+    assert_eq!(
+        table.failure(&deployments(), "shop"),
+        None,
+        "what was listed stays good"
     );
 }
 
@@ -209,8 +207,6 @@ fn a_kind_is_looked_up_once_and_again_only_after_failures_and_a_while() {
     let state = KindState::Watched {
         resource,
         scope: Scope::Namespaced,
-        synced: false,
-        failure: None,
     };
     table.set_kind(&deployments(), state, start);
     assert!(!table.needs_lookup(&deployments(), after(9999), 15));
@@ -260,10 +256,10 @@ fn an_object_that_goes_leaves_nothing_behind_and_may_come_again() {
 #[test]
 fn while_a_list_comes_what_was_known_stays() {
     let mut table = table();
-    table.begin_list(&deployments());
+    table.begin_list(&deployments(), Part::WHOLE);
     assert!(seen(&table).is_some());
-    table.begin_list(&deployments());
-    table.end_list(&deployments());
+    table.begin_list(&deployments(), Part::WHOLE);
+    table.end_list(&deployments(), Part::WHOLE);
     assert_eq!(seen(&table), None);
 }
 
@@ -289,10 +285,10 @@ fn a_list_is_believed_after_a_restore_however_small_its_versions_are() {
 #[test]
 fn what_a_scale_told_while_a_list_comes_is_newer_than_the_list() {
     let mut table = table();
-    table.begin_list(&deployments());
+    table.begin_list(&deployments(), Part::WHOLE);
     table.note_scale(&key(deployments()), &scale("u", 8, Some(4)));
     table.apply(&deployments(), &object("u", 6, 2));
-    table.end_list(&deployments());
+    table.end_list(&deployments(), Part::WHOLE);
     assert_eq!(seen(&table), Some(("u".into(), Some(4))));
     list(&mut table, &deployments(), &[object("u", 7, 3)]);
     assert_eq!(

@@ -69,12 +69,16 @@ pub struct Failure {
 ///
 /// What was known of an object that has become malformed stays until it is readable again, gone, or left out of a list: a target's
 /// count is tested by the write that is decided on it, and a pod that fell out at once would look like one that is gone.
-pub async fn follow_sound<K>(client: Client, resource: &ApiResource, mut on_change: impl FnMut(Change<K>))
-where
+pub async fn follow_sound<K>(
+    client: Client,
+    resource: &ApiResource,
+    namespace: Option<&str>,
+    mut on_change: impl FnMut(Change<K>),
+) where
     K: Resource + DeserializeOwned,
 {
     let mut told = HashSet::new();
-    follow::<K>(client, resource, |change| {
+    follow::<K>(client, resource, namespace, |change| {
         on_change(match change {
             Change::Apply(Guarded(Ok(object))) => Change::Apply(object),
             Change::Apply(Guarded(Err(unreadable))) => {
@@ -98,14 +102,18 @@ where
     .await;
 }
 
-/// Follows a kind in all namespaces until the future is dropped. Failures are tried again with back-off; the table keeps what it
+/// Follows a kind in one namespace, or in all, until the future is dropped. Failures are tried again with back-off; the table keeps what it
 /// last knew meanwhile. The same failure in a row is logged once.
-pub async fn follow<K>(client: Client, resource: &ApiResource, mut on_change: impl FnMut(Change<Guarded<K>>))
-where
+pub async fn follow<K>(
+    client: Client,
+    resource: &ApiResource,
+    namespace: Option<&str>,
+    mut on_change: impl FnMut(Change<Guarded<K>>),
+) where
     K: Resource + DeserializeOwned,
 {
     let what = resource.plural.as_str();
-    let requests = Requests::new(client, resource);
+    let requests = Requests::new(client, resource, namespace);
     let mut backoff = DefaultBackoff::default();
     // How far the changes are known; nothing before the first list.
     let mut version: Option<String> = None;
@@ -117,7 +125,7 @@ where
         let before = version.clone();
         let hear = |change| {
             if told.take().is_some() {
-                tracing::info!(resource = what, "the watch works again");
+                tracing::info!(resource = what, namespace, "the watch works again");
             }
             is_heard = true;
             on_change(change);
@@ -133,6 +141,7 @@ where
             Ended::StreamRefused => {
                 tracing::debug!(
                     resource = what,
+                    namespace,
                     "no list as a stream of events: pages are asked for"
                 );
                 in_pages = true;
@@ -145,6 +154,7 @@ where
                 if silences >= SILENCES {
                     tracing::info!(
                         resource = what,
+                        namespace,
                         "nothing is heard of the watch: a new list is asked for"
                     );
                     (version, silences) = (None, 0);
@@ -166,6 +176,7 @@ where
             if told.as_ref() != Some(&failure) {
                 tracing::warn!(
                     resource = what,
+                    namespace,
                     error = failure.message,
                     "the watch failed and will be tried again"
                 );

@@ -65,6 +65,7 @@ async fn follows(seconds: u64, script: Vec<Next>) -> (Vec<String>, Vec<String>) 
     let follows = follow_sound(
         Client::new(service, "shop"),
         &resource,
+        None,
         |change: Change<ConfigMap>| {
             let name = |metadata: &ObjectMeta| metadata.name.clone().unwrap();
             changes.push(match change {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 mod matchers;
+mod namespaces;
 mod server;
 mod source;
 mod tenancy;
@@ -65,6 +66,9 @@ pub struct Config {
     /// Which series the policies may read, on servers that do not say so themselves. Default Cluster.
     #[serde(default)]
     pub tenancy: Tenancy,
+    /// The namespaces that are watched, and in which targets are scaled. Empty: the whole cluster.
+    #[serde(default)]
+    pub watch_namespaces: Vec<String>,
     /// Seconds between two evaluations of a policy that sets no `periodSeconds`: 1 2 5 10 15 30 or 60.
     #[serde(default = "default_period")]
     pub period_seconds: u32,
@@ -106,6 +110,7 @@ impl Config {
             known_sources: BTreeMap::new(),
             labels: PodLabels::default(),
             tenancy: Tenancy::default(),
+            watch_namespaces: Vec::new(),
             period_seconds: default_period(),
             policy_series: PolicySeriesLevel::default(),
         };
@@ -173,6 +178,7 @@ impl Config {
                 self.period_seconds
             ));
         }
+        namespaces::check(&self.watch_namespaces).map_err(ConfigError::Invalid)?;
         self.labels.check().map_err(ConfigError::Invalid)?;
         let built_in = SourceConfig::BUILT_IN.map(|name| (name.to_owned(), SourceConfig::default()));
         let mut sources = BTreeMap::from(built_in);

@@ -6,7 +6,7 @@ use concertina_decision::{Reason, Replicas, Rollout, Timestamp};
 use crate::cluster::names::Uid;
 use crate::cluster::pods::{PodRecord, StartupTimes};
 use crate::cluster::targets::{KindState, TargetKey};
-use crate::cluster::{QuotaRefusal, View};
+use crate::cluster::{QuotaRefusal, Standing, View};
 use crate::observe::join::Note;
 
 /// A target that was found.
@@ -34,9 +34,12 @@ pub struct Found {
 /// Why it cannot be worked with, in words for the user.
 pub fn find(view: &View<'_>, key: &TargetKey, now: Timestamp) -> Result<Found, Note> {
     let record = match view.targets.get(key) {
-        Some(record) if view.targets.is_synced(&key.gvk) => record,
+        Some(record) if view.targets.is_listed(&key.gvk, &key.namespace) => record,
         _ => return Err(why_not(view, key)),
     };
+    if let Some(note) = what_is_not_read(view, key) {
+        return Err(note);
+    }
     let mut pods = Vec::new();
     view.pods.of_owner(&record.uid, now, &mut pods);
     Ok(Found {
@@ -48,6 +51,26 @@ pub fn find(view: &View<'_>, key: &TargetKey, now: Timestamp) -> Result<Found, N
         quota: view.quota_refusal(record),
         pods,
     })
+}
+
+/// What there is to say while the rest of the target's namespace is not read. Of a cluster that is watched as a whole nothing is decided
+/// before it is; of several namespaces one does not wait for another.
+fn what_is_not_read(view: &View<'_>, key: &TargetKey) -> Option<Note> {
+    if view.policies.parts().is_whole() {
+        return None;
+    }
+    match view.standing_of(&key.namespace) {
+        Standing::Read => None,
+        Standing::Awaited => Some(looking_up(key)),
+        Standing::Refused { what, failure } => Some(Note {
+            reason: Reason::TargetForbidden,
+            message: format!(
+                "cannot list {what} in namespace {}: {}",
+                key.namespace,
+                failure.map_or("the controller may not", |failure| failure.message.as_str())
+            ),
+        }),
+    }
 }
 
 /// What there is to say while the target is looked up.
@@ -64,24 +87,22 @@ fn why_not(view: &View<'_>, key: &TargetKey) -> Note {
     let note = |reason, message| Note { reason, message };
     let kind = &key.gvk.kind;
     match view.targets.kind(&key.gvk) {
-        KindState::Unknown
-        | KindState::Watched {
-            synced: false,
-            failure: None,
-            ..
-        } => looking_up(key),
-        KindState::Watched {
-            synced: false,
-            failure: Some(failure),
-            ..
-        } => {
-            let reason = if failure.is_forbidden {
-                Reason::TargetForbidden
-            } else {
-                Reason::TargetUnavailable
-            };
-            note(reason, format!("cannot list {kind} objects: {}", failure.message))
-        }
+        KindState::Unknown => looking_up(key),
+        KindState::Watched { .. } if view.targets.is_listed(&key.gvk, &key.namespace) => note(
+            Reason::TargetNotFound,
+            format!("there is no {key}: create it, or correct the name in scaleTargetRef"),
+        ),
+        KindState::Watched { .. } => match view.targets.failure(&key.gvk, &key.namespace) {
+            None => looking_up(key),
+            Some(failure) => {
+                let reason = if failure.is_forbidden {
+                    Reason::TargetForbidden
+                } else {
+                    Reason::TargetUnavailable
+                };
+                note(reason, format!("cannot list {kind} objects: {}", failure.message))
+            }
+        },
         KindState::Missing => note(
             Reason::TargetNotFound,
             format!(
@@ -96,10 +117,6 @@ fn why_not(view: &View<'_>, key: &TargetKey) -> Note {
         KindState::Unavailable(error) => note(
             Reason::TargetUnavailable,
             format!("cannot look up {kind}: {error}"),
-        ),
-        KindState::Watched { synced: true, .. } => note(
-            Reason::TargetNotFound,
-            format!("there is no {key}: create it, or correct the name in scaleTargetRef"),
         ),
     }
 }

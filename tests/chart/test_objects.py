@@ -66,7 +66,7 @@ class Objects(unittest.TestCase):
                     self.assertIn("memory", inner["resources"]["limits"])
                     self.assertFalse(inner["image"].endswith(":latest") or ":" not in inner["image"], inner["image"])
                     count += 1
-        self.assertEqual(count, 5)  # three controllers, and two pods of `helm test`
+        self.assertEqual(count, 7)  # four controllers, and three pods of `helm test`
 
     def test_only_the_controller_gets_a_token(self):
         rendered = chart.objects()
@@ -80,6 +80,34 @@ class Objects(unittest.TestCase):
         for kind, part in [("ClusterRole", "cluster"), ("Role", "namespace")]:
             wanted = {(group, resource, verb) for group, resource, verbs in written[part] for verb in verbs}
             self.assertEqual(rights(chart.only(rendered, kind, "concertina")), wanted)
+
+    def test_of_some_namespaces_it_gets_the_same_rights_in_these_and_none_elsewhere(self):
+        everywhere = rights(chart.only(chart.objects("--set-json=rbac.scalableKinds={\"argoproj.io\":[\"rollouts\"]}"), "ClusterRole", "concertina"))
+        rendered = chart.objects(*chart.SETS["namespaces"])
+        account = {"kind": "ServiceAccount", "name": "concertina", "namespace": "concertina"}
+        granted = {}
+        for binding in rendered:
+            if not binding["kind"].endswith("Binding"):
+                continue
+            self.assertEqual((binding["kind"], binding["roleRef"]["kind"], binding["subjects"]), ("RoleBinding", "Role", [account]))
+            namespace = binding["metadata"]["namespace"]
+            named = (binding["roleRef"]["name"], namespace)
+            roles = [one for one in rendered if one["kind"] == "Role" and (one["metadata"]["name"], one["metadata"]["namespace"]) == named]
+            self.assertEqual(len(roles), 1, named)
+            granted.setdefault(namespace, set()).update(rights(roles[0]))
+        lease = {triple for triple in granted["concertina"] if triple[0] == "coordination.k8s.io"}
+        self.assertEqual(len(lease), 5)
+        self.assertEqual(granted, {"shop": everywhere, "payments": everywhere, "concertina": everywhere | lease})
+        # Those that are left are for people.
+        left = {one["metadata"]["name"] for one in rendered if one["kind"] == "ClusterRole"}
+        self.assertEqual(left, {"concertina-policies-view", "concertina-policies-edit"})
+        kinds = chart.kinds(chart.objects(*chart.SETS["namespaces"], "--set=rbac.aggregateRoles=false", "--set=crds.install=false"))
+        self.assertEqual(kinds & CLUSTER_WIDE, set())
+
+    def test_helm_test_is_there_where_its_namespace_is_watched(self):
+        self.assertIn("Pod", chart.kinds(chart.objects(*chart.SETS["namespaces"])))
+        elsewhere = chart.kinds(chart.objects(*chart.SETS["namespaces"], namespace="autoscaling"))
+        self.assertEqual(elsewhere & {"Pod", "ScalingPolicy"}, set())
 
     def test_a_kind_of_ones_own_is_added_to_those_that_can_be_scaled(self):
         role = lambda *values: rights(chart.only(chart.objects(*values), "ClusterRole", "concertina"))

@@ -45,16 +45,26 @@ impl ApiServer {
 
     /// Deletes an object.
     pub(crate) fn delete(&self, plural: &str, name: &str) {
+        self.delete_in(NAMESPACE, plural, name);
+    }
+
+    /// Deletes an object of another namespace.
+    pub(crate) fn delete_in(&self, namespace: &str, plural: &str, name: &str) {
         let mut state = self.state();
-        let key = key(plural, NAMESPACE, name);
+        let key = key(plural, namespace, name);
         let object = state.objects.remove(&key).expect("there is such an object");
         state.announce("DELETED", plural, object);
     }
 
     /// An object as it is stored.
     pub(crate) fn object(&self, plural: &str, name: &str) -> Value {
+        self.object_in(NAMESPACE, plural, name)
+    }
+
+    /// An object of another namespace as it is stored.
+    pub(crate) fn object_in(&self, namespace: &str, plural: &str, name: &str) -> Value {
         let state = self.state();
-        let object = state.objects.get(&key(plural, NAMESPACE, name));
+        let object = state.objects.get(&key(plural, namespace, name));
         object
             .unwrap_or_else(|| panic!("there is no {plural} {name}"))
             .clone()
@@ -132,13 +142,18 @@ impl ApiServer {
 
     /// Ends all watches of a kind with 410 Gone; old versions are known no more.
     pub(crate) fn expires(&self, plural: &str) {
+        self.expires_in(NAMESPACE, plural);
+    }
+
+    /// The same for watches that tell of this namespace.
+    pub(crate) fn expires_in(&self, namespace: &str, plural: &str) {
         let mut state = self.state();
         state.oldest = state.version;
         let event = json!({"type": "ERROR", "object": status(410, "Expired", "too old resource version")});
         for watch in state
             .watches
             .iter()
-            .filter(|watch| watch.lock().unwrap().plural == plural)
+            .filter(|watch| watch.lock().unwrap().is_for(plural, namespace))
         {
             watch.lock().unwrap().end(event.clone());
         }
@@ -223,10 +238,17 @@ impl ApiServer {
                 .iter()
                 .find(|kind| kind.api_version == api_version && kind.plural == plural)
         };
+        let is_watch = request.query.contains("watch=true");
         match (request.method.as_str(), rest) {
             ("GET", []) => discovery(&api_version),
-            ("GET", [plural]) if request.query.contains("watch=true") => state.watch(plural, &request.query),
-            ("GET", [plural]) if served(plural).is_some() => state.list(plural),
+            ("GET", [plural]) if is_watch => state.watch(plural, None, &request.query),
+            ("GET", [plural]) if served(plural).is_some() => state.list(plural, None),
+            ("GET", ["namespaces", namespace, plural]) if is_watch => {
+                state.watch(plural, Some(namespace), &request.query)
+            }
+            ("GET", ["namespaces", namespace, plural]) if served(plural).is_some() => {
+                state.list(plural, Some(namespace))
+            }
             ("POST", ["namespaces", _, "events"]) => answer(201, &request.body),
             ("GET", ["namespaces", namespace, plural, name]) => {
                 match state.objects.get(&key(plural, namespace, name)) {

@@ -1,7 +1,7 @@
 //! Objects that read as sentences: policies, and workloads with their pods.
 use serde_json::{Value, json};
 
-use crate::api_server::ApiServer;
+use crate::api_server::{ApiServer, NAMESPACE};
 use crate::patches::set;
 
 /// A policy on the Deployment of the same name, between 1 and 10 replicas, at 10 requests per second and replica. It
@@ -88,18 +88,24 @@ impl From<Policy> for Value {
 
 /// A Deployment whose pods are Ready, each with one container `app` that requests and may use one core.
 pub(crate) fn deployment(api: &ApiServer, name: &str, replicas: usize) -> String {
+    deployment_in(NAMESPACE, api, name, replicas)
+}
+
+/// The same in another namespace.
+pub(crate) fn deployment_in(namespace: &str, api: &ApiServer, name: &str, replicas: usize) -> String {
     let uid = api.has(json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": name},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {"replicas": replicas, "selector": {}, "template": {}},
     }));
+    let owners = [owner("apps/v1", "Deployment", name, &uid)];
     let set = api.has(json!({
         "apiVersion": "apps/v1", "kind": "ReplicaSet",
-        "metadata": {"name": format!("{name}-rs"), "ownerReferences": [owner("apps/v1", "Deployment", name, &uid)]},
+        "metadata": {"name": format!("{name}-rs"), "namespace": namespace, "ownerReferences": owners},
         "spec": {"replicas": replicas},
     }));
     for index in 0..replicas {
-        pod(api, name, index, &set);
+        pod((namespace, name, index), api, &set);
     }
     uid
 }
@@ -111,18 +117,18 @@ pub(crate) fn pods(api: &ApiServer, name: &str, before: usize, after: usize) {
         .unwrap()
         .to_owned();
     for index in before..after {
-        pod(api, name, index, &set);
+        pod((NAMESPACE, name, index), api, &set);
     }
     for index in after..before {
         api.delete("pods", &format!("{name}-{index}"));
     }
 }
 
-fn pod(api: &ApiServer, name: &str, index: usize, set: &str) {
+fn pod((namespace, name, index): (&str, &str, usize), api: &ApiServer, set: &str) {
     api.has(json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
-            "name": format!("{name}-{index}"),
+            "name": format!("{name}-{index}"), "namespace": namespace,
             "ownerReferences": [owner("apps/v1", "ReplicaSet", &format!("{name}-rs"), set)],
         },
         "spec": {"containers": [

@@ -35,6 +35,7 @@ mod logs;
 mod malformed;
 mod missing_metrics;
 mod modes;
+mod namespaces;
 mod ownership;
 mod pod_metrics;
 mod replay;

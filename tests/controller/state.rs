@@ -12,7 +12,7 @@ use crate::faults::Faults;
 use crate::kinds::{KINDS, kind_of, scale_of};
 use crate::patches::{apply_json_patch, set};
 use crate::requests::Request;
-use crate::watch::{Watch, WatchStream};
+use crate::watch::{Watch, WatchStream, is_in};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
@@ -85,18 +85,18 @@ impl State {
         for watch in self
             .watches
             .iter()
-            .filter(|watch| watch.lock().unwrap().plural == plural)
+            .filter(|watch| watch.lock().unwrap().is_of(plural, object))
         {
             watch.lock().unwrap().push(event.clone(), withheld);
         }
         self.history.push((self.version, plural.to_owned(), event));
     }
 
-    pub(crate) fn list(&self, plural: &str) -> Response<Answer> {
+    pub(crate) fn list(&self, plural: &str, namespace: Option<&str>) -> Response<Answer> {
         let items: Vec<&Value> = self
             .objects
             .iter()
-            .filter(|(key, _)| key.plural == plural)
+            .filter(|(key, object)| key.plural == plural && is_in(namespace, object))
             .map(|(_, object)| object)
             .collect();
         let kind = KINDS.iter().find(|kind| kind.plural == plural).unwrap();
@@ -109,9 +109,9 @@ impl State {
         answer(200, &list)
     }
 
-    pub(crate) fn watch(&mut self, plural: &str, query: &str) -> Response<Answer> {
+    pub(crate) fn watch(&mut self, plural: &str, namespace: Option<&str>, query: &str) -> Response<Answer> {
         if query.contains("sendInitialEvents=true") {
-            return self.list_as_events(plural);
+            return self.list_as_events(plural, namespace);
         }
         let from = query
             .split('&')
@@ -120,9 +120,9 @@ impl State {
         if from < self.oldest {
             return failure(410, "too old resource version");
         }
-        let mut watch = Watch::new(plural);
+        let mut watch = Watch::new(plural, namespace);
         for (version, of, event) in &self.history {
-            if of == plural && *version > from {
+            if watch.is_of(of, &event["object"]) && *version > from {
                 watch.push(event.clone(), self.withheld.contains(&plural));
             }
         }
@@ -130,9 +130,12 @@ impl State {
     }
 
     /// A watch that begins with all there is, and a bookmark that says where that ends.
-    fn list_as_events(&mut self, plural: &str) -> Response<Answer> {
-        let mut watch = Watch::new(plural);
+    fn list_as_events(&mut self, plural: &str, namespace: Option<&str>) -> Response<Answer> {
+        let mut watch = Watch::new(plural, namespace);
         for (_, object) in self.objects.iter().filter(|(key, _)| key.plural == plural) {
+            if !is_in(namespace, object) {
+                continue;
+            }
             watch.push(json!({"type": "ADDED", "object": object}), false);
         }
         let metadata = json!({

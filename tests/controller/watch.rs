@@ -11,6 +11,8 @@ use serde_json::Value;
 /// An open or ended watch.
 pub(crate) struct Watch {
     pub(crate) plural: String,
+    /// The one namespace that it tells of.
+    namespace: Option<String>,
     events: VecDeque<Value>,
     /// Events that are held back.
     withheld: VecDeque<Value>,
@@ -22,9 +24,10 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(plural: &str) -> Self {
+    pub(crate) fn new(plural: &str, namespace: Option<&str>) -> Self {
         Self {
             plural: plural.into(),
+            namespace: namespace.map(str::to_owned),
             events: VecDeque::new(),
             withheld: VecDeque::new(),
             ended: false,
@@ -32,6 +35,17 @@ impl Watch {
             drained: false,
             waker: None,
         }
+    }
+
+    /// Whether it tells of an object of this kind.
+    pub(crate) fn is_of(&self, plural: &str, object: &Value) -> bool {
+        self.plural == plural && is_in(self.namespace.as_deref(), object)
+    }
+
+    /// Whether it was opened for this namespace, which all include.
+    pub(crate) fn is_for(&self, plural: &str, namespace: &str) -> bool {
+        let own = self.namespace.as_deref();
+        self.plural == plural && own.is_none_or(|own| own == namespace)
     }
 
     pub(crate) fn push(&mut self, event: Value, withheld: bool) {
@@ -79,6 +93,11 @@ impl Watch {
             waker.wake();
         }
     }
+}
+
+/// Whether an object is in this namespace, or in any.
+pub(crate) fn is_in(namespace: Option<&str>, object: &Value) -> bool {
+    namespace.is_none_or(|namespace| object["metadata"]["namespace"] == namespace)
 }
 
 /// The reader's end.

@@ -36,9 +36,13 @@ impl World {
     /// Its servers: `default`; `impatient`, the same with a time-out of one second; `narrow`, the same with a bound of
     /// 2000 bytes per answer; `refusing`, where nobody listens; `pair`, which is both, the one that refuses first.
     pub(crate) async fn start() -> Self {
-        let api = ApiServer::default();
+        Self::watching(&[], ApiServer::default()).await
+    }
+
+    /// The same with this API server, of which the controller watches these namespaces only.
+    pub(crate) async fn watching(namespaces: &[&str], api: ApiServer) -> Self {
         let prometheus = Prometheus::start().await;
-        let controller = Controller::start(&api, &prometheus).await;
+        let controller = Controller::start(&api, &prometheus, namespaces).await;
         let world = Self {
             api,
             prometheus,
@@ -124,8 +128,12 @@ impl World {
             .filter_map(|record| record.target().cloned())
             .collect();
         for target in wanted {
-            match cluster.targets().kind(&target.gvk) {
-                KindState::Unknown | KindState::Watched { synced: false, .. } => return false,
+            let targets = cluster.targets();
+            let (gvk, namespace) = (&target.gvk, &target.namespace);
+            let is_tried = targets.is_listed(gvk, namespace) || targets.failure(gvk, namespace).is_some();
+            match targets.kind(gvk) {
+                KindState::Unknown => return false,
+                KindState::Watched { .. } if !is_tried => return false,
                 KindState::Watched { .. } => {
                     watched.extend(ApiServer::scalable(&target.gvk.api_version(), &target.gvk.kind));
                 }
@@ -186,13 +194,13 @@ impl World {
 
     /// The same, but it begins as soon as it knows policies and pods.
     pub(crate) async fn restart_unsettled(&mut self) {
-        self.controller = Controller::start(&self.api, &self.prometheus).await;
+        self.controller = Controller::start(&self.api, &self.prometheus, &[]).await;
         self.until(|world| world.controller.cluster.is_synced()).await;
     }
 }
 
 impl Controller {
-    async fn start(api: &ApiServer, prometheus: &Prometheus) -> Self {
+    async fn start(api: &ApiServer, prometheus: &Prometheus, namespaces: &[&str]) -> Self {
         // One crypto provider for the process, as in `main`; every test after the first finds it there.
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
@@ -218,6 +226,7 @@ impl Controller {
         add("refusing", &refusing, json!({}));
         let pair = json!({"name": "pair", "urls": [refusing, prometheus.url]});
         config.servers.push(serde_json::from_value(pair).unwrap());
+        config.watch_namespaces = namespaces.iter().map(|name| (*name).to_owned()).collect();
         let config = Arc::new(config);
         let cluster = Arc::new(Cluster::new(Arc::clone(&config)));
         let context = Arc::new(Context::new(config, api.client(), Arc::clone(&cluster)).unwrap());

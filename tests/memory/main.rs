@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use concertina::cluster::autoscalers::AutoscalerTable;
 use concertina::cluster::names::Uid;
+use concertina::cluster::parts::Part;
 use concertina::cluster::pods::PodTable;
 use concertina::cluster::targets::{KindState, TargetKey, TargetTable};
 use concertina::cluster::watch::{Change, follow_sound};
@@ -41,7 +42,7 @@ fn deployments() -> GroupVersionKind {
 
 /// A Deployment's ReplicaSets: the one with pods, and two of its past.
 fn add_replica_sets(table: &mut PodTable, owners: usize) {
-    table.begin_replica_sets();
+    table.begin_replica_sets(Part::WHOLE);
     for owner in 0..owners {
         for revision in 8..=10 {
             table.apply_replica_set(&read(&replica_set(
@@ -51,15 +52,15 @@ fn add_replica_sets(table: &mut PodTable, owners: usize) {
             )));
         }
     }
-    table.end_replica_sets();
+    table.end_replica_sets(Part::WHOLE);
 }
 
 fn add_pods(table: &mut PodTable, owners: usize) {
-    table.begin_pods();
+    table.begin_pods(Part::WHOLE);
     for number in 0..owners * PODS_PER_OWNER {
         table.apply_pod(read(&pod(number / PODS_PER_OWNER, number % PODS_PER_OWNER)));
     }
-    table.end_pods();
+    table.end_pods(Part::WHOLE);
 }
 
 #[test]
@@ -71,11 +72,11 @@ fn pods_replica_sets_and_targets_are_a_few_hundred_bytes_each() {
     add_pods(&mut table, OWNERS);
     let with_pods = bytes_since(0);
     let mut targets = TargetTable::default();
-    targets.begin_list(&deployments());
+    targets.begin_list(&deployments(), Part::WHOLE);
     for owner in 0..OWNERS {
         targets.apply(&deployments(), &read(&deployment(owner)));
     }
-    targets.end_list(&deployments());
+    targets.end_list(&deployments(), Part::WHOLE);
     let per = |held: usize, objects: usize| held / objects;
     let sizes = (
         per(with_sets - empty, OWNERS),
@@ -95,11 +96,11 @@ fn questions_about_a_target_allocate_nothing() {
     let state = KindState::Watched {
         resource: ApiResource::from_gvk(&deployments()),
         scope: Scope::Namespaced,
-        synced: true,
-        failure: None,
     };
     targets.set_kind(&deployments(), state, Instant::now());
+    targets.begin_list(&deployments(), Part::WHOLE);
     targets.apply(&deployments(), &read(&deployment(7)));
+    targets.end_list(&deployments(), Part::WHOLE);
     let key = TargetKey {
         gvk: deployments().into(),
         namespace: "shop".into(),
@@ -154,11 +155,11 @@ async fn relist(tells_events: bool) -> (usize, usize) {
     let (mut table, mut rest, mut most) = (PodTable::default(), 0, 0);
     let (done, is_done) = tokio::sync::oneshot::channel();
     let mut done = Some(done);
-    let follows = follow_sound(client, &resource, |change| match change {
-        Change::ListBegins => table.begin_pods(),
+    let follows = follow_sound(client, &resource, None, |change| match change {
+        Change::ListBegins => table.begin_pods(Part::WHOLE),
         Change::Apply(pod) => table.apply_pod(pod),
         Change::ListEnds => {
-            table.end_pods();
+            table.end_pods(Part::WHOLE);
             if rest == 0 {
                 rest = bytes_since(empty);
                 most_bytes_since_now();

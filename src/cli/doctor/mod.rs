@@ -130,8 +130,10 @@ pub async fn run(arguments: DoctorArguments) -> Result<ExitCode, DoctorError> {
     if given.is_none() && arguments.write_config.is_some() {
         return Err(DoctorError::NothingToWrite);
     }
-    let cluster = look_at_cluster(arguments.context.clone(), arguments.service_account.clone()).await;
     let config = given.as_ref().map(|(_, config)| config);
+    let namespaces = config.map_or(&[][..], |config| &config.watch_namespaces);
+    let account = arguments.service_account.clone();
+    let cluster = look_at_cluster(arguments.context.clone(), account, namespaces).await;
     let findings = findings(&cluster, config).await;
     let settings = given.map(|(mut settings, _)| {
         let edits = findings.iter().filter_map(|finding| finding.edit.as_ref());
@@ -163,13 +165,17 @@ fn exit_code(findings: &[Finding]) -> ExitCode {
 }
 
 /// What was heard of the cluster, or why there is none to talk to.
-async fn look_at_cluster(context: Option<String>, account: Account) -> Result<ClusterFacts, String> {
+async fn look_at_cluster(
+    context: Option<String>,
+    account: Account,
+    namespaces: &[String],
+) -> Result<ClusterFacts, String> {
     let client = async {
         let config = kube_config(context).await?;
         client(config, Some(TIMEOUT))
     };
     match client.await {
-        Ok(client) => Ok(cluster::gather(client, account).await),
+        Ok(client) => Ok(cluster::gather(client, account, namespaces).await),
         Err(error) => Err(format!("{error} ({})", innermost(&error))),
     }
 }

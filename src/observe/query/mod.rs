@@ -3,10 +3,11 @@
 //! A grouped query returns families in one answer, told apart by the label `concertina`: the value, the time of the newest
 //! sample behind it, how many series there are where there should be one, and of rates those that were not sampled for the
 //! whole window.
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::api::{DiskDirection, NetworkDirection};
-use crate::config::{PodLabels, Source};
+use crate::config::{Config, PodLabels, Source};
 
 pub(crate) mod containers;
 mod question;
@@ -134,9 +135,23 @@ impl Namespaces {
         }
     }
 
+    /// The same where only some namespaces are watched: what would ask for all asks for these.
+    #[must_use]
+    pub fn within(&self, config: &Config) -> Cow<'_, Self> {
+        if config.watch_namespaces.is_empty() || self.are_named() {
+            return Cow::Borrowed(self);
+        }
+        let watched = config.watch_namespaces.iter();
+        Cow::Owned(Self::named(watched.map(|name| name.as_str().into())))
+    }
+
+    fn are_named(&self) -> bool {
+        !self.names.is_empty() && (self.are_all_named || self.names.len() <= NAMESPACES_NAMED)
+    }
+
     /// A matcher such as `namespace=~"a|b"`, or nothing when there are many.
     fn matcher(&self, label: &str) -> String {
-        if self.names.is_empty() || (!self.are_all_named && self.names.len() > NAMESPACES_NAMED) {
+        if !self.are_named() {
             return String::new();
         }
         // Namespace names are DNS labels: letters, digits and dashes, none of them special in a regular expression.

@@ -58,7 +58,7 @@ impl QueryKey {
         let source = self.template.source_in(config)?;
         let auto_window_seconds = intervals.window_seconds(self, server.scrape_interval_seconds);
         let text = self.template.text(&TextContext {
-            namespaces,
+            namespaces: &namespaces.within(config),
             matchers: server.matchers().unwrap_or_default(),
             labels: &config.labels,
             source,
@@ -104,7 +104,7 @@ impl QueryKey {
     pub fn interval_question(&self, config: &Config) -> Option<IntervalQuestion> {
         let text = self.template.interval_text(&TextContext {
             // What is learned holds for all namespaces, so it is asked of all.
-            namespaces: &Namespaces::default(),
+            namespaces: &Namespaces::default().within(config),
             matchers: config.server(&self.server)?.matchers().unwrap_or_default(),
             labels: &config.labels,
             source: self.template.source_in(config).ok()?,

@@ -314,3 +314,25 @@ fn the_scrape_interval_is_asked_of_the_series_behind_a_query() {
     );
     assert_eq!(Template::Memory.interval_text(&context(None)), None, "no rate");
 }
+
+#[test]
+fn where_some_namespaces_are_watched_no_query_asks_for_more() {
+    let names = |count: usize| (0..count).map(|number| format!("n{number}")).collect::<Vec<_>>();
+    let mut all = Namespaces::default();
+    names(51).iter().for_each(|name| all.insert(name));
+    let some = Namespaces::named(["shop".into()].into_iter());
+    let mut config = crate::fixtures::config();
+    for namespaces in [&all, &Namespaces::default()] {
+        assert_eq!(
+            namespaces.within(&config).matcher("namespace"),
+            "",
+            "the whole cluster"
+        );
+    }
+    config.watch_namespaces = names(60);
+    for namespaces in [&all, &Namespaces::default()] {
+        let matcher = namespaces.within(&config).matcher("namespace");
+        assert_eq!(matcher.split('|').count(), 60, "{matcher}");
+    }
+    assert_eq!(some.within(&config).matcher("namespace"), "namespace=~\"shop\"");
+}

@@ -49,6 +49,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* Whether there is something for `helm test`: its policy is in the release's namespace, which must be watched. */}}
+{{- define "concertina.hasTest" -}}
+{{- $watched := .Values.config.watchNamespaces -}}
+{{- if and .Values.helmTest.enabled (or (not $watched) (has .Release.Namespace $watched)) -}}true{{- end -}}
+{{- end -}}
+
 {{/* The configuration file: what is empty is left out. */}}
 {{- define "concertina.config" -}}
 {{- $config := dict -}}

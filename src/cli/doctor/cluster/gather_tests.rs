@@ -71,7 +71,7 @@ fn scripted(requests: &Requests) -> Client {
 #[tokio::test]
 async fn nothing_is_written_and_nothing_is_listed_without_a_limit() {
     let requests = Requests::default();
-    let facts = gather(scripted(&requests), account()).await;
+    let facts = gather(scripted(&requests), account(), &[]).await;
     assert_eq!(facts.version, Ok("v1.37.1".into()));
     assert!(facts.clock.is_some());
     assert!(facts.workloads.as_ref().unwrap().has_more);
@@ -108,6 +108,57 @@ async fn nothing_is_written_and_nothing_is_listed_without_a_limit() {
     }
 }
 
+#[tokio::test]
+async fn of_some_namespaces_nothing_of_the_others_is_listed() {
+    let requests = Requests::default();
+    let namespaces = ["shop".to_owned(), "team".to_owned()];
+    let facts = gather(scripted(&requests), account(), &namespaces).await;
+    assert!(facts.missing_namespaces.is_empty() && facts.policies.is_ok());
+    let requests = requests.lock().unwrap();
+    let lists = requests
+        .iter()
+        .filter(|(method, uri, _)| method == "GET" && uri.contains("limit="));
+    let lists: Vec<&str> = lists.map(|(_, uri, _)| uri.split('?').next().unwrap()).collect();
+    let mut expected: Vec<String> = Vec::new();
+    for (api, plural) in [
+        ("/apis/keda.sh/v1alpha1", "scaledobjects"),
+        ("/apis/concertina.dev/v1alpha1", "scalingpolicies"),
+        ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
+        ("/apis/apps/v1", "deployments"),
+        ("/apis/apps/v1", "statefulsets"),
+        ("/api/v1", "pods"),
+    ] {
+        expected.extend(
+            namespaces
+                .iter()
+                .map(|name| format!("{api}/namespaces/{name}/{plural}")),
+        );
+    }
+    // The controllers are where they are, and Prometheus may be anywhere.
+    expected.insert(10, "/apis/apps/v1/namespaces/concertina/deployments".into());
+    expected.push("/api/v1/services".into());
+    assert_eq!(lists, expected);
+    let reviews = requests
+        .iter()
+        .filter(|(_, uri, _)| uri.ends_with("/subjectaccessreviews"));
+    for (_, _, body) in reviews {
+        let attributes = &body["spec"]["resourceAttributes"];
+        assert_ne!(attributes["namespace"], Value::Null, "{attributes}");
+    }
+}
+
+#[test]
+fn a_namespace_that_is_not_there_is_told() {
+    let mut facts = super::recorded::healthy();
+    facts.missing_namespaces = vec!["team".into()];
+    assert_says(
+        &remark(&facts),
+        Level::Note,
+        "team of watchNamespaces is not there",
+        "when it is there",
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_silent_api_server_is_asked_twice() {
     let asked = Arc::new(Mutex::new(0));
@@ -116,7 +167,7 @@ async fn a_silent_api_server_is_asked_twice() {
         *count.lock().unwrap() += 1;
         std::future::pending::<Result<http::Response<Body>, tower::BoxError>>()
     });
-    let facts = gather(Client::new(service, "default"), account()).await;
+    let facts = gather(Client::new(service, "default"), account(), &[]).await;
     assert_eq!(*asked.lock().unwrap(), 2);
     assert_says(
         &remark(&facts),

@@ -15,6 +15,7 @@ use crate::api::GROUP;
 mod caller;
 mod candidates;
 mod definition;
+mod lists;
 mod pods;
 mod rights;
 mod workloads;
@@ -22,6 +23,7 @@ mod workloads;
 use caller::Caller;
 pub(super) use caller::{Heard, Listed, Trouble};
 pub(super) use candidates::prometheus_urls;
+use lists::{Lists, missing};
 use rights::{Right, Verdict};
 pub(super) use workloads::windows;
 
@@ -63,6 +65,8 @@ pub(super) struct ClusterFacts {
     /// Whether the account is there; that of whoever asks is.
     pub(super) has_account: Heard<bool>,
     pub(super) groups: Heard<APIGroupDiscoveryList>,
+    /// Those that are watched and not there, as far as it is known.
+    pub(super) missing_namespaces: Vec<String>,
     pub(super) definition: Heard<Value>,
     pub(super) rights: Heard<Vec<(Right, Vec<Verdict>)>>,
     pub(super) autoscalers: Heard<Listed>,
@@ -73,8 +77,8 @@ pub(super) struct ClusterFacts {
     pub(super) services: Heard<Listed>,
 }
 
-/// Asks the API server.
-pub(super) async fn gather(client: Client, account: Account) -> ClusterFacts {
+/// Asks the API server about the whole cluster, or about these namespaces if the controller watches no others.
+pub(super) async fn gather(client: Client, account: Account, namespaces: &[String]) -> ClusterFacts {
     let mut caller = Caller::new(client.clone());
     let (version, clock) = match caller.version().await {
         Ok((version, clock)) => (Ok(version), clock),
@@ -94,24 +98,37 @@ pub(super) async fn gather(client: Client, account: Account) -> ClusterFacts {
     };
     let definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/scalingpolicies.concertina.dev";
     let definition = caller.get(definition).await;
-    let scaled = "/apis/keda.sh/v1alpha1/scaledobjects";
-    let scaled_objects = list_if(&mut caller, serves(&groups, "keda.sh", "scaledobjects"), scaled).await;
-    let own = "/apis/concertina.dev/v1alpha1/scalingpolicies";
-    let policies = list_if(&mut caller, serves(&groups, GROUP, "scalingpolicies"), own).await;
-    let autoscalers = caller
-        .list("/apis/autoscaling/v2/horizontalpodautoscalers", LIST_LIMIT)
+    let missing_namespaces = missing(&mut caller, namespaces).await;
+    let mut lists = Lists::new(&mut caller, namespaces);
+    let scaled_objects = match serves(&groups, "keda.sh", "scaledobjects") {
+        true => {
+            lists
+                .get("/apis/keda.sh/v1alpha1", "scaledobjects", LIST_LIMIT)
+                .await
+        }
+        false => Ok(Listed::default()),
+    };
+    let policies = match serves(&groups, GROUP, "scalingpolicies") {
+        true => {
+            lists
+                .get("/apis/concertina.dev/v1alpha1", "scalingpolicies", LIST_LIMIT)
+                .await
+        }
+        false => Ok(Listed::default()),
+    };
+    let autoscalers = lists
+        .get("/apis/autoscaling/v2", "horizontalpodautoscalers", LIST_LIMIT)
         .await;
-    let workloads = workloads::gather(&mut caller).await;
-    let pods = caller
-        .list("/api/v1/pods?fieldSelector=status.phase%3DRunning", POD_LIMIT)
-        .await;
+    let workloads = workloads::gather(&mut lists, &account).await;
+    let running = "pods?fieldSelector=status.phase%3DRunning";
+    let pods = lists.get("/api/v1", running, POD_LIMIT).await;
     let services = caller.list("/api/v1/services", LIST_LIMIT).await;
     let rights = match (&has_account, &version) {
         (Ok(false), _) => Err(Trouble::Absent),
         (_, Err(error)) => Err(error.clone()),
         _ => {
             let user = (!is_self).then_some(&account);
-            review(client, rights::needed(&account, &groups), user).await
+            review(client, rights::needed(&account, &groups, namespaces), user).await
         }
     };
     ClusterFacts {
@@ -120,6 +137,7 @@ pub(super) async fn gather(client: Client, account: Account) -> ClusterFacts {
         account,
         has_account,
         groups,
+        missing_namespaces,
         definition,
         rights,
         autoscalers,
@@ -128,14 +146,6 @@ pub(super) async fn gather(client: Client, account: Account) -> ClusterFacts {
         workloads,
         pods,
         services,
-    }
-}
-
-async fn list_if(caller: &mut Caller, is_served: bool, path: &str) -> Heard<Listed> {
-    if is_served {
-        caller.list(path, LIST_LIMIT).await
-    } else {
-        Ok(Listed::default())
     }
 }
 
@@ -257,6 +267,13 @@ pub(super) fn findings(facts: &ClusterFacts) -> Findings {
         let what = format!("what the API server serves cannot be read: {error}");
         found.problem("reach", what, ADVICE_CREDENTIALS);
         return found;
+    }
+    for namespace in &facts.missing_namespaces {
+        found.note(
+            "namespaces",
+            format!("{namespace} of watchNamespaces is not there"),
+            "nothing: its policies are acted on when it is there, and the controller has its Role in it; or another watchNamespaces",
+        );
     }
     definition::check(facts, &mut found);
     rights::check(facts, &mut found);

@@ -31,7 +31,7 @@ pub(super) fn served(kinds: &[(&str, &str, &str)]) -> APIGroupDiscoveryList {
 /// A cluster in which this version runs and nothing is wrong.
 pub(super) fn healthy() -> ClusterFacts {
     let groups = Ok(served(&[("apps", "Deployment", "deployments")]));
-    let rights = rights::needed(&account(), &groups);
+    let rights = rights::needed(&account(), &groups, &[]);
     ClusterFacts {
         version: Ok("v1.37.1".into()),
         clock: None,
@@ -39,6 +39,7 @@ pub(super) fn healthy() -> ClusterFacts {
         has_account: Ok(true),
         rights: Ok(rights.into_iter().map(|right| granted(right, true)).collect()),
         groups,
+        missing_namespaces: Vec::new(),
         definition: Ok(serde_yaml::from_str(&crd_yaml().unwrap()).unwrap()),
         autoscalers: listed(Vec::new()),
         scaled_objects: listed(Vec::new()),

@@ -69,8 +69,29 @@ fn right(
     }
 }
 
-/// What the controller needs: the rules of deploy/manifests/rbac.yaml, and those for other kinds with `/scale`.
-pub(super) fn needed(account: &Account, groups: &Heard<APIGroupDiscoveryList>) -> Vec<Right> {
+/// What the controller needs: the rules of deploy/manifests/rbac.yaml, and those for other kinds with `/scale`; each in every one of the
+/// namespaces that it watches, where it does not watch all.
+pub(super) fn needed(
+    account: &Account,
+    groups: &Heard<APIGroupDiscoveryList>,
+    namespaces: &[String],
+) -> Vec<Right> {
+    let rights = needed_everywhere(account, groups).into_iter();
+    rights
+        .flat_map(|right| {
+            if right.within.is_some() || namespaces.is_empty() {
+                return vec![right];
+            }
+            let in_each = namespaces.iter().map(|namespace| Right {
+                within: Some((namespace.clone(), None)),
+                ..right.clone()
+            });
+            in_each.collect()
+        })
+        .collect()
+}
+
+fn needed_everywhere(account: &Account, groups: &Heard<APIGroupDiscoveryList>) -> Vec<Right> {
     use Weight::{ForKind, Needed, Useful};
     let own = |verbs, name| Right {
         within: Some((account.namespace.clone(), name)),
@@ -231,10 +252,9 @@ impl Right {
         } else {
             &self.group
         };
-        let role = if self.within.is_some() {
-            "Role"
-        } else {
-            "ClusterRole"
+        let role = match &self.within {
+            Some((namespace, _)) => format!("Role in {namespace}"),
+            None => "ClusterRole".to_owned(),
         };
         format!(
             "in its {role}: {{apiGroups: [{group}], resources: [{}], verbs: [{}]}}",
@@ -294,8 +314,10 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
         if denied.is_empty() {
             continue;
         }
+        let within = right.within.as_ref();
+        let place = within.map_or_else(String::new, |(namespace, _)| format!(" in {namespace}"));
         let what = format!(
-            "{account} may not {} {}: {}",
+            "{account} may not {} {}{place}: {}",
             denied.join(", "),
             right.resource,
             right.purpose
@@ -309,17 +331,17 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
                 right.rule(&denied),
             ),
             Weight::ForKind => {
-                kinds.insert((right.group.as_str(), plural));
+                kinds.insert((right.group.as_str(), plural, place));
             }
         }
     }
-    for (group, plural) in kinds {
+    for (group, plural, place) in kinds {
         found.note(
             "rights",
-            format!("{plural} of {group} have a /scale, but {account} may not list, watch and scale them"),
+            format!("{plural} of {group} have a /scale, but {account} may not list, watch and scale them{place}"),
             format!(
                 "nothing unless policies are to target them: rbac.scalableKinds of the chart with {group}: [{plural}], or in its \
-                 ClusterRole list and watch of {plural}, get and patch of {plural}/scale"
+                 role list and watch of {plural}, get and patch of {plural}/scale"
             ),
         );
     }

@@ -40,7 +40,7 @@ fn rules_of_the_manifest() -> BTreeSet<(String, String, String, bool)> {
 fn the_rights_that_are_asked_for_are_those_of_the_manifests() {
     let groups = Ok(served(&[("keda.sh", "ScaledObject", "scaledobjects")]));
     // Here it has a /scale too, which it has not in fact.
-    let rights = needed(&account(), &groups).into_iter();
+    let rights = needed(&account(), &groups, &[]).into_iter();
     let rights = rights.filter(|right| right.group != "keda.sh" || right.weight == Weight::Useful);
     let asked: BTreeSet<_> = rights
         .flat_map(|right| {
@@ -87,11 +87,50 @@ fn a_right_that_is_not_there_is_told_with_the_rule_that_grants_it() {
     );
     let mut facts = healthy();
     deny(&mut facts, "leases");
-    let set = "in its Role: {apiGroups: [coordination.k8s.io], resources: [leases]";
+    let set = "in its Role in concertina: {apiGroups: [coordination.k8s.io], resources: [leases]";
     assert!(
         remarks(&facts)
             .iter()
             .all(|finding| finding.set.as_ref().unwrap().starts_with(set))
+    );
+}
+
+#[test]
+fn of_some_namespaces_the_same_rights_are_asked_for_in_each_and_none_beyond() {
+    let groups = Ok(served(&[("keda.sh", "ScaledObject", "scaledobjects")]));
+    let everywhere = needed(&account(), &groups, &[]);
+    let namespaces = ["shop".to_owned(), "team".to_owned()];
+    let of_some = needed(&account(), &groups, &namespaces);
+    assert!(of_some.iter().all(|right| right.within.is_some()));
+    let leases = everywhere.iter().filter(|right| right.within.is_some()).count();
+    assert_eq!(of_some.len(), 2 * (everywhere.len() - leases) + leases);
+    for right in everywhere.iter().filter(|right| right.within.is_none()) {
+        for namespace in &namespaces {
+            let within = Some((namespace.clone(), None));
+            assert!(
+                of_some.contains(&Right {
+                    within,
+                    ..right.clone()
+                }),
+                "{right:?} in {namespace}"
+            );
+        }
+    }
+    let question = of_some[0].question("list", Some(&account()));
+    assert_eq!(question["spec"]["resourceAttributes"]["namespace"], "shop");
+    let mut facts = healthy();
+    facts.rights = Ok(of_some
+        .into_iter()
+        .map(|right| {
+            let is_granted = right.resource != "pods" || right.within != Some(("team".into(), None));
+            granted(right, is_granted)
+        })
+        .collect());
+    assert_says(
+        &remark(&facts),
+        Level::Problem,
+        "concertina/concertina may not list, watch pods in team: pods are counted",
+        "in its Role in team: {apiGroups: [\"\"], resources: [pods], verbs: [list, watch]}",
     );
 }
 
@@ -102,7 +141,7 @@ fn kinds_with_a_scale_that_the_role_does_not_list_are_told() {
         ("argoproj.io", "Rollout", "rollouts"),
         ("apps", "ReplicaSet", "replicasets"),
     ]));
-    let rights = needed(&account(), &facts.groups).into_iter();
+    let rights = needed(&account(), &facts.groups, &[]).into_iter();
     let answered = rights.map(|right| {
         let is_granted = right.group != "argoproj.io";
         granted(right, is_granted)

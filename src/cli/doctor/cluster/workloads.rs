@@ -5,16 +5,20 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::finding::{Findings, plural, some_of};
-use super::caller::Caller;
-use super::{Account, ClusterFacts, Heard, LIST_LIMIT, Listed, Trouble};
+use super::{Account, ClusterFacts, Heard, LIST_LIMIT, Listed, Lists, Trouble};
 use crate::api::{DEFAULT_PROMETHEUS, DEFAULT_SOURCE};
 
-/// Deployments and StatefulSets.
-pub(super) async fn gather(caller: &mut Caller) -> Heard<Listed> {
-    let mut all = caller.list("/apis/apps/v1/deployments", LIST_LIMIT).await?;
-    let sets = caller.list("/apis/apps/v1/statefulsets", LIST_LIMIT).await?;
+/// Deployments and StatefulSets, the controller's own among them.
+pub(super) async fn gather(lists: &mut Lists<'_>, account: &Account) -> Heard<Listed> {
+    let mut all = lists.get("/apis/apps/v1", "deployments", LIST_LIMIT).await?;
+    let sets = lists.get("/apis/apps/v1", "statefulsets", LIST_LIMIT).await?;
     all.items.extend(sets.items);
     all.has_more |= sets.has_more;
+    if !lists.namespaces.is_empty() && !lists.namespaces.contains(&account.namespace) {
+        let own = std::slice::from_ref(&account.namespace);
+        let controllers = lists.of("/apis/apps/v1", "deployments", LIST_LIMIT, own).await;
+        all.items.extend(controllers.unwrap_or_default().items);
+    }
     Ok(all)
 }
 
