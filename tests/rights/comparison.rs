@@ -45,31 +45,33 @@ fn is_at_home(request: &Request) -> bool {
     request.namespace.as_deref() == Some(&request.account.0)
 }
 
+/// Whether a role that is bound to the account by the chart allowed it.
+fn is_by_own_role(request: &Request) -> bool {
+    let (namespace, name) = &request.account;
+    let own = [name.clone(), format!("{name}/{namespace}")];
+    matches!(&request.verdict, Verdict::AllowedBy(binding) if own.contains(binding))
+}
+
 /// Compares `rights` with what was asked. A right in all namespaces that was used in the controller's own alone is told as unused.
 pub(crate) fn compare(rights: &[Right], requests: &[Request]) -> Differences {
     let mut differences = Differences::default();
     for right in rights {
-        let mut used = requests.iter().filter(|request| right.covers(request)).peekable();
-        let is_used = used.peek().is_some();
-        if used.all(|request| right.is_everywhere && is_at_home(request)) {
-            let beyond = if is_used { " beyond its namespace" } else { "" };
-            differences.unused.insert(format!("{right}{beyond}"), 0);
+        let is_use = |request: &&Request| is_by_own_role(request) && right.covers(request);
+        let uses: Vec<&Request> = requests.iter().filter(is_use).collect();
+        if uses.is_empty() {
+            differences.unused.insert(right.to_string(), 0);
+        } else if right.is_everywhere && uses.iter().all(|request| is_at_home(request)) {
+            let told = format!("{right} beyond its namespace");
+            differences.unused.insert(told, 0);
         }
     }
     for request in requests {
+        let is_granted = is_by_own_role(request) && rights.iter().any(|right| right.covers(request));
+        let action = &request.action;
         let (kind, what) = match &request.verdict {
-            Verdict::Forbidden => (&mut differences.forbidden, request.action.to_string()),
-            Verdict::AllowedBy(binding) => {
-                let (namespace, name) = &request.account;
-                let is_own = binding == name || *binding == format!("{name}/{namespace}");
-                if is_own && rights.iter().any(|right| right.covers(request)) {
-                    continue;
-                }
-                (
-                    &mut differences.by_others,
-                    format!("{} by {binding}", request.action),
-                )
-            }
+            Verdict::Forbidden => (&mut differences.forbidden, action.to_string()),
+            Verdict::AllowedBy(_) if is_granted => continue,
+            Verdict::AllowedBy(binding) => (&mut differences.by_others, format!("{action} by {binding}")),
         };
         *kind.entry(what).or_default() += 1;
     }

@@ -203,6 +203,12 @@ fn a_forbidden_request_is_complained_of() {
     let mut lines = all_used();
     lines.push(asked("list", ["", "secrets", "shop", ""], None));
     complains_once(&lines, "forbidden, and not explained: list secrets;");
+    // A right that the cluster does not give is not used.
+    lines = all_used();
+    lines[2] = asked("patch", ["apps", "deployments/scale", "shop", "web"], None);
+    let differences = differences(&lines);
+    assert_eq!(differences.forbidden.len(), 1, "{differences:?}");
+    assert_eq!(differences.unused.len(), 1, "{differences:?}");
 }
 
 #[test]
@@ -224,6 +230,7 @@ fn what_another_role_allows_is_complained_of() {
     );
     let differences = differences(&lines);
     assert_eq!(differences.by_others.len(), 1, "{differences:?}");
+    assert_eq!(differences.unused.len(), 1, "{differences:?}");
 }
 
 #[test]
