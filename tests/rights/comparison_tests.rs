@@ -234,6 +234,19 @@ fn what_another_role_allows_is_complained_of() {
 }
 
 #[test]
+fn a_role_for_one_of_the_watched_namespaces_is_the_controllers_own() {
+    let mut lines = all_used();
+    let pods = |namespace| ["", "pods", namespace, ""];
+    lines[0] = asked("list", pods("shop"), Some("concertina-controller/shop"));
+    assert_eq!(complaints(&lines), [String::new(); 0]);
+    lines.push(asked("list", pods("till"), Some("concertina-controller/shop")));
+    complains_once(
+        &lines,
+        "allowed by another role, and not explained: list pods by concertina-controller/shop;",
+    );
+}
+
+#[test]
 fn what_the_controllers_own_role_allows_beyond_its_manifest_is_complained_of() {
     let mut lines = all_used();
     lines.push(asked("get", ["", "secrets", "shop", "a"], Some("concertina")));
