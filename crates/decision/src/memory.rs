@@ -46,6 +46,9 @@ pub enum Writer {
     Other,
 }
 
+/// A change is seen so many seconds after it was made at most: a period, and clocks that are apart.
+const CLAIM_SECONDS: u64 = 120;
+
 /// What is remembered of one target. One starts with `Memory::default()`.
 ///
 /// After each evaluation call [`Memory::record`]; after a write that the API server accepted also
@@ -173,6 +176,19 @@ impl Memory {
         self.first_seen = first_seen;
         self.add_change(Change { at, from, to, by });
         self.replicas = Some(to);
+    }
+
+    /// Takes the last change for this policy's own where it was laid to another writer and a stored status tells that this policy made it. An
+    /// object does not always tell: the API server notes who writes a count only where it has noted somebody before.
+    pub fn claim(&mut self, own: Change) {
+        let Some(seen) = self.changes.last_mut() else {
+            return;
+        };
+        let milliseconds_apart = seen.at.0.abs_diff(own.at.0);
+        if seen.by == Writer::Other && seen.to == own.to && milliseconds_apart <= CLAIM_SECONDS * 1000 {
+            seen.by = Writer::Own;
+            self.last_writer = Some(Writer::Own);
+        }
     }
 
     /// Notes since when no metric has been usable, as known from elsewhere.

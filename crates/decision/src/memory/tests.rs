@@ -276,3 +276,25 @@ fn a_first_evaluation_counts_the_replicas_that_are_there_as_wanted() {
     assert_eq!(memory.scale_up_wants.extreme(after(59), 60), Some((2, noon())));
     assert_eq!(memory.scale_up_wants.extreme(after(60), 60), None);
 }
+
+#[test]
+fn a_change_that_the_status_claims_is_this_policys_own_if_it_is_the_one_that_was_seen() {
+    let seen = |own: Change| {
+        let mut memory = Memory::default();
+        memory.see(2, after(0));
+        memory.see(0, after(100));
+        memory.claim(own);
+        (memory.last_writer, memory.changes()[0].by)
+    };
+    let (own, other) = (
+        (Some(Writer::Own), Writer::Own),
+        (Some(Writer::Other), Writer::Other),
+    );
+    assert_eq!(seen(change(90, 2, 0, Writer::Own)), own);
+    assert_eq!(seen(change(150, 2, 0, Writer::Own)), own, "clocks may be apart");
+    assert_eq!(seen(change(90, 2, 1, Writer::Own)), other, "another count");
+    assert_eq!(seen(change(300, 2, 0, Writer::Own)), other, "long apart");
+    let mut memory = Memory::default();
+    memory.claim(change(0, 2, 0, Writer::Own));
+    assert_eq!(memory, Memory::default());
+}
