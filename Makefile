@@ -49,6 +49,10 @@ bench: ## What a fleet costs and how soon it is acted on, in 25 minutes; BENCH="
 test-chart: ## The tests of the Helm chart alone; TESTS=test_objects for one file of them
 	@./tests/chart/run $(TESTS)
 
+.PHONY: test-alerts
+test-alerts: ## The alerts alone, with promtool: when each fires and when not
+	@./tests/alerts/run
+
 .PHONY: generate
 generate: ## Write crds/, the chart's copy and README, deploy/manifests, docs/reference and the table of docs/explanation/hpa.md anew
 	UPDATE=1 cargo test --locked --quiet --test generated

@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )] // a test fails by panicking
 
+mod alerts;
 mod examples;
 mod links;
 mod logs;
