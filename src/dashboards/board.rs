@@ -223,7 +223,7 @@ fn variable((name, label, about): (&str, &str, &str), query: String, choice: Cho
         Choice::One => (false, false),
         Choice::Any { several } => (true, several),
     };
-    json!({
+    let mut shown = json!({
         "type": "query", "name": name, "label": label, "description": about,
         "datasource": datasource(),
         "definition": query,
@@ -231,10 +231,17 @@ fn variable((name, label, about): (&str, &str, &str), query: String, choice: Cho
         "refresh": 2, // whenever the time range changes
         "regex": "", "sort": 1, "hide": 0, "skipUrlSync": false,
         "multi": several, "includeAll": all,
-        "allValue": if all { json!(".*") } else { Value::Null },
         "options": [],
-        "current": if all { json!({"text": "All", "value": "$__all", "selected": true}) } else { json!({}) },
-    })
+        "current": {},
+    });
+    if let (true, Some(fields)) = (all, shown.as_object_mut()) {
+        fields.insert("allValue".into(), ".*".into());
+        fields.insert(
+            "current".into(),
+            json!({"text": "All", "value": "$__all", "selected": true}),
+        );
+    }
+    shown
 }
 
 /// A click that leads to the policy that a series or row is of, with the same source and time. `labels` is how the place

@@ -95,6 +95,22 @@ pub(super) enum Form {
     Table,
 }
 
+/// Where the names of series stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Legend {
+    /// For a few short names.
+    Below,
+    /// For many, with their newest and greatest numbers.
+    Beside,
+}
+
+/// The column by which a table is sorted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SortedBy {
+    pub(super) name: &'static str,
+    pub(super) greatest_first: bool,
+}
+
 /// One query.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
@@ -103,8 +119,6 @@ pub(super) struct Target {
     pub(super) legend: &'static str,
     /// Only the newest values.
     pub(super) is_instant: bool,
-    /// The least time between two points, where it is not left to Grafana.
-    pub(super) least_step: Option<&'static str>,
 }
 
 /// What is different for some series or columns.
@@ -148,8 +162,8 @@ pub(super) struct Panel {
     /// What is shown where there is nothing.
     pub(super) when_empty: &'static str,
     pub(super) transformations: Vec<Value>,
-    /// The column by which a table is sorted.
-    pub(super) sorted_by: Option<&'static str>,
+    pub(super) sorted_by: Option<SortedBy>,
+    pub(super) legend: Legend,
 }
 
 impl Panel {
@@ -175,6 +189,7 @@ impl Panel {
             when_empty: "nothing",
             transformations: Vec::new(),
             sorted_by: None,
+            legend: Legend::Below,
         }
     }
 
@@ -202,16 +217,7 @@ impl Panel {
             expression,
             legend,
             is_instant,
-            least_step: None,
         });
-        self
-    }
-
-    /// Points of the queries so far are at least so far apart.
-    pub(super) fn at_least_every(mut self, step: &'static str) -> Self {
-        for target in &mut self.targets {
-            target.least_step = Some(step);
-        }
         self
     }
 
@@ -320,8 +326,17 @@ impl Panel {
         self
     }
 
-    pub(super) const fn sorted_by(mut self, column: &'static str) -> Self {
-        self.sorted_by = Some(column);
+    pub(super) const fn greatest_first(mut self, name: &'static str) -> Self {
+        self.sorted_by = Some(SortedBy {
+            name,
+            greatest_first: true,
+        });
+        self
+    }
+
+    /// For many series: their names and numbers stand at the right.
+    pub(super) const fn with_names_beside(mut self) -> Self {
+        self.legend = Legend::Beside;
         self
     }
 }

@@ -77,6 +77,11 @@ impl Series {
         self.matching(label, "!=", "")
     }
 
+    /// Those whose label says nothing.
+    pub(super) fn without(self, label: &str) -> Self {
+        self.matching(label, "=", "")
+    }
+
     fn matching(mut self, label: &str, operator: &str, value: &str) -> Self {
         if !self.metric.labels.contains(&label) {
             self.trouble
@@ -275,6 +280,21 @@ impl Expression {
         self.text = format!("{} {operator} ({}) {}", self.text, labels.join(", "), other.text);
         self.trouble = self.trouble.or(other.trouble);
         self
+    }
+
+    /// An increase over the time that is shown, as so many an hour.
+    pub(super) fn an_hour(mut self) -> Self {
+        self.text = format!("{} * 3600 / $__range_s", self.text);
+        self
+    }
+
+    /// With a label that says this.
+    pub(super) fn saying(mut self, label: &'static str, value: &str) -> Self {
+        self.text = format!(r#"label_replace({}, "{label}", "{value}", "", "")"#, self.text);
+        if self.labels.contains(&label) {
+            return self;
+        }
+        self.with_label(label)
     }
 
     /// With the value of a label under another name too.

@@ -2,7 +2,7 @@
 use serde_json::{Value, json};
 
 use super::DashboardError;
-use super::panel::{Form, Panel, Target, Unit, fixed};
+use super::panel::{Form, Legend, Panel, Target, Unit, fixed};
 
 /// Where the numbers come from: what the variable of this name chooses.
 pub(super) fn datasource() -> Value {
@@ -66,7 +66,7 @@ fn letter(number: usize, title: &str) -> Result<char, DashboardError> {
 }
 
 fn target(target: Target, name: char, is_table: bool) -> Result<Value, DashboardError> {
-    let mut shown = json!({
+    Ok(json!({
         "refId": name.to_string(),
         "datasource": datasource(),
         "editorMode": "code",
@@ -75,11 +75,7 @@ fn target(target: Target, name: char, is_table: bool) -> Result<Value, Dashboard
         "instant": target.is_instant,
         "range": !target.is_instant,
         "legendFormat": target.legend,
-    });
-    if let (Some(step), Some(fields)) = (target.least_step, shown.as_object_mut()) {
-        fields.insert("interval".into(), step.into());
-    }
-    Ok(shown)
+    }))
 }
 
 const fn kind(form: Form) -> &'static str {
@@ -103,7 +99,7 @@ fn options(panel: &Panel) -> Value {
             "wideLayout": true,
         }),
         Form::Lines | Form::Steps | Form::Bars | Form::Stack => json!({
-            "legend": {"calcs": ["lastNotNull", "max"], "displayMode": "table", "placement": "bottom", "showLegend": true},
+            "legend": legend(panel.legend),
             "tooltip": {"mode": "multi", "sort": "desc"},
         }),
         Form::Presence | Form::States => json!({
@@ -116,10 +112,21 @@ fn options(panel: &Panel) -> Value {
         }),
         Form::Table => json!({
             "cellHeight": "sm",
-            "footer": {"countRows": false, "fields": "", "reducer": ["sum"], "show": false},
             "showHeader": true,
-            "sortBy": panel.sorted_by.iter().map(|column| json!({"displayName": column, "desc": false})).collect::<Vec<_>>(),
+            "sortBy": panel.sorted_by.iter().map(|column| json!({"displayName": column.name, "desc": column.greatest_first})).collect::<Vec<_>>(),
         }),
+    }
+}
+
+/// A table below a panel would be cut off after three rows.
+fn legend(legend: Legend) -> Value {
+    match legend {
+        Legend::Below => {
+            json!({"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": true})
+        }
+        Legend::Beside => {
+            json!({"calcs": ["lastNotNull", "max"], "displayMode": "table", "placement": "right", "showLegend": true})
+        }
     }
 }
 
@@ -146,13 +153,8 @@ fn field_config(panel: &Panel) -> Value {
         "thresholds": {"mode": "absolute", "steps": steps},
         "links": panel.link.iter().collect::<Vec<_>>(),
     });
-    let starts_at_zero = matches!(panel.form, Form::Lines | Form::Steps | Form::Bars | Form::Stack)
-        && !panel.overrides.iter().any(|different| {
-            different
-                .properties
-                .iter()
-                .any(|(name, _)| *name == "custom.transform")
-        });
+    let starts_at_zero =
+        matches!(panel.form, Form::Lines | Form::Steps | Form::Bars | Form::Stack) && !is_mirrored(panel);
     if let Some(fields) = defaults.as_object_mut() {
         if starts_at_zero {
             fields.insert("min".into(), 0.into());
@@ -176,10 +178,23 @@ fn field_config(panel: &Panel) -> Value {
     json!({"defaults": defaults, "overrides": overrides})
 }
 
+/// Whether some series are drawn below zero.
+fn is_mirrored(panel: &Panel) -> bool {
+    let mut properties = panel.overrides.iter().flat_map(|different| &different.properties);
+    properties.any(|(name, _)| *name == "custom.transform")
+}
+
+/// The least height of an axis of what is no count: seconds, bytes and ratios begin far below 1.
+const LEAST_HEIGHT: f64 = 0.001;
+
 /// What only this form of panel has.
 fn custom(panel: &Panel) -> Value {
     let lines = |drawn: &str, interpolation: &str, width: u32, fill: u32, stacking: &str| {
+        // Where all is at zero, the axis must not go up to a hundred.
+        let is_count = matches!(panel.unit, Unit::Count);
         json!({
+            "axisSoftMin": if is_count && is_mirrored(panel) { -1 } else { 0 },
+            "axisSoftMax": if is_count { 1.0 } else { LEAST_HEIGHT },
             "drawStyle": drawn,
             "lineInterpolation": interpolation,
             "lineWidth": width,
@@ -195,7 +210,7 @@ fn custom(panel: &Panel) -> Value {
         Form::Lines => lines("line", "linear", 1, 5, "none"),
         Form::Steps => lines("line", "stepAfter", 2, 0, "none"),
         Form::Bars => lines("bars", "linear", 0, 80, "none"),
-        Form::Stack => lines("line", "stepAfter", 1, 40, "normal"),
+        Form::Stack => lines("line", "stepAfter", 1, 50, "normal"),
         Form::Presence | Form::States => json!({"fillOpacity": 70, "lineWidth": 0}),
         Form::Table => {
             json!({"align": "auto", "cellOptions": {"type": "auto"}, "filterable": true, "inspect": false})

@@ -9,9 +9,13 @@
 
 mod admission;
 mod answers;
+#[expect(dead_code, reason = "the tests of the dashboards themselves need more of it")]
+#[path = "../dashboards/boards.rs"]
+mod boards;
 mod bounds;
 mod capacity;
 mod churn;
+mod dashboards;
 mod fixtures;
 mod guards_and_schedules;
 mod load;

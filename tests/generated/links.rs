@@ -3,7 +3,7 @@ use std::path::Path;
 
 use crate::{read, repository};
 
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 13] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -11,6 +11,7 @@ const DOCUMENTS: [&str; 12] = [
     "testbed/README.md",
     "examples/shop/README.md",
     "docs/decisions/0001-crates.md",
+    "docs/how-to/dashboards.md",
     "docs/how-to/install.md",
     "docs/reference/command-line.md",
     "docs/reference/http.md",
