@@ -265,6 +265,7 @@ fn what_is_not_understood_to_the_end_is_refused() {
         "WITH (x = up) x",
         "(up, other)",
         "foo.bar",
+        "a == bool.5",
         "foo-",
         "5x",
         "1.2.3",

@@ -46,6 +46,13 @@ pub(super) fn tokens(query: &str) -> Result<Vec<Token<'_>>, (usize, &'static str
             continue;
         }
         let (kind, length) = next(rest, in_brackets).map_err(|expected| (at, expected))?;
+        let is_after_word = tokens
+            .last()
+            .is_some_and(|token: &Token<'_>| token.kind == Kind::Word);
+        if kind == Kind::Number && is_after_word && !is_apart {
+            // To some servers a dot is a part of the name before it.
+            return Err((at, "a blank before the number"));
+        }
         let text = rest.get(..length).unwrap_or_default();
         match text {
             "[" => in_brackets = true,
@@ -129,7 +136,7 @@ fn is_decimal(text: &str) -> bool {
         && are_digits(part)
         && exponent.is_none_or(|exponent| {
             let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-            !digits.is_empty() && are_digits(digits)
+            !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
         })
 }
 

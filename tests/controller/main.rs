@@ -47,4 +47,5 @@ mod scaling;
 mod sharing;
 mod size;
 mod targets;
+mod tenancy;
 mod watches;

@@ -34,7 +34,8 @@ impl World {
     /// An empty cluster, a Prometheus that knows no series, and a controller that has read both.
     ///
     /// Its servers: `default`; `impatient`, the same with a time-out of one second; `narrow`, the same with a bound of
-    /// 2000 bytes per answer; `refusing`, where nobody listens; `pair`, which is both, the one that refuses first.
+    /// 2000 bytes per answer; `refusing`, where nobody listens; `own`, which tells policies of their own namespace
+    /// alone; `pair`, which is `default` behind one that refuses.
     pub(crate) async fn start() -> Self {
         Self::watching(&[], ApiServer::default()).await
     }
@@ -224,6 +225,7 @@ impl Controller {
         add("impatient", &prometheus.url, json!({"timeoutSeconds": 1}));
         add("narrow", &prometheus.url, json!({"maxResponseBytes": 2000}));
         add("refusing", &refusing, json!({}));
+        add("own", &prometheus.url, json!({"tenancy": "Namespace"}));
         let pair = json!({"name": "pair", "urls": [refusing, prometheus.url]});
         config.servers.push(serde_json::from_value(pair).unwrap());
         config.watch_namespaces = namespaces.iter().map(|name| (*name).to_owned()).collect();

@@ -13,5 +13,6 @@ mod documented;
 mod freshness;
 mod prometheus;
 mod series;
+mod tenancy;
 mod usage;
 mod world;

@@ -102,8 +102,17 @@ impl Prometheus {
 
     /// Takes over these series.
     pub(crate) async fn push(&self, series: &[Series]) {
+        self.take(&Self::body(series)).await;
+    }
+
+    /// These series and their samples up to now, for [`Self::take`].
+    pub(crate) fn body(series: &[Series]) -> Value {
         let metrics: Vec<Value> = series.iter().map(Series::as_otlp).collect();
-        let body = json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": metrics}]}]});
+        json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": metrics}]}]})
+    }
+
+    /// Takes over what [`Self::body`] made.
+    pub(crate) async fn take(&self, body: &Value) {
         let request = reqwest::Client::new()
             .post(format!("{}/api/v1/otlp/v1/metrics", self.url))
             .header("content-type", "application/json")
@@ -112,5 +121,14 @@ impl Prometheus {
         let status = response.status();
         let text = response.text().await.unwrap();
         assert!(status.is_success(), "{status}: {text}");
+    }
+
+    /// What this path of its API answers to a form.
+    pub(crate) async fn ask(&self, path: &str, form: &[(&str, String)]) -> Value {
+        let request = reqwest::Client::new()
+            .post(format!("{}{path}", self.url))
+            .form(form);
+        let text = request.send().await.unwrap().text().await.unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 }
