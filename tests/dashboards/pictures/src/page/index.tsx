@@ -10,7 +10,7 @@ import { Variables } from '../variables.ts';
 import { marksOf } from './annotations.ts';
 import { withFieldConfig } from './fields.ts';
 import { countValues, framesOf } from './frames.ts';
-import { TYPES, withCalculations, type Inside } from './panels.tsx';
+import { prepared, TYPES, type Inside } from './panels.tsx';
 import '@fontsource/inter/400.css';
 import '@fontsource/inter/500.css';
 import '@fontsource/roboto-mono/400.css';
@@ -81,7 +81,7 @@ async function draw({ collected, rows, width }: Wish): Promise<Drawn> {
     } catch (error) {
       failed.push(`${title}: ${error instanceof Error ? error.message : String(error)}`);
     }
-    const configured = withCalculations(panel, withFieldConfig(panel, frames, variables, theme, timeZone));
+    const configured = prepared(panel, withFieldConfig(panel, frames, variables, theme, timeZone));
     const inside = { panel, frames: configured, variables, marks, timeRange, timeZone };
     if (!hasData(inside)) empty.push(title);
     insides.set(panel.id, inside);

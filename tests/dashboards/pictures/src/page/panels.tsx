@@ -204,13 +204,14 @@ function Text({ panel, variables }: Inside): ReactElement {
   return <div className="markdown-html" style={{ padding: 8 }} dangerouslySetInnerHTML={{ __html: html }} />;
 }
 
-/** A graph's legend table shows numbers that Grafana computes when it prepares the panel. */
-export function withCalculations(panel: Panel, frames: DataFrame[]): DataFrame[] {
+/** What Grafana does with a graph's numbers before its component gets them: gaps for what is not finite, the legend's calculations. */
+export function prepared(panel: Panel, frames: DataFrame[]): DataFrame[] {
+  if (panel.type !== 'timeseries') return frames;
   const calcs = (panel.options?.legend as Partial<VizLegendOptions> | undefined)?.calcs ?? [];
-  if (panel.type === 'timeseries' && calcs.length > 0) {
-    for (const field of frames.flatMap((frame) => frame.fields)) {
-      if (field.type === FieldType.number) reduceField({ field, reducers: calcs });
-    }
+  for (const field of frames.flatMap((frame) => frame.fields)) {
+    if (field.type !== FieldType.number) continue;
+    field.values = field.values.map((value: number | null) => (Number.isFinite(value) ? value : null));
+    if (calcs.length > 0) reduceField({ field, reducers: calcs });
   }
   return frames;
 }
