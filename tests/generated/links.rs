@@ -3,7 +3,7 @@ use std::path::Path;
 
 use crate::{read, repository};
 
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 15] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -11,11 +11,13 @@ const DOCUMENTS: [&str; 13] = [
     "testbed/README.md",
     "examples/shop/README.md",
     "docs/decisions/0001-crates.md",
+    "docs/how-to/alerts.md",
     "docs/how-to/dashboards.md",
     "docs/how-to/install.md",
     "docs/reference/command-line.md",
     "docs/reference/http.md",
     "docs/reference/logs.md",
+    "docs/runbooks.md",
     "deploy/helm/concertina/README.md",
 ];
 
