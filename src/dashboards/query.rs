@@ -257,6 +257,7 @@ impl Expression {
 
     /// Over another with the same labels.
     pub(super) fn over(mut self, other: Self) -> Self {
+        self.labels.retain(|label| other.labels.contains(label));
         self.text = format!("{} / {}", self.text, other.text);
         self.trouble = self.trouble.or(other.trouble);
         self
@@ -264,7 +265,10 @@ impl Expression {
 
     /// Over another that agrees in these labels.
     pub(super) fn over_on(self, labels: &[&'static str], other: Self) -> Self {
-        self.joined("/ on", labels, other)
+        let mut ratio = self.joined("/ on", labels, other);
+        // Arithmetic leaves only what both were matched by.
+        ratio.labels = labels.to_vec();
+        ratio
     }
 
     /// Only where the other has these labels with the same values.

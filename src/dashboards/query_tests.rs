@@ -1,6 +1,6 @@
 use super::*;
 use crate::report::metrics::names::{
-    DECISIONS, POLICY_DESIRED_REPLICAS, POLICY_METRIC_AGE, POLICY_REASON, TICK_DURATION,
+    DECISIONS, LEADER, POLICY_DESIRED_REPLICAS, POLICY_METRIC_AGE, POLICY_REASON, TICK_DURATION,
 };
 
 #[test]
@@ -42,6 +42,15 @@ fn a_legend_that_names_a_label_that_was_aggregated_away_is_an_error() {
         .of_policies(POLICY_METRIC_AGE, &[])
         .text("{{policy}} {{metric}}");
     assert!(matches!(text, Err(DashboardError::UnknownLabel { label, .. }) if label == "metric"));
+}
+
+#[test]
+fn a_ratio_has_only_the_labels_by_which_it_was_matched() {
+    let gauge = || Scope::Fleet.series(LEADER).now();
+    let ratio = || gauge().over_on(&["job", "instance"], gauge());
+    assert!(ratio().text("{{instance}}").is_ok());
+    assert!(ratio().text("{{pod}}").is_err());
+    assert!(gauge().where_also(&["job"], gauge()).text("{{pod}}").is_ok());
 }
 
 #[test]

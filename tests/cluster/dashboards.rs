@@ -34,6 +34,7 @@ fn may_be_empty(place: &str) -> bool {
 /// Prometheus as Grafana asks it.
 struct Prometheus {
     url: String,
+    client: reqwest::Client,
 }
 
 impl Prometheus {
@@ -41,13 +42,14 @@ impl Prometheus {
         // What asks it needs one, although it is asked without encryption.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url = std::env::var("PROMETHEUS_URL").unwrap_or_else(|_| "http://127.0.0.1:9090".into());
-        Self { url }
+        let client = reqwest::Client::new();
+        Self { url, client }
     }
 
     async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
         let url = format!("{}/api/v1/{path}", self.url);
         let url = reqwest::Url::parse_with_params(&url, parameters).unwrap();
-        let response = reqwest::Client::new().get(url).send().await;
+        let response = self.client.get(url).send().await;
         let text = response
             .unwrap_or_else(|error| panic!("PROMETHEUS_URL {}: {error}", self.url))
             .text()

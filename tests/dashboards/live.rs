@@ -187,6 +187,14 @@ async fn every_query_returns_data_whatever_is_chosen_and_whoever_leads() {
 async fn every_query_of_the_fleet_returns_data(past: &Past) {
     for question in questions(&with_uid("concertina-fleet")) {
         let shown = past.shown(&question, EVERYTHING).await;
+        for series in &shown {
+            let name = named(&question, series).replace("{{cluster}}", "");
+            assert!(
+                !name.contains("{{"),
+                "{}: no such label of {series}",
+                question.place
+            );
+        }
         assert!(
             !shown.is_empty(),
             "{}: nothing for {}",

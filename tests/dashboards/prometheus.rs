@@ -8,7 +8,8 @@ use serde_json::Value;
 
 /// The server.
 pub(crate) struct Prometheus {
-    pub(crate) url: String,
+    url: String,
+    client: reqwest::Client,
     child: Child,
     directory: PathBuf,
 }
@@ -69,6 +70,7 @@ impl Prometheus {
         // From here on it ends with this, whatever fails.
         let mut started = Self {
             url: String::new(),
+            client: reqwest::Client::new(),
             child,
             directory,
         };
@@ -97,7 +99,7 @@ impl Prometheus {
     async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
         let url = format!("{}/api/v1/{path}", self.url);
         let url = reqwest::Url::parse_with_params(&url, parameters).unwrap();
-        let response = reqwest::Client::new().get(url).send().await.unwrap();
+        let response = self.client.get(url).send().await.unwrap();
         let answer: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
         assert_eq!(answer["status"], "success", "{path} {parameters:?}: {answer}");
         answer["data"].clone()

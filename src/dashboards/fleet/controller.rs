@@ -168,7 +168,7 @@ pub(super) fn controller() -> Vec<Panel> {
         )
         .in_unit(Unit::Bytes)
         .shows(
-            memory().over_on(&["cluster", "job", "instance"], SCOPE.series(POLICIES).now().that_are(">", 0)),
+            memory().over_on(&CONTROLLER, SCOPE.series(POLICIES).now().that_are(">", 0)),
             name,
         ),
         Panel::new(
