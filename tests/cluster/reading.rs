@@ -41,10 +41,7 @@ async fn kubectl_shows_what_a_policy_does_and_why() {
         );
 
         let wide = kubectl(&["get", "concertina", "-n", &world.namespace, "-o", "wide"]);
-        assert!(
-            wide.contains("backlog 60 in total is "),
-            "{wide}"
-        );
+        assert!(wide.contains("backlog 60 in total is "), "{wide}");
 
         let description = kubectl(&["describe", "spol", "web", "-n", &world.namespace]);
         let (status, events) = description.split_once("Events:").unwrap();
