@@ -208,6 +208,7 @@ async fn findings(cluster: &Result<ClusterFacts, String>, config: Option<&Config
     }
     if let Some(Ok(policies)) = facts.map(|facts| &facts.policies) {
         cluster::windows(&policies.items, &intervals, &mut found);
+        cluster::refused(&policies.items, config, &mut found);
     }
     found.list.extend(of_servers);
     found.list

@@ -17,6 +17,7 @@ mod candidates;
 mod definition;
 mod lists;
 mod pods;
+mod refused;
 mod rights;
 mod workloads;
 
@@ -24,6 +25,7 @@ use caller::Caller;
 pub(super) use caller::{Heard, Listed, Trouble};
 pub(super) use candidates::prometheus_urls;
 use lists::{Lists, missing};
+pub(super) use refused::refused;
 use rights::{Right, Verdict};
 pub(super) use workloads::windows;
 

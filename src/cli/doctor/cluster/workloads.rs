@@ -29,7 +29,7 @@ fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
     value.pointer(pointer).and_then(Value::as_str)
 }
 
-fn name(object: &Value) -> String {
+pub(super) fn name(object: &Value) -> String {
     let part = |pointer| text(object, pointer).unwrap_or_default();
     format!("{}/{}", part("/metadata/namespace"), part("/metadata/name"))
 }
