@@ -333,7 +333,15 @@ pub fn decide_on(context: &Context, open: &Open, replicas: Replicas, answers: &A
     let is_first = !state.is_decided;
     state.is_decided = true;
     let gap = state.note_decision(now, context.milliseconds());
-    if found.replicas_manager.as_deref() == Some(FIELD_MANAGER) {
+    let is_own = match found.replicas_manager.as_deref() {
+        Some(manager) => manager == FIELD_MANAGER,
+        // The object does not tell, as the API server notes writers of a count only where it has noted one before: then what was told of it counts.
+        None => {
+            state.memory.replicas() != Some(replicas)
+                && context.reporter.own_replicas(record) == Some(replicas)
+        }
+    };
+    if is_own {
         // What this process did not write another controller did, which leads or led before it.
         state.memory.see_own(replicas, now);
         if replicas == 0 {

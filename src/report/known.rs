@@ -85,6 +85,18 @@ pub fn reason_of(word: &str) -> Option<Reason> {
 }
 
 impl Known {
+    /// The replicas after the newest change, if that was Concertina's own.
+    #[must_use]
+    pub fn own_replicas(&self) -> Option<i32> {
+        match &self.changes {
+            Changes::Ours(changes) => changes
+                .first()
+                .filter(|change| change.is_own)
+                .map(|change| change.to),
+            Changes::Foreign(_) => None,
+        }
+    }
+
     /// What this status told.
     #[must_use]
     pub fn of(status: &ScalingPolicyStatus) -> Self {

@@ -184,6 +184,11 @@ impl Reporter {
             .stored(&status.known, status.marks);
     }
 
+    /// The replicas after the newest change of this policy that was told of, by whichever controller, if that was Concertina's own.
+    pub fn own_replicas(&self, record: &PolicyRecord) -> Option<i32> {
+        lock(&self.queue).own_replicas(record)
+    }
+
     /// Forgets a policy that is gone.
     pub fn forget(&self, record: &PolicyRecord) {
         lock(&self.queue).forget(record);

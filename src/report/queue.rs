@@ -56,6 +56,13 @@ impl Queue {
         (told.get_or_insert_with(|| Told::begin(record)), &self.room)
     }
 
+    /// The replicas after the newest change of this policy that was told of, by whichever controller, if that was Concertina's own.
+    pub(super) fn own_replicas(&self, record: &PolicyRecord) -> Option<i32> {
+        let told = self.policies.get(record.id.index())?.as_ref()?;
+        let is_meant = told.record.uid == record.uid;
+        is_meant.then(|| told.known().own_replicas()).flatten()
+    }
+
     /// A status is due then.
     pub(super) fn is_due(&mut self, place: Place, due: Second) {
         self.due.push(Reverse((due, place)));

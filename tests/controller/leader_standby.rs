@@ -276,16 +276,18 @@ async fn who_takes_over_acts_at_once_whatever_the_period() {
 async fn who_takes_over_wakes_what_the_former_leader_took_to_zero_although_the_object_does_not_tell_who_it_was() {
     let mut two = Two::start().await;
     deployment(&two.world.api, "web", 1);
-    let night = json!([{"name": "night", "start": "0 22 * * *", "durationMinutes": 15, "maxReplicas": 0}]);
+    let night = json!([{"name": "night", "start": "15 22 * * *", "durationMinutes": 2, "maxReplicas": 0}]);
     let nightly = policy("web").by(&[query("backlog", 10)]).with("/spec/schedules", night);
     two.world.api.has(nightly);
     two.world.prometheus.answers("backlog", number("10"));
     two.tick().await;
-    assert_eq!(two.world.api.replicas("web"), 0, "it is 22:14");
+    assert_eq!(two.world.api.replicas("web"), 1, "it is 22:14");
+    two.tick_after(60).await;
+    assert_eq!(two.world.api.replicas("web"), 0, "it is 22:15");
     pods(&two.world.api, "web", 1, 0);
     two.tick_after(15).await;
     two.hand_over().await;
-    two.world.pass(30);
+    two.world.pass(120);
     let (_, of_leader) = two.tick().await;
     assert_eq!(of_leader[0], "scale web 0 → 1", "the night is over");
 }

@@ -145,6 +145,12 @@ impl Memory {
         self.replicas = Some(replicas);
     }
 
+    /// The replicas last seen or written.
+    #[must_use]
+    pub const fn replicas(&self) -> Option<Replicas> {
+        self.replicas
+    }
+
     /// Notes that the target has these replicas by this policy's own doing, as the object itself tells: another process wrote
     /// them, or this one did and never heard what became of it. Says nothing of a target that has not been seen before.
     pub fn see_own(&mut self, replicas: Replicas, now: Timestamp) {
