@@ -61,6 +61,10 @@ impl Reasons {
         if decided.changed_by_other.is_some() {
             self.add(Reason::ReplicasChangedByOther);
         }
+        // Also after the count was written: the pods are not there.
+        if decided.quota.is_some() {
+            self.add(Reason::QuotaExceeded);
+        }
         if decided.unschedulable_pods > 0 {
             self.add(Reason::UnschedulablePods);
         }
