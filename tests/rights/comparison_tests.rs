@@ -141,7 +141,7 @@ fn a_rule_for_everything_and_a_role_that_is_not_there_are_refused() {
 #[test]
 fn nothing_differs_where_all_is_used_and_nothing_else() {
     assert_eq!(differences(&all_used()), Differences::default());
-    assert_eq!(complaints(&all_used()), [String::new(); 0]);
+    assert_eq!(complaints(&all_used()), Vec::<String>::new());
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_role_for_one_of_the_watched_namespaces_is_the_controllers_own() {
     let mut lines = all_used();
     let pods = |namespace| ["", "pods", namespace, ""];
     lines[0] = asked("list", pods("shop"), Some("concertina-controller/shop"));
-    assert_eq!(complaints(&lines), [String::new(); 0]);
+    assert_eq!(complaints(&lines), Vec::<String>::new());
     lines.push(asked("list", pods("till"), Some("concertina-controller/shop")));
     complains_once(
         &lines,
@@ -267,7 +267,7 @@ fn an_explanation_silences_its_difference_and_no_other() {
         "",
         "list fleets of *.example.com: new",
     );
-    assert_eq!(enough.complaints(&differences), [String::new(); 0]);
+    assert_eq!(enough.complaints(&differences), Vec::<String>::new());
     let told = enough.told(&differences);
     for line in [
         "granted, never used: patch deployments/scale of apps\n      rare\n",
@@ -297,9 +297,9 @@ fn an_explanation_that_is_no_longer_needed_is_complained_of() {
 #[test]
 fn what_is_forbidden_at_times_is_explained_and_need_not_be() {
     let mut lines = all_used();
-    assert_eq!(complaints(&lines), [String::new(); 0]);
+    assert_eq!(complaints(&lines), Vec::<String>::new());
     lines.push(asked("list", ["", "nodes", "", ""], None));
-    assert_eq!(complaints(&lines), [String::new(); 0]);
+    assert_eq!(complaints(&lines), Vec::<String>::new());
     let granted = lines.last_mut().unwrap();
     *granted = asked("list", ["", "nodes", "", ""], Some("admins"));
     complains_once(
