@@ -92,6 +92,8 @@ pub(super) enum Form {
     Presence,
     /// A band per series with what each number means in it.
     States,
+    /// A band per series with the number in it, the stronger the greater it is.
+    Numbers,
     Table,
 }
 
@@ -119,6 +121,8 @@ pub(super) struct Target {
     pub(super) legend: &'static str,
     /// Only the newest values.
     pub(super) is_instant: bool,
+    /// The least time between two points, where it is not left to Grafana.
+    pub(super) least_step: Option<&'static str>,
 }
 
 /// What is different for some series or columns.
@@ -217,6 +221,8 @@ impl Panel {
             expression,
             legend,
             is_instant,
+            // Else the windows of bars overlap, and one change shows in several of them.
+            least_step: (self.form == Form::Bars).then_some("1m"),
         });
         self
     }

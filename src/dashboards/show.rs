@@ -66,7 +66,7 @@ fn letter(number: usize, title: &str) -> Result<char, DashboardError> {
 }
 
 fn target(target: Target, name: char, is_table: bool) -> Result<Value, DashboardError> {
-    Ok(json!({
+    let mut shown = json!({
         "refId": name.to_string(),
         "datasource": datasource(),
         "editorMode": "code",
@@ -75,14 +75,18 @@ fn target(target: Target, name: char, is_table: bool) -> Result<Value, Dashboard
         "instant": target.is_instant,
         "range": !target.is_instant,
         "legendFormat": target.legend,
-    }))
+    });
+    if let (Some(step), Some(fields)) = (target.least_step, shown.as_object_mut()) {
+        fields.insert("interval".into(), step.into());
+    }
+    Ok(shown)
 }
 
 const fn kind(form: Form) -> &'static str {
     match form {
         Form::Number | Form::Name => "stat",
         Form::Lines | Form::Steps | Form::Bars | Form::Stack => "timeseries",
-        Form::Presence | Form::States => "state-timeline",
+        Form::Presence | Form::States | Form::Numbers => "state-timeline",
         Form::Table => "table",
     }
 }
@@ -102,7 +106,7 @@ fn options(panel: &Panel) -> Value {
             "legend": legend(panel.legend),
             "tooltip": {"mode": "multi", "sort": "desc"},
         }),
-        Form::Presence | Form::States => json!({
+        Form::Presence | Form::States | Form::Numbers => json!({
             "alignValue": "left",
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": false},
             "mergeValues": true,
@@ -138,6 +142,7 @@ fn field_config(panel: &Panel) -> Value {
         .collect();
     let colour = match panel.form {
         Form::Number | Form::Name | Form::States | Form::Table => json!({"mode": "thresholds"}),
+        Form::Numbers => json!({"mode": "continuous-blues"}),
         Form::Presence => panel
             .thresholds
             .first()
@@ -153,8 +158,10 @@ fn field_config(panel: &Panel) -> Value {
         "thresholds": {"mode": "absolute", "steps": steps},
         "links": panel.link.iter().collect::<Vec<_>>(),
     });
-    let starts_at_zero =
-        matches!(panel.form, Form::Lines | Form::Steps | Form::Bars | Form::Stack) && !is_mirrored(panel);
+    let starts_at_zero = matches!(
+        panel.form,
+        Form::Lines | Form::Steps | Form::Bars | Form::Stack | Form::Numbers
+    ) && !is_mirrored(panel);
     if let Some(fields) = defaults.as_object_mut() {
         if starts_at_zero {
             fields.insert("min".into(), 0.into());
@@ -210,8 +217,8 @@ fn custom(panel: &Panel) -> Value {
         Form::Lines => lines("line", "linear", 1, 5, "none"),
         Form::Steps => lines("line", "stepAfter", 2, 0, "none"),
         Form::Bars => lines("bars", "linear", 0, 80, "none"),
-        Form::Stack => lines("line", "stepAfter", 1, 50, "normal"),
-        Form::Presence | Form::States => json!({"fillOpacity": 70, "lineWidth": 0}),
+        Form::Stack => lines("line", "stepAfter", 0, 60, "normal"),
+        Form::Presence | Form::States | Form::Numbers => json!({"fillOpacity": 70, "lineWidth": 0}),
         Form::Table => {
             json!({"align": "auto", "cellOptions": {"type": "auto"}, "filterable": true, "inspect": false})
         }

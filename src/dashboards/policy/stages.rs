@@ -18,7 +18,7 @@ pub(super) fn stages() -> Vec<Panel> {
     .by_series(&[("stage", "stage"), ("Last *", "replicas"), ("reason", "reason")])
     .different("reason", vec![("custom.minWidth", json!(200))]);
     let mut over_time = Panel::new(
-        Form::States,
+        Form::Numbers,
         "The number after each stage, over time",
         "One band for each stage, with the number after it. At the moment in question read downwards: the stage where the number changes made or held the change, and its reason is among all reasons above.",
     )
