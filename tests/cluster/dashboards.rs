@@ -60,6 +60,20 @@ impl Prometheus {
         answer["data"].clone()
     }
 
+    /// Waits until the policy is known: what it wrote before its first scrape is no increase to anybody.
+    async fn until_scraped(&self, namespace: &str, policy: &str) {
+        let name = concertina::report::metrics::names::POLICY_CHANGES.name;
+        let query = format!("{name}{{namespace=\"{namespace}\", policy=\"{policy}\"}}");
+        let deadline = Instant::now() + PATIENCE;
+        while self.get("query", &[("query", &query)]).await["result"] == json!([]) {
+            assert!(
+                Instant::now() < deadline,
+                "{query}: not scraped within {PATIENCE:?}"
+            );
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
     /// Whether a query has a number to show.
     async fn has(&self, question: &Question, choice: Choice<'_>) -> bool {
         let query = sent(&question.text, choice, WINDOW);
@@ -91,7 +105,7 @@ impl Prometheus {
 }
 
 /// Policies in whose namespace every state occurs; their names.
-async fn every_state(world: &World) -> Vec<&'static str> {
+async fn every_state(world: &World, prometheus: &Prometheus) -> Vec<&'static str> {
     world.has(deployment("errors")).await;
     // Grows and shrinks, by two metrics, with a guard.
     world.has(deployment("web")).await;
@@ -99,8 +113,8 @@ async fn every_state(world: &World) -> Vec<&'static str> {
         "name": "errors", "query": pods_of(&world.namespace, "errors"),
         "above": 5, "forSeconds": 0, "whenEmpty": "Zero",
     }]);
-    let metrics = [backlog(60, 20), cpu(70)];
-    world.has(policy("web").by(&metrics).with("guards", guards)).await;
+    let calm = [backlog(20, 20), cpu(70)];
+    world.has(policy("web").by(&calm).with("guards", guards)).await;
     // No sample ever comes.
     world.has(deployment("lost")).await;
     world
@@ -114,10 +128,12 @@ async fn every_state(world: &World) -> Vec<&'static str> {
     world.has(deployment("crash").crashing()).await;
     world.has(policy("crash").by(&[backlog(60, 20)])).await;
 
-    world.until_replicas("Deployment", "web", 3).await;
+    prometheus.until_scraped(&world.namespace, "web").await;
     world
-        .change("ScalingPolicy", "web", by(&[backlog(20, 20), cpu(70)]))
+        .change("ScalingPolicy", "web", by(&[backlog(60, 20), cpu(70)]))
         .await;
+    world.until_replicas("Deployment", "web", 3).await;
+    world.change("ScalingPolicy", "web", by(&calm)).await;
     world.until_replicas("Deployment", "web", 1).await;
     vec!["web", "lost", "wall", "crash"]
 }
@@ -126,8 +142,8 @@ async fn every_state(world: &World) -> Vec<&'static str> {
 #[ignore = "needs a cluster: make test-cluster"]
 async fn no_panel_of_the_dashboards_is_empty() {
     in_a_namespace(async |world| {
-        let policies = every_state(world).await;
         let prometheus = Prometheus::from_environment();
+        let policies = every_state(world, &prometheus).await;
         let deadline = Instant::now() + PATIENCE;
         for uid in ["concertina-fleet", "concertina-policy"] {
             loop {
