@@ -26,6 +26,8 @@ export async function photograph(wish: Wish, page: string, program: string): Pro
         ? route.fulfill({ contentType: file.type, body: readFileSync(`${page}${file.suffix}`, 'utf8') })
         : route.fulfill({ contentType: file.type, body: HTML });
     });
+    // "Minutes ago" is told from the end of the picture.
+    await tab.clock.setFixedTime(wish.collected.range.to * 1000);
     await tab.goto('http://dashboard.invalid/');
     if (troubles.length > 0) throw new Error(`the page cannot start: ${troubles.join('; ')}`);
     const drawn = await tab.evaluate((wish) => window.draw(wish), wish);

@@ -27,6 +27,8 @@ interface Entry {
   /** Titles of the rows to draw, "" for what stands above the first; all when absent. */
   rows?: string[];
   range?: string;
+  /** How long before the end of the scene the picture ends; nothing when absent. */
+  before?: string;
   variables?: Record<string, string>;
   allowEmpty?: string[];
 }
@@ -67,12 +69,13 @@ async function main(): Promise<number> {
 
   let good = true;
   for (const entry of wanted) {
+    const end = to - (entry.before ? seconds(entry.before) : 0);
     const kept = `${basename(entry.picture, '.png')}.json`;
     const collected: Collected = values.kept
       ? (JSON.parse(readFileSync(join(values.kept, kept), 'utf8')) as Collected)
       : await collect(readDashboard(join(dashboards, entry.dashboard)), {
           prometheus: values.prometheus ?? '',
-          range: { from: to - seconds(values.range ?? entry.range ?? '20m'), to },
+          range: { from: end - seconds(values.range ?? entry.range ?? '20m'), to: end },
           scrapeInterval: seconds(values['scrape-interval']),
           variables: entry.variables ?? {},
           width: entry.width ?? 1600,
