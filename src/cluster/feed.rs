@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::Cluster;
 use super::autoscalers::{SlimAutoscaler, Source};
+use super::keda::{find_keda, lose_patience_with_keda};
 use super::parts::Part;
 use super::pods::SlimReplicaSet;
 use super::targets::{KindState, SlimTarget};
@@ -24,17 +25,11 @@ use crate::log::causes;
 /// A kind that could not be looked up, or does not exist, is looked up again after this.
 const LOOKUP_RETRY_SECONDS: u64 = 15;
 /// Least time between two looks at which kinds are wanted.
-const LOOKUP_GAP: Duration = Duration::from_millis(100);
+pub(super) const LOOKUP_GAP: Duration = Duration::from_millis(100);
 /// One look-up of a kind is given up after this.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
-const NO_ANSWER: &str = "no answer within 10 s";
+pub(super) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const NO_ANSWER: &str = "no answer within 10 s";
 const WITHOUT_NAMESPACE: &str = "its objects are in no namespace, and only namespaces are watched";
-/// Where KEDA is not installed, whether it is there is looked up again after this.
-const KEDA_ABSENT_RETRY: Duration = Duration::from_secs(300);
-/// A look-up of KEDA that failed is tried again after the first of these, which doubles up to the second.
-const KEDA_FAILED_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
-/// So long nothing is decided because KEDA's API is broken.
-const KEDA_PATIENCE: Duration = Duration::from_secs(15);
 /// A kind that no policy targets any more is watched for so long, because a policy may come back.
 const UNUSED_PATIENCE: Duration = Duration::from_secs(60);
 /// Whether a kind is still targeted is looked at so often.
@@ -180,60 +175,6 @@ async fn feed_keda(cluster: Arc<Cluster>, watch_client: Client, call_client: Cli
         join_all(follows).await;
     };
     tokio::join!(follows, lose_patience_with_keda(&cluster));
-}
-
-/// Looks KEDA up until it is found.
-async fn find_keda(cluster: &Cluster, client: &Client) -> ApiResource {
-    let kind = GroupVersionKind::gvk("keda.sh", "v1alpha1", Source::Keda.kind());
-    let (first_wait, longest_wait) = KEDA_FAILED_RETRY;
-    let mut wait = first_wait;
-    loop {
-        let looked_up = kube::discovery::pinned_kind(client, &kind);
-        let failure = match tokio::time::timeout(LOOKUP_TIMEOUT, looked_up).await {
-            Ok(Ok((resource, _))) => return resource,
-            Ok(Err(error)) if is_absent(&error) => {
-                cluster.autoscalers().go_without(Source::Keda);
-                wait = first_wait;
-                tokio::time::sleep(KEDA_ABSENT_RETRY).await;
-                continue;
-            }
-            Ok(Err(error)) => causes(&error),
-            Err(_) => NO_ANSWER.to_owned(),
-        };
-        if wait == first_wait {
-            tracing::warn!(
-                error = failure,
-                "whether KEDA is installed cannot be found out and will be tried again"
-            );
-        }
-        tokio::time::sleep(wait).await;
-        wait = longest_wait.min(wait * 2);
-    }
-}
-
-/// Whether the API server answers that there is no such kind, or none for this controller. Any other failure says
-/// nothing: while an API server begins, and while it is overloaded, it answers so of what is there.
-fn is_absent(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Discovery(_) => true,
-        kube::Error::Api(status) => matches!(status.code, 403 | 404),
-        _ => false,
-    }
-}
-
-/// What KEDA scales must not be touched, but somebody else's broken API must not stop this controller for ever. The time
-/// begins when the API server has answered all else, so that its own outage does not count.
-async fn lose_patience_with_keda(cluster: &Cluster) {
-    while !cluster.is_read() {
-        tokio::time::sleep(LOOKUP_GAP).await;
-    }
-    tokio::time::sleep(KEDA_PATIENCE).await;
-    if cluster.autoscalers().go_without(Source::Keda) {
-        tracing::warn!(
-            "KEDA's API does not answer: going on without, so a policy whose target KEDA scales too does not stand back; \
-             it is tried again meanwhile"
-        );
-    }
 }
 
 /// Without the right to list them the controller goes on, and says so once.

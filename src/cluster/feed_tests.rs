@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cluster::targets::TargetKey;
+use crate::config::Config;
 use crate::fixtures::{guarded, policy, with};
 
 /// What the API server does when it is asked whether KEDA is there, until it is mended.
@@ -38,6 +39,7 @@ fn client(outage: Outage, is_mended: &Arc<AtomicBool>) -> Client {
                 ("/apis/keda.sh/v1alpha1/scaledobjects", _) => (200, list(&[scaled_object()])),
                 ("/apis/apps/v1", _) => (200, kinds_of_apps()),
                 ("/apis/apps/v1/deployments", _) => (200, list(&[deployment()])),
+                ("/apis/wide.dev/v1", _) => (200, kinds_without_namespace()),
                 ("/apis/example.dev/v1", _) => {
                     (404, json!({"kind": "Status", "status": "Failure", "code": 404}))
                 }
@@ -70,6 +72,15 @@ fn kinds_of_apps() -> Value {
         kind("deployments/scale", "Scale", &["get", "patch"]),
     ];
     json!({"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": kinds})
+}
+
+fn kinds_without_namespace() -> Value {
+    let kind = |name: &str, kind: &str, verbs: &[&str]| json!({"name": name, "singularName": "", "namespaced": false, "kind": kind, "verbs": verbs});
+    let kinds = [
+        kind("wides", "Wide", &["list", "watch"]),
+        kind("wides/scale", "Scale", &["get", "patch"]),
+    ];
+    json!({"kind": "APIResourceList", "groupVersion": "wide.dev/v1", "resources": kinds})
 }
 
 fn deployment() -> Value {
@@ -112,8 +123,12 @@ fn is_told_of_the_end_of(cluster: &Cluster, policy: &Value) {
 
 /// Runs the feed against such a server. Returns the tables, and what mends KEDA.
 fn fed(outage: Outage) -> (Arc<Cluster>, Arc<AtomicBool>) {
+    fed_with(crate::fixtures::config(), outage)
+}
+
+fn fed_with(config: Config, outage: Outage) -> (Arc<Cluster>, Arc<AtomicBool>) {
     let (cluster, is_mended) = (
-        Arc::new(Cluster::new(Arc::new(crate::fixtures::config()))),
+        Arc::new(Cluster::new(Arc::new(config))),
         Arc::new(AtomicBool::new(false)),
     );
     let client = client(outage, &is_mended);
@@ -208,4 +223,28 @@ async fn kinds_that_are_not_served_are_forgotten_with_the_policies_that_name_the
     is_told_of_the_end_of(&cluster, &policy);
     pass(310).await;
     assert_eq!(cluster.targets().kinds().count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_no_namespace_is_not_watched_where_only_namespaces_are() {
+    let gvk = GroupVersionKind::gvk("wide.dev", "v1", "Wide");
+    let target = json!({"apiVersion": "wide.dev/v1", "kind": "Wide", "name": "web"});
+    let policy = with(policy("web"), "/spec/scaleTargetRef", target);
+    let mut some = crate::fixtures::config();
+    some.watch_namespaces = vec!["shop".into()];
+    let (cluster, _) = fed_with(some, Outage::Answers(404));
+    pass(1).await;
+    is_told_of(&cluster, &policy);
+    pass(3).await;
+    let state = cluster.targets().kind(&gvk);
+    assert!(
+        matches!(&state, KindState::Unavailable(why) if why.contains("in no namespace")),
+        "{state:?}"
+    );
+    let (cluster, _) = fed(Outage::Answers(404));
+    pass(1).await;
+    is_told_of(&cluster, &policy);
+    pass(3).await;
+    let state = cluster.targets().kind(&gvk);
+    assert!(matches!(state, KindState::Watched { .. }), "{state:?}");
 }

@@ -6,6 +6,7 @@
 pub mod autoscalers;
 pub mod feed;
 pub mod guarded;
+mod keda;
 pub mod names;
 mod owners;
 pub mod parts;

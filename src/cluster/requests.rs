@@ -275,7 +275,7 @@ fn read<K: DeserializeOwned>(text: &str) -> Option<Guarded<K>> {
             tracing::warn!(
                 error = crate::log::causes(error),
                 "an object without readable metadata is left out"
-            )
+            );
         })
         .ok()
 }
