@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { photograph } from './browser.ts';
 import { collect, type Collected } from './collect.ts';
-import { seconds, type Dashboard } from './dashboard.ts';
+import { sections, seconds, type Dashboard } from './dashboard.ts';
 
 const USAGE = `usage: run [OPTION...] [PICTURE...]
 Draws the pictures of the list, or the named ones of it, from the Prometheus at PROMETHEUS_URL.
@@ -103,9 +103,10 @@ async function draw(entry: Entry, collected: Collected, out: string, allowed: st
   for (const title of forbidden) console.error(`${entry.dashboard}: the panel "${title}" is empty`);
   for (const trouble of failed) console.error(`${entry.dashboard}: ${trouble}`);
   // A query of several may rightly find nothing; whoever looks at the picture should know.
-  for (const [id, answers] of Object.entries(collected.panels)) {
-    for (const { expr, answer } of answers) {
-      if (answer.series.length === 0) console.log(`  panel ${id}: no series for ${expr}`);
+  const drawn = sections(collected.dashboard).filter(({ title = '' }) => !entry.rows || entry.rows.includes(title));
+  for (const panel of drawn.flatMap(({ panels }) => panels)) {
+    for (const { expr, answer } of collected.panels[panel.id] ?? []) {
+      if (answer.series.length === 0) console.log(`  ${panel.title}: no series for ${expr}`);
     }
   }
   return forbidden.length === 0 && failed.length === 0;

@@ -43,8 +43,10 @@ export class Prometheus {
   private async ask(path: string, parameters: Record<string, string>, method = 'POST'): Promise<unknown> {
     const form = new URLSearchParams(parameters);
     const address = `${this.url.replace(/\/$/, '')}/api/v1/${path}`;
-    const response =
-      method === 'GET' ? await fetch(`${address}?${form}`) : await fetch(address, { method, body: form });
+    const request = method === 'GET' ? fetch(`${address}?${form}`) : fetch(address, { method, body: form });
+    const response = await request.catch((error: Error) => {
+      throw new Error(`${address} cannot be reached: ${String(error.cause ?? error)}; is Prometheus there?`);
+    });
     const text = await response.text();
     let envelope: Envelope;
     try {
