@@ -73,7 +73,7 @@ programs: ## Static programs for images: the controller and the sample shop
 
 .PHONY: image
 image: programs ## The controller's image, target/image/concertina.tar, for docker load, skopeo and ctr; IMAGE=REGISTRY/NAME:TAG names it
-	PYTHONDONTWRITEBYTECODE=1 python3 deploy/image/make.py --package concertina --out target/image \
+	PYTHONDONTWRITEBYTECODE=1 python3 deploy/image/make.py --package concertina --out target/image --most 20000000 \
 		"$(or $(IMAGE),concertina)" "$(STATIC_DIR)/concertina"
 
 .PHONY: test-image
