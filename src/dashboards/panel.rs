@@ -168,6 +168,8 @@ pub(super) struct Panel {
     pub(super) transformations: Vec<Value>,
     pub(super) sorted_by: Option<SortedBy>,
     pub(super) legend: Legend,
+    /// One colour in its shades for all series that have no other; else each has one of its own.
+    pub(super) shades: Option<Colour>,
 }
 
 impl Panel {
@@ -194,6 +196,7 @@ impl Panel {
             transformations: Vec::new(),
             sorted_by: None,
             legend: Legend::Below,
+            shades: None,
         }
     }
 
@@ -337,6 +340,12 @@ impl Panel {
             name,
             greatest_first: true,
         });
+        self
+    }
+
+    /// All series in shades of a colour: of trouble, or of what is well.
+    pub(super) const fn in_shades_of(mut self, colour: Colour) -> Self {
+        self.shades = Some(colour);
         self
     }
 

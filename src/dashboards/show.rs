@@ -147,7 +147,10 @@ fn field_config(panel: &Panel) -> Value {
             .thresholds
             .first()
             .map_or_else(|| json!({"mode": "thresholds"}), |(_, colour)| fixed(*colour)),
-        Form::Lines | Form::Steps | Form::Bars | Form::Stack => json!({"mode": "palette-classic"}),
+        Form::Lines | Form::Steps | Form::Bars | Form::Stack => match panel.shades {
+            Some(colour) => json!({"mode": "shades", "fixedColor": colour.as_str()}),
+            None => json!({"mode": "palette-classic"}),
+        },
     };
     let mut defaults = json!({
         "unit": panel.unit.as_str(),

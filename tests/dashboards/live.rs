@@ -286,10 +286,7 @@ async fn another_cluster_can_be_chosen(past: &Past) {
             ..EVERYTHING
         };
         let shown = past.panel_at(&board, "Policies", choice, HANDED_OVER).await;
-        assert_eq!(
-            shown.get("policies").copied().unwrap_or_default(),
-            policies,
-            "{cluster}"
-        );
+        let count = shown.get("policies").copied().unwrap_or_default();
+        assert!((count - policies).abs() < 0.5, "{cluster}: {count} policies");
     }
 }

@@ -251,13 +251,15 @@ fn decisions() -> Vec<Panel> {
             "Policies with each reason that somebody should look at. The page of reasons says what to do about each.",
         )
         .shows(reasons(|all| all.with_any("reason", &troubles())).count_by(&["reason"]), "{{reason}}")
-        .when_empty("no trouble"),
+        .when_empty("no trouble")
+        .in_shades_of(Colour::Orange),
         stacked(
             "What holds or limits policies",
             "Policies by what kept them from following their metrics at once: windows, cooldowns, limits, bounds. That is their work; a reason that grows and stays deserves a look at its setting.",
         )
         .shows(reasons(|all| all.with_none("reason", &troubles())).count_by(&["reason"]), "{{reason}}")
-        .when_empty("nothing is held"),
+        .when_empty("nothing is held")
+        .in_shades_of(Colour::Blue),
         stacked(
             "Capacity walls",
             "Policies whose pods a ResourceQuota refuses, or that find no node. Raise the quota or add nodes; a wall beside a policy at its maximum is real need.",
@@ -266,7 +268,8 @@ fn decisions() -> Vec<Panel> {
             reasons(|all| all.with_any("reason", &WALLS)).count_by(&["namespace", "reason"]),
             "{{namespace}}: {{reason}}",
         )
-        .when_empty("no wall"),
+        .when_empty("no wall")
+        .in_shades_of(Colour::Orange),
         stacked(
             "Crashing pods",
             "Living pods whose containers end again and again. More replicas do not help: look at their logs. Click a series for its policy.",
@@ -276,6 +279,7 @@ fn decisions() -> Vec<Panel> {
             "{{namespace}}/{{policy}}",
         )
         .when_empty("no pod crashes")
+        .in_shades_of(Colour::Red)
         .leading_to(to_policy("__field.labels")),
         Panel::new(
             Form::Stack,
@@ -288,6 +292,8 @@ fn decisions() -> Vec<Panel> {
         .shows(
             SCOPE.series(DECISIONS).rate().sum_by(&["reason"]).that_are(">", 0),
             "{{reason}}",
-        ),
+        )
+        .in_shades_of(Colour::Blue)
+        .coloured_where(format!("/^({})$/", troubles().join("|")), Colour::Orange),
     ]
 }

@@ -110,7 +110,6 @@ pub(super) fn pods() -> Vec<Panel> {
             "The mean over the time that is shown. More than a few an hour in both directions: the policy follows noise, so widen its windows or its tolerance.",
         )
         .sized(4, 8)
-        .in_unit(Unit::Own)
         .shows(
             SCOPE.series(POLICY_CHANGES).increase_over_all().sum_by(&["direction"]).an_hour(),
             "{{direction}}",
