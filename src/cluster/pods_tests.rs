@@ -111,7 +111,7 @@ fn pods_are_found_by_their_owner_or_through_its_replica_sets_whichever_came_firs
     list_sets(&mut pods_first, &sets);
     for table in [&sets_first, &pods_first] {
         assert_eq!(names(table, "web"), ["a", "b", "c", "d"]);
-        assert!(is_synced(&table));
+        assert!(is_synced(table));
     }
     pods_first.delete_replica_set(sets[0].metadata());
     assert_eq!(names(&pods_first, "web"), ["a", "b", "d"]);

@@ -5,12 +5,14 @@ use std::fmt::Display;
 use super::DashboardError;
 use crate::report::metrics::names::{Kind, MetricName};
 
-/// Labels that come from scraping, not from the exporter: which controller it was. `cluster` and `pod` may be missing.
-const SCRAPED: [&str; 4] = ["cluster", "job", "instance", "pod"];
+/// Labels that come from scraping, not from the exporter: which controller it was. `instance` and `job` are always there.
+const SCRAPED: [&str; 5] = ["cluster", "namespace", "job", "instance", "pod"];
 /// What tells one policy from all others.
 const POLICY: [&str; 3] = ["cluster", "namespace", "policy"];
 /// What tells one controller from all others.
-pub(super) const CONTROLLER: [&str; 4] = SCRAPED;
+pub(super) const CONTROLLER: [&str; 4] = ["cluster", "job", "instance", "pod"];
+/// What tells the controllers that share a Lease from all others.
+pub(super) const INSTALLATION: [&str; 3] = ["cluster", "namespace", "job"];
 
 /// What a dashboard's variables choose.
 #[derive(Clone, Copy, Debug)]

@@ -57,7 +57,7 @@ fn a_line_of_json_is_flat_and_has_stable_keys() {
             to = 4,
             manager = None::<&str>,
             "grows"
-        )
+        );
     });
     let keys: Vec<_> = lines[0].as_object().unwrap().keys().cloned().collect();
     assert_eq!(

@@ -228,7 +228,12 @@ fn missing(missing: Missing, message: String) -> (Reading, Option<Note>) {
 }
 
 fn missing_answer(error: &FetchError) -> (Reading, Option<Note>) {
-    let cause = match error {
+    missing(cause_of(error), error.to_string())
+}
+
+/// What of a metric is missing where its query ended so.
+pub(crate) fn cause_of(error: &FetchError) -> Missing {
+    match error {
         FetchError::Unreachable(_) | FetchError::Unprepared(_) => Missing::Unreachable,
         FetchError::TimedOut(_) | FetchError::NoTurn(_) | FetchError::StillAsking => Missing::TimedOut,
         FetchError::Rejected { message, .. } if a_store_failed(message) => Missing::ServerError,
@@ -238,8 +243,7 @@ fn missing_answer(error: &FetchError) -> (Reading, Option<Note>) {
         FetchError::Undecodable(_) | FetchError::TooLarge(_) => Missing::BadAnswer,
         FetchError::UnknownServer(_) => Missing::UnknownServer,
         FetchError::UnknownSource(_) | FetchError::LackingSource(_) => Missing::UnknownSource,
-    };
-    missing(cause, error.to_string())
+    }
 }
 
 /// Whether it is not the query that failed but one of the stores behind the server: Thanos, which was asked not to

@@ -155,7 +155,10 @@ async fn a_standby_decides_and_writes_nothing() {
     let written = two.tick_of_standby().await;
     assert_eq!(written, [""; 0], "it wants eight and leaves it to the leader");
     let text = two.context.metrics.encode().unwrap();
-    assert!(!text.contains("concertina_policy_"), "the leader shows the policies");
+    assert!(
+        !text.contains("concertina_policy_"),
+        "the leader shows the policies"
+    );
     for line in [
         wanted_growth,
         "concertina_leader 0",
@@ -273,11 +276,14 @@ async fn who_takes_over_acts_at_once_whatever_the_period() {
 }
 
 #[tokio::test]
-async fn who_takes_over_wakes_what_the_former_leader_took_to_zero_although_the_object_does_not_tell_who_it_was() {
+async fn who_takes_over_wakes_what_the_former_leader_took_to_zero_although_the_object_does_not_tell_who_it_was()
+ {
     let mut two = Two::start().await;
     deployment(&two.world.api, "web", 1);
     let night = json!([{"name": "night", "start": "15 22 * * *", "durationMinutes": 2, "maxReplicas": 0}]);
-    let nightly = policy("web").by(&[query("backlog", 10)]).with("/spec/schedules", night);
+    let nightly = policy("web")
+        .by(&[query("backlog", 10)])
+        .with("/spec/schedules", night);
     two.world.api.has(nightly);
     two.world.prometheus.answers("backlog", number("10"));
     two.tick().await;

@@ -220,6 +220,6 @@ impl CompiledPolicy {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod tenancy_tests;
+#[cfg(test)]
+mod tests;

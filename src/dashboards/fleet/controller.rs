@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::SCOPE;
 use crate::dashboards::panel::{Colour, Form, Panel, Unit};
-use crate::dashboards::query::{CONTROLLER, Expression};
+use crate::dashboards::query::{CONTROLLER, Expression, INSTALLATION};
 use crate::report::metrics::names::{
     BUILD, CPU_SECONDS, EVALUATION_GAP, EVALUATIONS, EVALUATIONS_LATE, EVENTS_DROPPED, FAILOVERS, LEADER,
     LEASE_TRANSITIONS, NEWEST_SAMPLE_AGE, POLICIES, QUERIES, QUERY_DURATION, RATE_WINDOW, RESIDENT_MEMORY,
@@ -16,7 +16,7 @@ pub(super) fn prometheus() -> Vec<Panel> {
     vec![
         third(
             "Queries by result",
-            "Anything but ok means metrics that are missing soon. timeout: the server is slow. rejected: a query or credentials are wrong, the log names them.",
+            "Anything but ok means metrics that are missing soon. timeout: the server is slow. rejected: a query or credentials are wrong, the log names them. server_error: the server, or what is before it, is in trouble.",
         )
         .in_unit(Unit::PerSecond)
         .shows(SCOPE.series(QUERIES).rate().sum_by(&["server", "result"]), "{{server}}: {{result}}")
@@ -24,7 +24,7 @@ pub(super) fn prometheus() -> Vec<Panel> {
             SCOPE.series(FAILOVERS).rate().sum_by(&["server"]).that_are(">", 0),
             "{{server}}: another URL answered",
         )
-        .coloured_where("/: (unreachable|timeout|rejected|undecodable)$/".into(), Colour::Red)
+        .coloured_where("/: (unreachable|timeout|server_error|rejected|undecodable)$/".into(), Colour::Red)
         .coloured_where("/: (still_asking|another URL answered)$/".into(), Colour::Orange),
         third(
             "Time of a query",
@@ -149,7 +149,7 @@ pub(super) fn controller() -> Vec<Panel> {
             "How often the Lease has passed to another controller. Steps without a rollout or a lost node: the leader dies or cannot renew, see its log.",
         )
         .sized(8, 6)
-        .shows(SCOPE.series(LEASE_TRANSITIONS).now().max_by(&["cluster"]), "transitions {{cluster}}"),
+        .shows(SCOPE.series(LEASE_TRANSITIONS).now().max_by(&INSTALLATION), "transitions {{cluster}} {{namespace}}"),
         third(
             "Processor time",
             "What each controller uses; 100 % is one core. It follows the number of policies and their periods; at its limit, evaluations come late.",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::board::{Annotation, Board, FLEET, POLICY, Row, to_policy};
 use super::panel::{Colour, Form, Panel, Unit, fixed};
-use super::query::{Expression, Scope, Series};
+use super::query::{CONTROLLER, Expression, INSTALLATION, Scope, Series};
 use crate::report::metrics::names::{
     DECISIONS, LEADER, MetricName, POLICIES, POLICY_CHANGES, POLICY_CURRENT_REPLICAS, POLICY_DECISION,
     POLICY_DESIRED_REPLICAS, POLICY_MAX_REPLICAS, POLICY_METRICS_MISSING, POLICY_MIN_REPLICAS, POLICY_PODS,
@@ -114,7 +114,7 @@ fn at_a_glance() -> Vec<Panel> {
             "Policies",
             "Policies that are watched, in all namespaces. Fewer than you applied: look at the log for objects that cannot be read.",
         )
-        .shows(SCOPE.series(POLICIES).now().max_by(&["cluster"]).sum_by(&[]), "policies"),
+        .shows(SCOPE.series(POLICIES).now().max_by(&INSTALLATION).sum_by(&[]), "policies"),
         number(
             "In trouble",
             "Policies with a reason that somebody should look at. Which ones, and why, is in the table and in \"Trouble by reason\".",
@@ -146,9 +146,9 @@ fn at_a_glance() -> Vec<Panel> {
         .shows(SCOPE.series(POLICY_CHANGES).increase_over_all().sum_by(&["direction"]), "{{direction}}"),
         number(
             "Controllers that lead",
-            "One in each cluster. None: nobody scales, look at the Lease and the logs. More than one for longer than a scrape: they do not share a Lease.",
+            "One in each installation. None: nobody scales, look at the Lease and the logs. More than one for longer than a scrape: they do not share a Lease.",
         )
-        .shows(SCOPE.series(LEADER).now().sum_by(&["cluster"]), "leaders {{cluster}}")
+        .shows(SCOPE.series(LEADER).now().sum_by(&INSTALLATION), "leaders {{cluster}} {{namespace}}")
         .otherwise(Colour::Red)
         .from(1.0, Colour::Green)
         .from(2.0, Colour::Red),
@@ -290,7 +290,13 @@ fn decisions() -> Vec<Panel> {
         .with_names_beside()
         .in_unit(Unit::PerSecond)
         .shows(
-            SCOPE.series(DECISIONS).rate().sum_by(&["reason"]).that_are(">", 0),
+            SCOPE
+                .series(DECISIONS)
+                .rate()
+                // A standby decides the same, and counts it too.
+                .where_also(&CONTROLLER, SCOPE.series(LEADER).now().that_are("==", 1))
+                .sum_by(&["reason"])
+                .that_are(">", 0),
             "{{reason}}",
         )
         .in_shades_of(Colour::Blue)

@@ -51,8 +51,9 @@ mod tests {
     #[test]
     fn every_reason_has_a_counter_of_its_own() {
         let decisions = Decisions::default();
-        for reason in Reason::ALL {
+        for (place, reason) in Reason::ALL.iter().enumerate() {
             decisions.count(*reason);
+            assert_eq!(*reason as usize, place, "{reason}");
         }
         assert!(
             decisions

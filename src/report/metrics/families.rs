@@ -8,6 +8,8 @@ use crate::cluster::places::Place;
 
 /// A piece of text is not much longer, in bytes.
 const PIECE_BYTES: usize = 48 * 1024;
+/// For a piece of a family that few policies have, so many of them are looked at.
+const PIECE_POLICIES: usize = 4096;
 
 /// One family of series.
 pub(super) struct Family {
@@ -142,9 +144,11 @@ pub(super) fn piece(series: &PolicySeries, place: usize, from: Place) -> (String
     }
     text.reserve(PIECE_BYTES);
     let mut lines = Lines { metric, text };
+    let mut looked_at = 0;
     let following = series.look(from, |shown| {
         write(shown, &mut lines);
-        lines.text.len() >= PIECE_BYTES
+        looked_at += 1;
+        lines.text.len() >= PIECE_BYTES || looked_at == PIECE_POLICIES
     });
     (lines.text, following)
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use concertina_decision::Missing;
 use k8s_openapi::api::autoscaling::v1::Scale;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode_registry;
@@ -17,6 +18,7 @@ use crate::config::PolicySeriesLevel;
 use crate::control::apply::ApplyError;
 use crate::control::evaluate::Outcome;
 use crate::leader::Leadership;
+use crate::observe::join::cause_of;
 use crate::observe::table::FetchError;
 
 mod bearing;
@@ -272,12 +274,19 @@ impl Metrics {
     pub fn queried<T>(&self, server: &str, answer: &Result<T, FetchError>, took: Duration) {
         let result = match answer {
             Ok(_) => "ok",
-            Err(FetchError::Unreachable(_) | FetchError::Unprepared(_)) => "unreachable",
-            Err(FetchError::TimedOut(_) | FetchError::NoTurn(_)) => "timeout",
             Err(FetchError::StillAsking) => "still_asking",
-            Err(FetchError::Rejected { .. }) => "rejected",
-            Err(_) => "undecodable",
+            Err(error) => match cause_of(error) {
+                Missing::Unreachable => "unreachable",
+                Missing::TimedOut => "timeout",
+                Missing::Refused => "rejected",
+                Missing::ServerError => "server_error",
+                _ => "undecodable",
+            },
         };
+        let was_sent = !matches!(
+            answer,
+            Err(FetchError::StillAsking | FetchError::NoTurn(_) | FetchError::Unprepared(_))
+        );
         let server = || server.to_owned();
         self.queries
             .get_or_create(&QueryLabels {
@@ -285,9 +294,11 @@ impl Metrics {
                 result,
             })
             .inc();
-        self.query_seconds
-            .get_or_create(&ServerLabel { server: server() })
-            .observe(took.as_secs_f64());
+        if was_sent {
+            self.query_seconds
+                .get_or_create(&ServerLabel { server: server() })
+                .observe(took.as_secs_f64());
+        }
     }
 
     /// An answer of a server had so many series in so many bytes.

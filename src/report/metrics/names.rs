@@ -135,7 +135,7 @@ sections! {
         POLICY_STARTUP: Gauge "concertina_policy_startup_seconds" ["namespace", "policy", "quantile"],
             "Time from the creation of a pod of the target to Ready, learned from those that became so: the median and the 95th percentile";
     }
-    LOOP "The loop": "How soon and how often policies are evaluated." {
+    LOOP "The loop": "How soon and how often policies are evaluated. A standby evaluates and decides them too, and counts what it did." {
         POLICIES: Gauge "concertina_policies" [], "Policies that are watched";
         DECISIONS: Counter "concertina_decisions_total" ["reason"],
             "Decisions by the reason that explains them best";
@@ -150,7 +150,7 @@ sections! {
     }
     PROMETHEUS "Prometheus": "What each server of the configuration is asked, and how it answers." {
         QUERIES: Counter "concertina_queries_total" ["server", "result"],
-            "Queries by how they ended: ok, unreachable, timeout, still_asking, rejected or undecodable";
+            "Queries by how they ended: ok, unreachable, timeout, still_asking (not sent, as the same one is under way), rejected (the query or the credentials), server_error (the server, or what is before it, answered 429 or 5xx) or undecodable";
         QUERY_DURATION: Histogram "concertina_query_duration_seconds" ["server"],
             "Time from sending a query to having decoded its answer";
         SERIES_DECODED: Counter "concertina_series_decoded_total" ["server"], "Series in answers";
