@@ -71,6 +71,6 @@ fn a_policy_and_its_target_take_few_bytes_in_the_tables() {
         [of_table, of_states, of_targets].map(|bytes| bytes / POLICIES);
     println!("policies {table_bytes}, states {states_bytes}, targets {targets_bytes} bytes each");
     let all = table_bytes + states_bytes + targets_bytes;
-    // With what the reporter keeps (215) and the numbers of a policy's series (68, without detail) a policy is to stay below 1.5 KiB.
-    assert!(all <= 1536 - 215 - 68, "{all} bytes");
+    // With what the reporter keeps (215) and the numbers of a policy's series (76, without detail) a policy is to stay below 1.5 KiB.
+    assert!(all <= 1536 - 215 - 76, "{all} bytes");
 }

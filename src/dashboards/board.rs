@@ -30,6 +30,8 @@ pub(super) struct Annotation {
     pub(super) name: &'static str,
     /// There is one wherever it has a value.
     pub(super) expression: Expression,
+    /// Whether its values are when it happened, in milliseconds since 1970.
+    pub(super) has_times: bool,
     /// What it says, with labels in double braces.
     pub(super) title: &'static str,
     pub(super) colour: Colour,
@@ -147,7 +149,7 @@ fn annotation(mark: Annotation) -> Result<Value, DashboardError> {
         "titleFormat": mark.title,
         "textFormat": "",
         "tagKeys": "",
-        "useValueForTime": false,
+        "useValueForTime": mark.has_times,
     }))
 }
 

@@ -7,8 +7,8 @@ use super::panel::{Colour, Form, Panel, Unit, fixed};
 use super::query::{CONTROLLER, Expression, INSTALLATION, Scope, Series};
 use crate::report::metrics::names::{
     DECISIONS, LEADER, MetricName, POLICIES, POLICY_CHANGES, POLICY_CURRENT_REPLICAS, POLICY_DECISION,
-    POLICY_DESIRED_REPLICAS, POLICY_MAX_REPLICAS, POLICY_METRICS_MISSING, POLICY_MIN_REPLICAS, POLICY_PODS,
-    POLICY_REASON,
+    POLICY_DESIRED_REPLICAS, POLICY_LAST_CHANGE, POLICY_MAX_REPLICAS, POLICY_METRICS_MISSING,
+    POLICY_MIN_REPLICAS, POLICY_PODS, POLICY_REASON,
 };
 
 mod controller;
@@ -56,8 +56,9 @@ pub(super) fn board() -> Board {
             leader_changes(SCOPE),
             Annotation {
                 name: "Changes of replicas",
-                expression: changes(SCOPE.series(POLICY_CHANGES)).that_are(">", 0),
-                title: "{{namespace}}/{{policy}} {{direction}}",
+                expression: changed_at(SCOPE.series(POLICY_LAST_CHANGE)),
+                has_times: true,
+                title: "{{namespace}}/{{policy}} {{direction}}: {{reason}} {{winner}}",
                 colour: Colour::Blue,
                 is_shown: false, // too many in a fleet; a click shows them
             },
@@ -75,17 +76,16 @@ pub(super) fn leader_changes(scope: Scope) -> Annotation {
             .changes()
             .max_by(&["cluster"])
             .that_are(">", 0),
+        has_times: false,
         title: "A controller began to lead, or ceased to",
         colour: Colour::Orange,
         is_shown: true,
     }
 }
 
-/// Changes of each policy and direction from one point to the next, whoever wrote them.
-pub(super) fn changes(series: Series) -> Expression {
-    series
-        .increase()
-        .sum_by(&["cluster", "namespace", "policy", "direction"])
+/// When policies were changed, whoever did it, in milliseconds since 1970.
+pub(super) fn changed_at(series: Series) -> Expression {
+    series.per_policy(&["direction", "reason", "winner"]).times(1000)
 }
 
 /// Reasons that somebody should look at.

@@ -2,11 +2,11 @@
 use serde_json::json;
 
 use super::board::{Annotation, Board, FLEET, POLICY, Row};
-use super::fleet::{changes, leader_changes, troubles};
+use super::fleet::{changed_at, leader_changes, troubles};
 use super::panel::{Colour, Form, Panel, Unit, fixed};
 use super::query::{Expression, Scope};
 use crate::report::metrics::names::{
-    MetricName, POLICY_CHANGES, POLICY_CURRENT_REPLICAS, POLICY_DECISION, POLICY_DESIRED_REPLICAS,
+    MetricName, POLICY_CURRENT_REPLICAS, POLICY_DECISION, POLICY_DESIRED_REPLICAS, POLICY_LAST_CHANGE,
     POLICY_MAX_REPLICAS, POLICY_METRIC_AGE, POLICY_METRIC_MISSING, POLICY_METRIC_PROPOSAL,
     POLICY_METRIC_RATIO, POLICY_METRIC_TARGET, POLICY_METRIC_VALUE, POLICY_METRICS_MISSING,
     POLICY_MIN_REPLICAS, POLICY_REASON,
@@ -46,11 +46,16 @@ pub(super) fn board() -> Board {
             },
         ],
         annotations: vec![
-            change("Growth", "up", "More replicas were written", Colour::Blue),
+            change(
+                "Growth",
+                "up",
+                "More replicas: {{reason}} {{winner}}",
+                Colour::Blue,
+            ),
             change(
                 "Shrinking",
                 "down",
-                "Fewer replicas were written",
+                "Fewer replicas: {{reason}} {{winner}}",
                 Colour::LightBlue,
             ),
             leader_changes(SCOPE),
@@ -62,7 +67,8 @@ pub(super) fn board() -> Board {
 fn change(name: &'static str, direction: &str, title: &'static str, colour: Colour) -> Annotation {
     Annotation {
         name,
-        expression: changes(SCOPE.series(POLICY_CHANGES).with("direction", direction)).that_are(">", 0),
+        expression: changed_at(SCOPE.series(POLICY_LAST_CHANGE).with("direction", direction)),
+        has_times: true,
         title,
         colour,
         is_shown: true,
@@ -132,7 +138,7 @@ fn history() -> Vec<Panel> {
     let replicas = Panel::new(
         Form::Steps,
         "Replicas",
-        "What the target has, within the bounds in force, and what was wanted. Marks show changes that were written. Point at the moment in question: all panels below show the same instant.",
+        "What the target has, within the bounds in force, and what was wanted. A mark is where the replicas were changed, and says why. Point at the moment in question: all panels below show the same instant.",
     )
     .sized(24, 9)
     .with_names_beside()

@@ -2,7 +2,7 @@
 use std::fmt::{Display, Write};
 
 use super::names::{self, MetricName};
-use super::policies::{Metric, Numbers, PolicySeries, Shown};
+use super::policies::{Metric, Numbers, PolicySeries, Shown, Winner};
 use crate::api::Mode;
 use crate::cluster::places::Place;
 
@@ -51,6 +51,17 @@ const REPLICAS: &[Family] = &[
         lines.add(shown, &["up"], up);
         lines.add(shown, &["down"], down);
     }),
+    family(names::POLICY_LAST_CHANGE, |shown, lines| {
+        if let Some(change) = shown.row.last_change {
+            let direction = if change.is_growth { "up" } else { "down" };
+            let winner = name_of(change.winner, shown);
+            lines.add(
+                shown,
+                &[direction, change.reason.as_str(), winner],
+                change.seconds,
+            );
+        }
+    }),
     family(names::POLICY_DECISION, |shown, lines| {
         let mode = match shown.row.mode {
             Mode::Auto => "Auto",
@@ -58,12 +69,8 @@ const REPLICAS: &[Family] = &[
             Mode::Paused => "Paused",
         };
         let winner = shown.row.numbers.and_then(|numbers| numbers.winner);
-        let winner = winner.and_then(|winner| metric_names(shown).nth(usize::from(winner.get()) - 1));
-        lines.add(
-            shown,
-            &[mode, shown.row.reason.as_str(), winner.unwrap_or_default()],
-            1,
-        );
+        let winner = name_of(winner, shown);
+        lines.add(shown, &[mode, shown.row.reason.as_str(), winner], 1);
     }),
     family(names::POLICY_REASON, |shown, lines| {
         for reason in shown.row.reasons.iter() {
@@ -195,6 +202,12 @@ impl Lines<'_> {
 fn metric_names<'a>(shown: Shown<'a>) -> impl Iterator<Item = &'a str> {
     let compiled = shown.row.record.compiled.iter();
     compiled.flat_map(|compiled| compiled.metrics.iter().map(|metric| &*metric.name))
+}
+
+/// The name of the metric whose proposal was taken; empty where none was.
+fn name_of<'a>(winner: Option<Winner>, shown: Shown<'a>) -> &'a str {
+    let winner = winner.and_then(|winner| metric_names(shown).nth(usize::from(winner.get()) - 1));
+    winner.unwrap_or_default()
 }
 
 fn metrics<'a>(shown: Shown<'a>) -> impl Iterator<Item = (&'a str, &'a Metric)> {

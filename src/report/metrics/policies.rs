@@ -42,6 +42,8 @@ pub(super) struct Row {
     pub(super) reasons: Reasons,
     /// Replica counts that were written: up and down.
     pub(super) changes: [u32; 2],
+    /// The last one that was made or seen.
+    pub(super) last_change: Option<LastChange>,
     /// Absent where nothing could be decided: a target that is gone must not keep its last count for ever.
     pub(super) numbers: Option<Numbers>,
 }
@@ -53,6 +55,19 @@ pub(super) struct Shown<'a> {
     pub(super) detail: Option<&'a Detail>,
 }
 
+/// When and why the replicas were changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastChange {
+    /// Since 1970.
+    pub(super) seconds: u32,
+    pub(super) is_growth: bool,
+    pub(super) reason: Reason,
+    pub(super) winner: Option<Winner>,
+}
+
+/// The metric whose proposal was taken: one more than its place in the policy.
+pub(super) type Winner = NonZeroU8;
+
 /// The numbers of a decision.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Numbers {
@@ -62,8 +77,7 @@ pub(super) struct Numbers {
     pub(super) ceiling: Replicas,
     pub(super) pods: PodCounts,
     pub(super) missing: u8,
-    /// One more than the place of the metric whose proposal was taken.
-    pub(super) winner: Option<NonZeroU8>,
+    pub(super) winner: Option<Winner>,
 }
 
 /// How a decision came about.
@@ -131,7 +145,7 @@ impl Numbers {
             ceiling,
             pods: decided.pods,
             missing: u8::try_from(decided.decision.missing().count()).unwrap_or(u8::MAX),
-            winner: winner.and_then(|place| NonZeroU8::MIN.checked_add(place)),
+            winner: winner.and_then(|place| Winner::MIN.checked_add(place)),
         }
     }
 }
@@ -167,6 +181,7 @@ impl Row {
             reason: Reason::Evaluating,
             reasons: Reasons::default(),
             changes: [0; 2],
+            last_change: None,
             numbers: None,
         }
     }
@@ -177,14 +192,24 @@ impl Row {
         self.reasons = Reasons::of(outcome);
         self.numbers = outcome.result.as_ref().ok().map(Numbers::of);
         let Ok(decided) = &outcome.result else { return };
+        let mut changed = |is_growth, reason, winner| {
+            self.last_change = Some(LastChange {
+                seconds: u32::try_from(outcome.time.0.div_euclid(1000)).unwrap_or_default(),
+                is_growth,
+                reason,
+                winner,
+            });
+        };
+        if let Some(change) = &decided.changed_by_other {
+            changed(change.to > change.from, Reason::ReplicasChangedByOther, None);
+        }
         let decision = &decided.decision;
         if decided.effect == Effect::Written && decision.verdict == Verdict::Scale {
+            let is_growth = decision.desired > decision.current;
+            let winner = self.numbers.and_then(|numbers| numbers.winner);
+            changed(is_growth, decision.reason, winner);
             let [up, down] = &mut self.changes;
-            let changes = if decision.desired > decision.current {
-                up
-            } else {
-                down
-            };
+            let changes = if is_growth { up } else { down };
             *changes = changes.saturating_add(1);
         }
     }
@@ -207,10 +232,13 @@ impl Rows<'_> {
         };
         match row {
             Some(known) if known.record.uid == record.uid => {
-                // A new generation has its own names of metrics.
-                if !Arc::ptr_eq(&known.record, record) {
-                    known.record = Arc::clone(record);
+                // A new generation has its own metrics in their places.
+                if known.record.generation != record.generation
+                    && let Some(change) = &mut known.last_change
+                {
+                    change.winner = None;
                 }
+                known.record = Arc::clone(record);
                 known.set(outcome);
             }
             _ => row.insert(Row::new(record)).set(outcome),
