@@ -26,6 +26,8 @@ pub(crate) struct Differences {
 pub(crate) struct Explanations {
     unused: BTreeMap<String, String>,
     by_others: BTreeMap<String, String>,
+    /// Allowed by another role in some runs and not in others, as two things happen at once.
+    by_others_at_times: BTreeMap<String, String>,
     forbidden: BTreeMap<String, String>,
     /// Forbidden in some runs and not in others, as two things happen at once.
     forbidden_at_times: BTreeMap<String, String>,
@@ -125,7 +127,10 @@ impl Explanations {
         };
         [
             kind("granted, never used", &differences.unused, &self.unused),
-            kind("allowed by another role", &differences.by_others, &self.by_others),
+            Kind {
+                at_times: Some(&self.by_others_at_times),
+                ..kind("allowed by another role", &differences.by_others, &self.by_others)
+            },
             Kind {
                 at_times: Some(&self.forbidden_at_times),
                 ..kind("forbidden", &differences.forbidden, &self.forbidden)

@@ -60,11 +60,13 @@ struct Object {
     name: Option<String>,
 }
 
-/// The requests of service accounts, each once: the beginning and the end of a watch are one.
+/// The requests of service accounts, each once: the beginning and the end of a watch are one. The API server may be writing still:
+/// a last line without its end is left out.
 pub(crate) fn read(log: &str) -> Result<Vec<Request>, String> {
     let mut known = HashSet::new();
     let mut requests = Vec::new();
-    for (line, number) in log.lines().zip(1..) {
+    let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+    for (line, number) in whole.lines().zip(1..) {
         let event: Event = serde_json::from_str(line).map_err(|error| format!("line {number}: {error}"))?;
         if known.insert(event.id.clone()) {
             let request = event
