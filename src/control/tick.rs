@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use concertina_decision::{Timestamp, Writer};
+use concertina_decision::Timestamp;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -253,9 +253,9 @@ fn take_due(context: &Arc<Context>, now: Timestamp) -> Vec<InFlight> {
     for (record, stored) in &changes.changed {
         if let Some(stored) = stored {
             context.reporter.stored(record, stored);
-            let own = stored.changes().last().filter(|change| change.by == Writer::Own);
-            if let Some((state, own)) = states.get_mut(record).zip(own) {
-                state.memory.claim(own);
+            // All of them: a status may tell of several that were made since the last one.
+            if let Some(state) = states.get_mut(record) {
+                state.memory.claim(stored.changes());
             }
         }
     }

@@ -1,6 +1,8 @@
 //! What must be remembered of a target between evaluations: who changed it when, and what was wanted. Plain data of
 //! bounded size, no I/O.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use crate::policy::at_most;
@@ -46,8 +48,8 @@ pub enum Writer {
     Other,
 }
 
-/// A change is seen so many seconds after it was made at most: a period, and clocks that are apart.
-const CLAIM_SECONDS: u64 = 120;
+/// A change that another controller made is seen so many milliseconds after it: within a period, by clocks that are a minute apart at most.
+const NEAR_MILLISECONDS: RangeInclusive<i64> = -60_000..=120_000;
 
 /// What is remembered of one target. One starts with `Memory::default()`.
 ///
@@ -184,16 +186,36 @@ impl Memory {
         self.replicas = Some(to);
     }
 
-    /// Takes the last change for this policy's own where it was laid to another writer and a stored status tells that this policy made it. An
-    /// object does not always tell: the API server notes who writes a count only where it has noted somebody before.
-    pub fn claim(&mut self, own: Change) {
-        let Some(seen) = self.changes.last_mut() else {
-            return;
-        };
-        let milliseconds_apart = seen.at.0.abs_diff(own.at.0);
-        if seen.by == Writer::Other && seen.to == own.to && milliseconds_apart <= CLAIM_SECONDS * 1000 {
-            seen.by = Writer::Own;
-            self.last_writer = Some(Writer::Own);
+    /// Takes remembered changes for this policy's own where they were laid to another writer and a stored status tells that this policy made
+    /// them; `told` are all changes of that status, the oldest first. An object does not always tell: the API server notes who writes a count
+    /// only where it has noted somebody before.
+    ///
+    /// What was told is the remembered change of the same counts, of several the nearest in time. Several changes between two looks are seen as
+    /// one: where the newest that was told and the last that is remembered led to the same count, they are the same too.
+    pub fn claim(&mut self, told: impl IntoIterator<Item = Change>) {
+        let last = self.changes.len().saturating_sub(1);
+        let mut told = told.into_iter().peekable();
+        while let Some(own) = told.next() {
+            if own.by != Writer::Own {
+                continue;
+            }
+            let is_newest = told.peek().is_none();
+            let seen_after = |seen: &Change| seen.at.0.saturating_sub(own.at.0);
+            let meant = self
+                .changes
+                .iter_mut()
+                .enumerate()
+                .filter(|(_, seen)| seen.to == own.to && NEAR_MILLISECONDS.contains(&seen_after(seen)))
+                .filter(|(place, seen)| seen.from == own.from || is_newest && *place == last)
+                .min_by_key(|(_, seen)| (seen.from != own.from, seen_after(seen).unsigned_abs()));
+            if let Some((place, seen)) = meant
+                && seen.by == Writer::Other
+            {
+                seen.by = Writer::Own;
+                if place == last {
+                    self.last_writer = Some(Writer::Own);
+                }
+            }
         }
     }
 

@@ -282,19 +282,68 @@ fn a_change_that_the_status_claims_is_this_policys_own_if_it_is_the_one_that_was
     let seen = |own: Change| {
         let mut memory = Memory::default();
         memory.see(2, after(0));
-        memory.see(0, after(100));
-        memory.claim(own);
+        memory.see(0, after(200));
+        memory.claim([own]);
         (memory.last_writer, memory.changes()[0].by)
     };
     let (own, other) = (
         (Some(Writer::Own), Writer::Own),
         (Some(Writer::Other), Writer::Other),
     );
-    assert_eq!(seen(change(90, 2, 0, Writer::Own)), own);
-    assert_eq!(seen(change(150, 2, 0, Writer::Own)), own, "clocks may be apart");
-    assert_eq!(seen(change(90, 2, 1, Writer::Own)), other, "another count");
-    assert_eq!(seen(change(300, 2, 0, Writer::Own)), other, "long apart");
+    assert_eq!(seen(change(190, 2, 0, Writer::Own)), own);
+    assert_eq!(seen(change(250, 2, 0, Writer::Own)), own, "clocks may be apart");
+    assert_eq!(seen(change(190, 2, 1, Writer::Own)), other, "another count");
+    assert_eq!(seen(change(79, 2, 0, Writer::Own)), other, "made long before");
+    assert_eq!(
+        seen(change(261, 2, 0, Writer::Own)),
+        other,
+        "seen before it was made"
+    );
+    assert_eq!(seen(change(190, 2, 0, Writer::Other)), other, "told of another");
     let mut memory = Memory::default();
-    memory.claim(change(0, 2, 0, Writer::Own));
+    memory.claim([change(0, 2, 0, Writer::Own)]);
     assert_eq!(memory, Memory::default());
+}
+
+#[test]
+fn of_several_changes_that_one_status_claims_each_is_this_policys_own() {
+    let told = [
+        change(10, 1, 5, Writer::Own),
+        change(25, 5, 1, Writer::Other),
+        change(40, 1, 5, Writer::Own),
+        change(55, 5, 9, Writer::Own),
+    ];
+    // Looked at five seconds later, and then somebody sets what was set before.
+    let looks = [(0, 1), (15, 5), (30, 1), (45, 5), (60, 9), (75, 5)];
+    let mut memory = Memory::default();
+    for (at, replicas) in looks {
+        memory.see(replicas, after(at));
+    }
+    memory.claim(told);
+    let writers: Vec<Writer> = memory.changes().iter().map(|change| change.by).collect();
+    let (own, other) = (Writer::Own, Writer::Other);
+    assert_eq!(writers, [own, other, own, own, other]);
+    assert_eq!(
+        memory.last_writer,
+        Some(other),
+        "the last change is not among them"
+    );
+    let before = memory.clone();
+    memory.claim(told);
+    assert_eq!(memory, before, "told once more");
+}
+
+#[test]
+fn a_status_claims_what_was_seen_of_its_changes_as_one() {
+    let mut memory = Memory::default();
+    memory.see(2, after(0));
+    memory.see(0, after(60));
+    let told = [change(10, 2, 1, Writer::Own), change(25, 1, 0, Writer::Own)];
+    memory.claim(told);
+    let seen = (memory.changes()[0], memory.last_writer);
+    assert_eq!(seen, (change(60, 2, 0, Writer::Own), Some(Writer::Own)));
+    // One that was told of before the newest is not what was seen last.
+    memory.see(1, after(70));
+    memory.claim(told);
+    assert_eq!(memory.changes()[1].by, Writer::Other);
 }
