@@ -103,6 +103,13 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
         log::Format::Text
     };
     let log_limit = log::start(format, &arguments.log_level)?;
+    let ended = run_logged(arguments, &log_limit).await;
+    // However it ended: the last minute may hold the reason.
+    log_limit.tell_all_withheld();
+    ended
+}
+
+async fn run_logged(arguments: RunArguments, log_limit: &log::Limit) -> Result<(), RunError> {
     let config = match (&arguments.config, &arguments.prometheus_url) {
         (Some(path), _) => Config::read(path)?,
         (None, url) => Config::with_server(

@@ -61,10 +61,20 @@ impl Limit {
     /// Tells how many lines were withheld in the windows that are over, and forgets these.
     pub fn tell_withheld(&self) {
         let now = (self.seconds)();
-        let over: Vec<_> = lock(&self.windows)
-            .extract_if(|_, window| window.is_over(now))
+        self.tell(|window| window.is_over(now));
+    }
+
+    /// Tells how many lines were withheld and not told of yet: for the end of the process.
+    pub fn tell_all_withheld(&self) {
+        self.tell(|_| true);
+    }
+
+    /// Tells of these windows, and forgets them.
+    fn tell(&self, is_told: impl Fn(&Window) -> bool) {
+        let told: Vec<_> = lock(&self.windows)
+            .extract_if(|_, window| is_told(window))
             .collect();
-        for ((_, reason), window) in over {
+        for ((_, reason), window) in told {
             let (reason, example) = (reason.as_deref(), window.example);
             let withheld = window.lines.saturating_sub(LINES);
             if withheld == 0 {

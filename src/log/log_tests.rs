@@ -122,6 +122,23 @@ fn one_trouble_does_not_hide_another_and_the_next_window_begins_anew() {
 }
 
 #[test]
+fn at_the_end_it_is_told_what_was_withheld_in_the_last_minute() {
+    let lines = logged(|limit, _| {
+        (0..100).for_each(|_| trouble("a", "PrometheusUnreachable"));
+        trouble("b", "GuardTripped");
+        limit.tell_withheld();
+        limit.tell_all_withheld();
+        limit.tell_all_withheld();
+    });
+    assert_eq!(lines.len() as u64, LINES + 2);
+    let last = lines.last().unwrap();
+    assert_eq!(
+        (&last["withheld"], &last["reason"]),
+        (&Value::from(70), &Value::from("PrometheusUnreachable"))
+    );
+}
+
+#[test]
 fn every_change_of_ours_is_logged() {
     let change = |_| tracing::info!(target: CHANGES, from = 2, to = 4, reason = "MetricAboveTarget", "grows");
     assert_eq!(logged(|_, _| (0..1000).for_each(change)).len(), 1000);
