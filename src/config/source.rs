@@ -128,6 +128,29 @@ impl Source {
             ),
         }
     }
+
+    /// Whether what a target is asked for by cannot be that of a target in another namespace: by a label with the namespace, or by a value in
+    /// which the namespace stands apart.
+    #[must_use]
+    pub fn tells_namespaces_apart(&self) -> bool {
+        let is_told = match &self.scope {
+            Scope::Pod { .. } => false,
+            Scope::Workload { value, .. } => has_namespace_apart(value),
+        };
+        is_told || self.namespace_label.is_some()
+    }
+}
+
+/// Whether the namespace stands in this value between characters, or its ends, that no name of a namespace or object has. `{namespace}-{name}`
+/// is the same for `web` in `shop-eu` and for `eu-web` in `shop`.
+fn has_namespace_apart(value: &str) -> bool {
+    // Braces may be those of the other place.
+    let parts = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || "-.{}".contains(c));
+    value.match_indices(NAMESPACE_PLACE).any(|(at, place)| {
+        let (before, from_here) = value.split_at(at);
+        let after = from_here.strip_prefix(place).unwrap_or_default();
+        before.chars().next_back().is_none_or(parts) && after.chars().next().is_none_or(parts)
+    })
 }
 
 impl SourceConfig {

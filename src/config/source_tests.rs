@@ -63,6 +63,32 @@ fn a_value_may_be_made_of_namespace_and_name() {
 }
 
 #[test]
+fn a_value_tells_namespaces_apart_only_by_what_no_name_has() {
+    for (fields, expected) in [
+        ("workloadValue: '{namespace}/{name}'", true),
+        ("workloadValue: 'httproute/{namespace}/{name}'", true),
+        ("workloadValue: '{name}_{namespace}_80'", true),
+        ("workloadValue: '{name}@{namespace}'", true),
+        ("workloadValue: '{namespace}:{namespace}-{name}'", true),
+        ("workloadValue: '{namespace}-{name}'", false),
+        ("workloadValue: '{namespace}-{name}@kubernetes'", false),
+        ("workloadValue: '{name}.{namespace}'", false),
+        ("workloadValue: '{namespace}{name}'", false),
+        ("workloadValue: '{name}{namespace}/x'", false),
+        ("workloadValue: 'a-{namespace}/{name}'", false),
+        ("workloadValue: '{namespace}-{name}', namespaceLabel: ns", true),
+        ("workloadPattern: '(.+)-80'", true),
+    ] {
+        let yaml = format!("{{requests: hits_total, workloadLabel: service, {fields}}}");
+        let source = complete("mine", &yaml).unwrap();
+        assert_eq!(source.tells_namespaces_apart(), expected, "{fields}");
+    }
+    for name in SourceConfig::BUILT_IN {
+        assert!(complete(name, "{}").unwrap().tells_namespaces_apart(), "{name}");
+    }
+}
+
+#[test]
 fn what_cannot_be_spliced_into_a_query_or_makes_no_sense_is_refused_with_a_sentence() {
     for (yaml, expected) in [
         ("{}", "measures nothing: write requests"),

@@ -183,6 +183,14 @@ impl Compiler<'_> {
             }
         }
         if let Some(source) = source {
+            if self.scope.is_some() && !source.tells_namespaces_apart() {
+                let value = source.workload_value("{namespace}", "{name}").unwrap_or_default();
+                return Err(format!(
+                    "{} asks source {} for {value}, which two namespaces may share, and this server tells policies of \
+                     their own alone: give the source a namespaceLabel, or have it on a server with tenancy: Cluster",
+                    wish.path, wish.source
+                ));
+            }
             if self.scope.is_some() && source.namespace_label.is_none() && !by.is_empty() {
                 return Err(format!(
                     "{} has match, but the series of source {} have no label for the namespace, and this server tells \

@@ -11,7 +11,9 @@ servers:
 tenancy: Namespace
 sources:
   traefik:
-    {requests: traefik_requests_total, workloadLabel: service, workloadValue: '{namespace}-{name}@k'}
+    {requests: traefik_requests_total, workloadLabel: service, workloadValue: '{namespace}-{name}@k',
+     failures: 'code=\"500\"'}
+  envoy: {requests: envoy_requests_total, workloadLabel: cluster, workloadValue: 'route/{namespace}/{name}'}
 ";
 
 fn compile(server: &str, metrics: Value, guards: Value) -> Result<CompiledPolicy, String> {
@@ -93,21 +95,39 @@ fn what_cannot_be_narrowed_is_refused_with_the_name_of_the_field() {
 #[test]
 fn series_without_a_namespace_are_not_picked_by_labels_of_the_policys_choice() {
     let rate = |labels: Option<&str>| {
-        let mut rate = json!({"source": "traefik", "averageValue": 5});
-        if let Some(service) = labels {
-            rate["match"] = json!({"service": service});
+        let mut rate = json!({"source": "envoy", "averageValue": 5});
+        if let Some(cluster) = labels {
+            rate["match"] = json!({"cluster": cluster});
         }
         json!([{"name": "rate", "requestRate": rate}])
     };
-    let reason = compile("default", rate(Some("other-web@k")), json!([])).unwrap_err();
+    let reason = compile("default", rate(Some("route/other/web")), json!([])).unwrap_err();
     assert!(
         reason.contains("have no label for the namespace") && reason.ends_with("leave match out"),
         "{reason}"
     );
-    assert!(compile("open", rate(Some("other-web@k")), json!([])).is_ok());
+    assert!(compile("open", rate(Some("route/other/web")), json!([])).is_ok());
     let compiled = compile("default", rate(None), json!([])).unwrap();
     let Measure::Total { matching } = &compiled.metrics[0].measure else {
         panic!("{:?}", compiled.metrics);
     };
-    assert_eq!(**matching, [("service".into(), "shop-web@k".into())]);
+    assert_eq!(**matching, [("cluster".into(), "route/shop/web".into())]);
+}
+
+#[test]
+fn a_source_whose_names_two_namespaces_may_share_is_refused_to_metrics_and_guards() {
+    let rate = json!([{"name": "rate", "requestRate": {"source": "traefik", "averageValue": 5}}]);
+    let guards = json!([{"name": "errors", "failureRate": {"source": "traefik"}, "above": "0.1"}]);
+    for (metrics, guards, path) in [
+        (rate.clone(), json!([]), "metric rate"),
+        (json!([own("up")]), guards.clone(), "guard errors"),
+    ] {
+        let reason = compile("default", metrics, guards).unwrap_err();
+        let expected = format!(
+            "{path} asks source traefik for {{namespace}}-{{name}}@k, which two namespaces may share"
+        );
+        assert!(reason.starts_with(&expected), "{reason}");
+        assert!(reason.contains("give the source a namespaceLabel"), "{reason}");
+    }
+    assert!(compile("open", rate, guards).is_ok());
 }
