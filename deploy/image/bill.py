@@ -10,15 +10,18 @@ import sys
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from html.parser import HTMLParser
 from pathlib import Path
 
-from crates import REPOSITORY, host, in_program
+from crates import REPOSITORY, host, in_program, toolchain
 
 TEXTS = Path(__file__).parent / "licenses"
 # The same for everybody: of what may be had under it, it is the text where there is no other.
 APACHE = REPOSITORY / "LICENSE"
 # Names of files with licences. LICENSE_HEADER and the like are not texts but templates of such.
 NAMES = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense)([-._](?!header|template).*)?$", re.I)
+# The notices of glibc, beside the LGPL: those of Debian, where the static library is a package of its own, and of Fedora.
+GLIBC = [Path("/usr/share") / name for name in ("doc/libc6-dev/copyright", "doc/libc6/copyright", "licenses/glibc/LICENSES")]
 NOT_TEXTS = {".rs", ".py", ".toml", ".html", ".json", ".hbs"}
 
 
@@ -39,14 +42,26 @@ class Part:
 
 def runtime(target):
     """What rustc and the linker put into every static program of this target."""
-    parts = [Part("rust-std", host()[1], "MIT OR Apache-2.0", "The standard library of Rust", [APACHE])]
-    if target.endswith("-gnu"):
-        linker = subprocess.run(["cc", "-dumpfullversion"], capture_output=True, text=True, check=True).stdout.strip()
-        parts += [
-            Part("glibc", platform.libc_ver()[1], "LGPL-2.1-or-later", "The C library of GNU, linked statically", [TEXTS / "LGPL-2.1.txt"]),
-            Part("libgcc", linker, "GPL-3.0-or-later WITH GCC-exception-3.1", "The unwinder of GCC", [TEXTS / "GCC-exception-3.1.txt"]),
-        ]
-    return parts
+    if not target.endswith("-linux-gnu"):
+        raise SystemExit(f"image: a program for {target} has another C library than glibc, whose licence is not known here; use a Rust for linux-gnu")
+    linker = subprocess.run(["cc", "-dumpfullversion"], capture_output=True, text=True, check=True).stdout.strip()
+    glibc = [TEXTS / "LGPL-2.1.txt", *[file for file in GLIBC if file.exists()][:1]]
+    return [
+        Part("rust-std", host()[1], "MIT OR Apache-2.0", "The standard library of Rust", [APACHE, *standard_library(toolchain())]),
+        Part("glibc", platform.libc_ver()[1], "LGPL-2.1-or-later", "The C library of GNU, linked statically", glibc),
+        Part("libgcc", linker, "GPL-3.0-or-later WITH GCC-exception-3.1", "The unwinder of GCC", [TEXTS / "GCC-exception-3.1.txt"]),
+    ]
+
+
+def standard_library(directory):
+    """The notices of Rust's standard library and of the crates in it, and the licences that they name. A toolchain in `directory` that
+    comes from rust-lang.org has them."""
+    notices = directory / "share/doc/rust/COPYRIGHT-library.html"
+    if not notices.exists():
+        return []
+    text = notices.read_text()
+    licences = sorted((notices.parent / "licenses").glob("*.txt"))
+    return [notices, *[file for file in licences if re.search(rf"\b{re.escape(file.stem)}\b", text)]]
 
 
 def licence_files(crate):
@@ -77,11 +92,31 @@ def licence_texts(crates, parts):
 
 def note(one, files, whose, texts):
     for file in files:
-        text = file.read_text(errors="replace").strip("\n")
+        text = plain(file).strip("\n")
         # Texts that differ in their line ends and indents alone are one.
         words = " ".join(text.split())
         texts.setdefault(words, text)
         whose.setdefault(words, set()).add(f"{one.name} {one.version}")
+
+
+def plain(file):
+    """The text of a file. Of HTML it is what is between the tags, and a text set as it is (`pre`) only once."""
+    text = file.read_text(errors="replace")
+    if file.suffix != ".html":
+        return text
+    words, known, parser = [], set(), HTMLParser()
+
+    def once(match):
+        same = " ".join(match[1].split())
+        if same in known:
+            return "(as above)"
+        known.add(same)
+        return match[0]
+
+    parser.handle_data = words.append
+    parser.feed(re.sub(r"<pre>(.*?)</pre>", once, text, flags=re.S))
+    parser.close()
+    return re.sub(r"\n\s*\n", "\n\n", "".join(words))
 
 
 def reference(crate):

@@ -42,6 +42,12 @@ def host():
     return re.search(r"^host: (.*)$", said, re.M)[1], re.search(r"^release: (.*)$", said, re.M)[1]
 
 
+def toolchain():
+    """The directory of this machine's compiler."""
+    said = subprocess.run(["rustc", "--print", "sysroot"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    return Path(said.strip())
+
+
 def edges(tree):
     """From a tree of cargo with depths, (name, version) of each crate, and of each the crates right below it."""
     found, path = {}, []

@@ -5,6 +5,7 @@ import re
 import tempfile
 import tomllib
 import unittest
+import unittest.mock
 from pathlib import Path
 
 import bill
@@ -36,7 +37,7 @@ class Bill(unittest.TestCase):
         self.assertTrue(names.isdisjoint({"serde_derive", "kube-derive", "cc", "syn", "proptest", "criterion", "shop", "demo"}), names)
 
     def test_the_libraries_of_the_system_that_are_linked_are_there(self):
-        self.assertEqual(self.parts, {"rust-std", "glibc", "libgcc"} if self.target.endswith("-gnu") else {"rust-std"})
+        self.assertEqual(self.parts, {"rust-std", "glibc", "libgcc"})
 
     def test_a_crate_of_the_registry_has_the_checksum_of_the_lock_file(self):
         locked = {(one["name"], one["version"]): one.get("checksum") for one in tomllib.loads((crates.REPOSITORY / "Cargo.lock").read_text())["package"]}
@@ -99,6 +100,33 @@ class Texts(unittest.TestCase):
         crate = self.crate("MIT", ("LICENSE", "May be\nused"), ("vendored/COPYING", "  May be used\n"), ("NOTICE", "Be warned"))
         text = bill.licence_texts([crate], [])
         self.assertEqual((text.count("used"), text.count("Be warned")), (1, 1))
+
+
+class Runtime(unittest.TestCase):
+    def test_a_program_with_another_library_of_c_is_refused(self):
+        with self.assertRaisesRegex(SystemExit, "for x86_64-unknown-linux-musl has another C library"):
+            bill.runtime("x86_64-unknown-linux-musl")
+
+    def test_the_notices_of_the_system_s_libraries_go_along_where_it_has_them(self):
+        with tempfile.TemporaryDirectory() as directory:
+            there, missing = Path(directory) / "copyright", Path(directory) / "LICENSES"
+            there.write_text("Sun Microsystems")
+            with unittest.mock.patch.object(bill, "GLIBC", [missing, there]):
+                _, glibc, _ = bill.runtime(crates.host()[0])
+            self.assertEqual([file.name for file in glibc.files], ["LGPL-2.1.txt", "copyright"])
+
+    def test_the_notices_of_the_standard_library_go_along_with_the_licences_that_they_name(self):
+        with tempfile.TemporaryDirectory() as directory:
+            self.assertEqual(bill.standard_library(Path(directory)), [])
+            documents = Path(directory) / "share/doc/rust"
+            (documents / "licenses").mkdir(parents=True)
+            for name in ["MIT", "OFL-1.1"]:
+                (documents / "licenses" / f"{name}.txt").write_text(name)
+            notices = "<p><b>License:</b> MIT</p>\n\n \n\n<pre>  Copyright &lt;somebody&gt;</pre>\n<pre>Copyright\n&lt;somebody&gt;</pre>\n"
+            (documents / "COPYRIGHT-library.html").write_text(notices)
+            files = bill.standard_library(Path(directory))
+            self.assertEqual([file.name for file in files], ["COPYRIGHT-library.html", "MIT.txt"])
+            self.assertEqual(bill.plain(files[0]), "License: MIT\n\n  Copyright <somebody>\n(as above)\n")
 
 
 class Edges(unittest.TestCase):
