@@ -1,4 +1,6 @@
 //! Which targets other autoscalers scale: HorizontalPodAutoscalers and KEDA's ScaledObjects. No network.
+use std::time::Instant;
+
 use hashbrown::{Equivalent, HashMap};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
@@ -151,8 +153,8 @@ impl AutoscalerTable {
     /// Whether the first lists of this part are complete, of those that can be listed at all.
     #[must_use]
     pub fn is_synced(&self, part: Part) -> bool {
-        let mut all = [&self.horizontal_lists, &self.keda_lists].into_iter();
-        all.all(|lists| lists.progress(part) != Progress::Awaited)
+        let mut all = [Source::HorizontalPodAutoscaler, Source::Keda].into_iter();
+        all.all(|source| !self.is_awaited(source, part))
     }
 
     /// A list begins; what is known stays until it ends.
@@ -203,18 +205,38 @@ impl AutoscalerTable {
         self.remove(&(source, ObjectKey::of(metadata)));
     }
 
-    /// Notes that a source cannot be read. The first list is not waited for any longer when it is refused or not served.
-    /// Returns whether that is news.
-    pub fn note_failure(&mut self, source: Source, part: Part, failure: &Failure) -> bool {
-        (failure.is_forbidden || failure.is_unserved) && self.lists(source).go_without(part)
+    /// Notes that a source cannot be read, as of `now`. The first list is not waited for any longer when it is refused or not
+    /// served. Returns whether that is news.
+    pub fn note_failure(&mut self, source: Source, part: Part, failure: Failure, now: Instant) -> bool {
+        let is_unserved = failure.is_unserved;
+        let lists = self.lists(source);
+        lists.note_refusal(part, failure, now) || (is_unserved && lists.go_without(part))
+    }
+
+    /// Takes no refusal of this part for an answer any more: the next attempt tells.
+    pub fn await_again(&mut self, part: Part) {
+        self.horizontal_lists.await_again(part);
+        self.keda_lists.await_again(part);
+    }
+
+    /// Whether the first list of a source is waited for.
+    pub(super) fn is_awaited(&self, source: Source, part: Part) -> bool {
+        let lists = match source {
+            Source::HorizontalPodAutoscaler => &self.horizontal_lists,
+            Source::Keda => &self.keda_lists,
+        };
+        lists.progress(part) == Progress::Awaited
+    }
+
+    /// A source is not waited for any longer in this part. Returns whether that is news.
+    pub(super) fn go_without_in(&mut self, source: Source, part: Part) -> bool {
+        self.lists(source).go_without(part)
     }
 
     /// Notes that there is nothing to be read in any part. Returns whether that is news.
     pub fn go_without(&mut self, source: Source) -> bool {
         let parts = self.parts.clone();
-        let news = parts
-            .iter()
-            .filter(|(part, _)| self.lists(source).go_without(*part));
+        let news = parts.iter().filter(|(part, _)| self.go_without_in(source, *part));
         news.count() > 0
     }
 

@@ -205,25 +205,25 @@ fn lists_are_awaited_unless_they_are_refused() {
     let mut table = AutoscalerTable::default();
     list(&mut table, Keda, &[]);
     assert!(
-        !table.note_failure(Horizontal, Part::WHOLE, &failure(false, false)),
+        !table.note_failure(Horizontal, Part::WHOLE, failure(false, false), Instant::now()),
         "it is tried again"
     );
     assert!(!table.is_synced(Part::WHOLE));
-    assert!(table.note_failure(Horizontal, Part::WHOLE, &failure(true, false)));
+    assert!(table.note_failure(Horizontal, Part::WHOLE, failure(true, false), Instant::now()));
     assert!(
-        !table.note_failure(Horizontal, Part::WHOLE, &failure(true, false)),
+        !table.note_failure(Horizontal, Part::WHOLE, failure(true, false), Instant::now()),
         "said once"
     );
     assert!(table.is_synced(Part::WHOLE));
 
     let mut table = AutoscalerTable::default();
-    assert!(table.note_failure(Horizontal, Part::WHOLE, &failure(false, true)));
+    assert!(table.note_failure(Horizontal, Part::WHOLE, failure(false, true), Instant::now()));
     assert!(
-        !table.note_failure(Keda, Part::WHOLE, &failure(false, false)),
+        !table.note_failure(Keda, Part::WHOLE, failure(false, false), Instant::now()),
         "it is tried again too"
     );
     assert!(!table.is_synced(Part::WHOLE));
-    assert!(table.note_failure(Keda, Part::WHOLE, &failure(true, false)));
+    assert!(table.note_failure(Keda, Part::WHOLE, failure(true, false), Instant::now()));
     assert!(table.is_synced(Part::WHOLE));
 }
 
@@ -231,7 +231,7 @@ fn lists_are_awaited_unless_they_are_refused() {
 fn a_failure_after_the_first_list_takes_nothing_away() {
     let mut table = AutoscalerTable::default();
     list(&mut table, Horizontal, &[read(horizontal("cpu", "web"))]);
-    assert!(!table.note_failure(Horizontal, Part::WHOLE, &failure(true, false)));
+    assert!(!table.note_failure(Horizontal, Part::WHOLE, failure(true, false), Instant::now()));
     assert!(owner(&table, "web").is_some());
 }
 

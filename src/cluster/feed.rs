@@ -13,9 +13,9 @@ use kube::discovery::{ApiCapabilities, Scope};
 use tokio::task::JoinSet;
 
 use super::Cluster;
-use super::autoscalers::{SlimAutoscaler, Source};
+use super::autoscalers::{AutoscalerTable, SlimAutoscaler, Source};
 use super::keda::{find_keda, lose_patience_with_keda};
-use super::parts::Part;
+use super::parts::{Lists, Part};
 use super::pods::SlimReplicaSet;
 use super::targets::{KindState, SlimTarget};
 use super::watch::{Change, follow, follow_sound};
@@ -97,10 +97,16 @@ async fn feed_policies(cluster: Arc<Cluster>, client: Client, (part, namespace):
         match change {
             Change::ListBegins => cluster.policies().begin_list(part),
             Change::Apply(policy) => cluster.policies().apply(policy),
-            Change::ListEnds => cluster.policies().end_list(part),
+            Change::ListEnds => {
+                // In the order of `View`.
+                let mut autoscalers = cluster.autoscalers();
+                let mut policies = cluster.policies();
+                trust_no_refusal_before(policies.lists(), &mut autoscalers, part);
+                policies.end_list(part);
+            }
             Change::Delete(metadata) => cluster.policies().delete(&metadata),
             Change::Fail(failure) => {
-                let is_news = cluster.policies().note_failure(part, failure);
+                let is_news = cluster.policies().note_failure(part, failure, now());
                 tell_if_refused(is_news, &resource, namespace.as_deref());
             }
         }
@@ -116,10 +122,13 @@ async fn feed_pods(cluster: Arc<Cluster>, client: Client, (part, namespace): Pla
         match change {
             Change::ListBegins => pods.begin_pods(part),
             Change::Apply(pod) => pods.apply_pod(pod),
-            Change::ListEnds => pods.end_pods(part),
+            Change::ListEnds => {
+                trust_no_refusal_before(pods.pod_lists(), &mut cluster.autoscalers(), part);
+                pods.end_pods(part);
+            }
             Change::Delete(metadata) => pods.delete_pod(&metadata),
             Change::Fail(failure) => {
-                let is_news = pods.note_pods_failure(part, failure);
+                let is_news = pods.note_pods_failure(part, failure, now());
                 tell_if_refused(is_news, &resource, namespace.as_deref());
             }
         }
@@ -134,15 +143,31 @@ async fn feed_replica_sets(cluster: Arc<Cluster>, client: Client, (part, namespa
         match change {
             Change::ListBegins => pods.begin_replica_sets(part),
             Change::Apply(set) => pods.apply_replica_set(&set),
-            Change::ListEnds => pods.end_replica_sets(part),
+            Change::ListEnds => {
+                trust_no_refusal_before(pods.replica_set_lists(), &mut cluster.autoscalers(), part);
+                pods.end_replica_sets(part);
+            }
             Change::Delete(metadata) => pods.delete_replica_set(&metadata),
             Change::Fail(failure) => {
-                let is_news = pods.note_replica_sets_failure(part, failure);
+                let is_news = pods.note_replica_sets_failure(part, failure, now());
                 tell_if_refused(is_news, &resource, namespace.as_deref());
             }
         }
     };
     follow_sound(client, &resource, namespace.as_deref(), on_change).await;
+}
+
+/// When one of these lists is the first of its part, or the first for long, other autoscalers were refused before it for the same reason
+/// perhaps: an API server that begins, or a Role that is new. What they own is found out once more before anything is scaled.
+fn trust_no_refusal_before(lists: &Lists, autoscalers: &mut AutoscalerTable, part: Part) {
+    if !lists.is_listed(part) {
+        autoscalers.await_again(part);
+    }
+}
+
+/// By the clock that the pauses between attempts are measured with.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// One namespace in which the controller has no rights does not keep it from the others.
@@ -192,11 +217,12 @@ async fn follow_autoscalers(
         Change::ListEnds => cluster.autoscalers().end_list(source, part),
         Change::Delete(metadata) => cluster.autoscalers().delete(source, &metadata),
         Change::Fail(failure) => {
-            if cluster.autoscalers().note_failure(source, part, &failure) {
+            let error = failure.message.clone();
+            if cluster.autoscalers().note_failure(source, part, failure, now()) {
                 tracing::warn!(
                     resource = resource.plural,
                     namespace,
-                    error = failure.message,
+                    error,
                     "going on without them: a policy whose target one of them scales too will not stand back; \
                      to change that, give the controller the rights to list and watch them"
                 );

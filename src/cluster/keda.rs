@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use kube::Client;
 use kube::core::{ApiResource, GroupVersionKind};
+use tokio::time::Instant;
 
-use super::Cluster;
 use super::autoscalers::Source;
-use super::feed::{LOOKUP_GAP, LOOKUP_TIMEOUT, NO_ANSWER};
+use super::feed::{LOOKUP_TIMEOUT, NO_ANSWER};
+use super::{Cluster, Standing};
 use crate::log::causes;
 
 /// Where KEDA is not installed, whether it is there is looked up again after this.
@@ -15,6 +16,8 @@ const KEDA_ABSENT_RETRY: Duration = Duration::from_secs(300);
 const KEDA_FAILED_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 /// So long nothing is decided because KEDA's API is broken.
 const KEDA_PATIENCE: Duration = Duration::from_secs(15);
+/// Whether it is waited for is looked at so often.
+const PATIENCE_GAP: Duration = Duration::from_millis(500);
 
 /// Looks KEDA up until it is found.
 pub(super) async fn find_keda(cluster: &Cluster, client: &Client) -> ApiResource {
@@ -56,16 +59,26 @@ fn is_absent(error: &kube::Error) -> bool {
 }
 
 /// What KEDA scales must not be touched, but somebody else's broken API must not stop this controller for ever. The time
-/// begins when the API server has answered all else, so that its own outage does not count.
+/// begins when the API server has answered all else, in each part by itself, so that its own outage does not count.
 pub(super) async fn lose_patience_with_keda(cluster: &Cluster) {
-    while !cluster.is_read() {
-        tokio::time::sleep(LOOKUP_GAP).await;
-    }
-    tokio::time::sleep(KEDA_PATIENCE).await;
-    if cluster.autoscalers().go_without(Source::Keda) {
-        tracing::warn!(
-            "KEDA's API does not answer: going on without, so a policy whose target KEDA scales too does not stand back; \
-             it is tried again meanwhile"
-        );
+    let parts = cluster.parts();
+    let mut waits: Vec<_> = parts.iter().map(|(part, _)| (part, None)).collect();
+    loop {
+        let mut is_news = false;
+        for (part, since) in &mut waits {
+            let mut view = cluster.view();
+            if view.standing(*part) != Standing::Read || !view.autoscalers.is_awaited(Source::Keda, *part) {
+                *since = None;
+            } else if since.get_or_insert_with(Instant::now).elapsed() >= KEDA_PATIENCE {
+                is_news |= view.autoscalers.go_without_in(Source::Keda, *part);
+            }
+        }
+        if is_news {
+            tracing::warn!(
+                "KEDA's API does not answer: going on without, so a policy whose target KEDA scales too does not stand back; \
+                 it is tried again meanwhile"
+            );
+        }
+        tokio::time::sleep(PATIENCE_GAP).await;
     }
 }

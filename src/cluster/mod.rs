@@ -28,6 +28,7 @@ mod target_names;
 pub mod targets;
 pub mod watch;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use concertina_decision::{Replicas, Rollout};
@@ -48,6 +49,8 @@ pub struct Cluster {
     pods: Mutex<PodTable>,
     targets: Mutex<TargetTable>,
     autoscalers: Mutex<AutoscalerTable>,
+    /// Whether the first lists were complete once.
+    was_synced: AtomicBool,
     /// Woken when a policy appears, changes or goes.
     pub policies_changed: tokio::sync::Notify,
 }
@@ -81,7 +84,7 @@ pub enum Standing<'v> {
     Awaited,
     /// Policies, pods and ReplicaSets are listed.
     Read,
-    /// The controller may not list something there.
+    /// The controller may not list something there, or lost the right to it.
     Refused {
         /// What, in the plural.
         what: &'static str,
@@ -101,7 +104,7 @@ impl View<'_> {
         ];
         let refused = lists
             .iter()
-            .find(|(_, lists)| lists.progress(part) == Progress::GoneWithout);
+            .find(|(_, lists)| lists.progress(part) == Progress::Refused);
         if let Some((what, lists)) = refused {
             return Standing::Refused {
                 what,
@@ -163,6 +166,7 @@ impl Cluster {
             pods: Mutex::new(PodTable::of(parts.clone())),
             targets: Mutex::new(TargetTable::of(parts.clone())),
             autoscalers: Mutex::new(AutoscalerTable::in_parts(parts)),
+            was_synced: AtomicBool::new(false),
             policies_changed: tokio::sync::Notify::new(),
         }
     }
@@ -204,23 +208,20 @@ impl Cluster {
     /// that is gone; and of other autoscalers, since what they own must not be touched. Those that may not be listed are not
     /// waited for, and KEDA, whose API is somebody else's and may be broken, no longer than 15 s once the rest is there.
     ///
-    /// Of several namespaces those are not waited for in which the controller has no rights, as long as there is another.
+    /// Of several namespaces those are not waited for in which the controller has no rights, as long as there is another. What
+    /// happens to rights later is for [`View::standing_of`] to tell: the controller has begun.
     #[must_use]
     pub fn is_synced(&self) -> bool {
-        self.is_read_with(|view, part| view.autoscalers.is_synced(part))
+        let is_synced = self.was_synced.load(Ordering::Relaxed) || self.is_read();
+        self.was_synced.fetch_or(is_synced, Ordering::Relaxed) || is_synced
     }
 
-    /// Whether the same is so of policies and pods.
     fn is_read(&self) -> bool {
-        self.is_read_with(|_, _| true)
-    }
-
-    fn is_read_with(&self, is_more_read: impl Fn(&View<'_>, Part) -> bool) -> bool {
         let view = self.view();
         let mut is_any_read = false;
         for (part, _) in view.policies.parts().iter() {
             match view.standing(part) {
-                Standing::Read if is_more_read(&view, part) => is_any_read = true,
+                Standing::Read if view.autoscalers.is_synced(part) => is_any_read = true,
                 Standing::Refused { .. } => {}
                 Standing::Read | Standing::Awaited => return false,
             }

@@ -110,8 +110,8 @@ impl OwnerTable {
         &self.lists
     }
 
-    pub(super) fn note_failure(&mut self, part: Part, failure: Failure) -> bool {
-        self.lists.note_refusal(part, failure)
+    pub(super) fn note_failure(&mut self, part: Part, failure: Failure, now: std::time::Instant) -> bool {
+        self.lists.note_refusal(part, failure, now)
     }
 
     pub(super) fn find(&self, uid: &Uid) -> Option<Id> {

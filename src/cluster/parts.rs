@@ -1,9 +1,14 @@
 //! The parts of the cluster that are watched, each by itself: the whole of it, or some namespaces. And the lists of a kind in each
 //! part: what a list of one part did not tell is gone from that part, and from no other. No network.
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::watch::Failure;
 use crate::intern;
+
+/// What was listed is worked with for so long after the right to it was lost: an API server that begins refuses everybody for a
+/// moment, and who exchanges a Role may take minutes.
+const LOSS_PATIENCE: Duration = Duration::from_secs(300);
 
 /// One part of the cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,7 +85,9 @@ pub(super) enum Progress {
     Awaited,
     /// Listed at least once.
     Listed,
-    /// Not served, may not be listed, or was waited for long enough: what it would tell is not known.
+    /// The controller may not list it, or has not been allowed to go on for too long: what it would tell is not known.
+    Refused,
+    /// Not served, or was waited for long enough: what it would tell is not known.
     GoneWithout,
 }
 
@@ -89,8 +96,10 @@ struct Listing {
     list: u16,
     is_under_way: bool,
     progress: Progress,
-    /// Why there is no first list yet, if it was tried.
+    /// Why there is no list to work with, if it was tried.
     failure: Option<Box<Failure>>,
+    /// Since when the watch of what is listed is forbidden.
+    lost: Option<Instant>,
 }
 
 /// The lists of one kind, by part.
@@ -111,6 +120,7 @@ impl Lists {
         listing.is_under_way = false;
         listing.progress = Progress::Listed;
         listing.failure = None;
+        listing.lost = None;
         self.epoch(part)
     }
 
@@ -143,7 +153,7 @@ impl Lists {
         self.0.iter().any(|listing| listing.progress == Progress::Listed)
     }
 
-    /// Why there is no first list yet, if it was tried.
+    /// Why there is no list to work with, if it was tried.
     pub(super) fn failure(&self, part: Part) -> Option<&Failure> {
         self.0.get(part.index())?.failure.as_deref()
     }
@@ -166,12 +176,33 @@ impl Lists {
         is_news
     }
 
-    /// Notes why a watch of what nothing can be decided without failed: where it is forbidden, the first list is not waited for
-    /// any longer. Returns whether that is news.
-    pub(super) fn note_refusal(&mut self, part: Part, failure: Failure) -> bool {
+    /// Notes why a watch failed, as of `now`: where it is forbidden, a first list is not waited for any longer, and one that is there
+    /// is given up after 5 min. Returns whether that is news.
+    pub(super) fn note_refusal(&mut self, part: Part, failure: Failure, now: Instant) -> bool {
+        let listing = self.listing(part);
         let is_forbidden = failure.is_forbidden;
-        self.note_failure(part, failure);
-        is_forbidden && self.go_without(part)
+        if listing.progress == Progress::Listed {
+            let is_given_up = is_forbidden
+                && now.saturating_duration_since(*listing.lost.get_or_insert(now)) >= LOSS_PATIENCE;
+            if !is_given_up {
+                return false;
+            }
+        }
+        listing.failure = Some(Box::new(failure));
+        let is_news = is_forbidden && matches!(listing.progress, Progress::Awaited | Progress::Listed);
+        if is_forbidden {
+            listing.progress = Progress::Refused;
+        }
+        is_news
+    }
+
+    /// A refusal counts no more: the next attempt tells.
+    pub(super) fn await_again(&mut self, part: Part) {
+        let listing = self.listing(part);
+        if listing.progress == Progress::Refused || listing.lost.is_some() {
+            listing.progress = Progress::Awaited;
+            listing.lost = None;
+        }
     }
 
     fn listing(&mut self, part: Part) -> &mut Listing {

@@ -83,12 +83,16 @@ fn what_a_list_left_out_is_swept_from_its_part_alone() {
 #[test]
 fn a_part_is_awaited_until_it_is_listed_or_refused() {
     let mut lists = Lists::default();
+    let now = Instant::now();
     let (shop, team) = (part("shop"), part("team"));
-    assert!(!lists.note_refusal(team, failure(false)), "it is tried again");
+    assert!(
+        !lists.note_refusal(team, failure(false), now),
+        "it is tried again"
+    );
     assert_eq!(lists.progress(team), Progress::Awaited);
-    assert!(lists.note_refusal(team, failure(true)));
-    assert!(!lists.note_refusal(team, failure(true)), "it was said");
-    assert_eq!(lists.progress(team), Progress::GoneWithout);
+    assert!(lists.note_refusal(team, failure(true), now));
+    assert!(!lists.note_refusal(team, failure(true), now), "it was said");
+    assert_eq!(lists.progress(team), Progress::Refused);
     assert_eq!(lists.failure(team), Some(&failure(true)));
     assert_eq!(
         (lists.progress(shop), lists.is_any_listed()),
@@ -98,10 +102,87 @@ fn a_part_is_awaited_until_it_is_listed_or_refused() {
     lists.end(team);
     assert_eq!((lists.is_listed(team), lists.failure(team)), (true, None));
     assert!(
-        !lists.note_refusal(team, failure(true)),
+        !lists.note_refusal(team, failure(true), now),
         "what was listed is still good"
     );
     assert!(lists.is_listed(team));
+}
+
+#[test]
+fn a_right_that_is_lost_ends_what_was_listed_after_five_minutes() {
+    let mut lists = Lists::default();
+    let (team, began) = (part("team"), Instant::now());
+    let after = |seconds| began + Duration::from_secs(seconds);
+    lists.begin(team);
+    lists.end(team);
+    assert!(!lists.note_refusal(team, failure(true), began));
+    assert!(!lists.note_refusal(team, failure(true), after(299)));
+    assert!(
+        !lists.note_refusal(team, failure(false), after(301)),
+        "an outage is no refusal"
+    );
+    assert_eq!((lists.is_listed(team), lists.failure(team)), (true, None));
+    assert!(lists.note_refusal(team, failure(true), after(301)));
+    assert!(
+        !lists.note_refusal(team, failure(true), after(330)),
+        "it was said"
+    );
+    assert_eq!(lists.progress(team), Progress::Refused);
+    assert_eq!(lists.failure(team), Some(&failure(true)));
+    lists.begin(team);
+    lists.end(team);
+    assert_eq!((lists.is_listed(team), lists.failure(team)), (true, None));
+    assert!(
+        !lists.note_refusal(team, failure(true), after(400)),
+        "the time begins anew"
+    );
+    assert!(lists.is_listed(team));
+}
+
+#[test]
+fn an_outage_alone_never_ends_what_was_listed() {
+    let mut lists = Lists::default();
+    let (team, began) = (part("team"), Instant::now());
+    lists.begin(team);
+    lists.end(team);
+    for seconds in [0, 301, 3600] {
+        assert!(!lists.note_refusal(team, failure(false), began + Duration::from_secs(seconds)));
+    }
+    assert!(!lists.note_refusal(team, failure(true), began + Duration::from_secs(3600)));
+    assert!(lists.is_listed(team));
+}
+
+#[test]
+fn refusals_alone_are_awaited_again() {
+    let mut lists = Lists::default();
+    let (shop, team, now) = (part("shop"), part("team"), Instant::now());
+    assert!(lists.note_refusal(team, failure(true), now));
+    assert!(!lists.note_refusal(team, failure(false), now));
+    assert_eq!(
+        lists.progress(team),
+        Progress::Refused,
+        "an outage takes back no refusal"
+    );
+    lists.await_again(team);
+    assert_eq!(lists.progress(team), Progress::Awaited);
+    assert!(lists.go_without(team));
+    lists.await_again(team);
+    assert_eq!(
+        lists.progress(team),
+        Progress::GoneWithout,
+        "it may never be listed"
+    );
+    lists.begin(shop);
+    lists.end(shop);
+    lists.await_again(shop);
+    assert!(lists.is_listed(shop), "it is well");
+    assert!(!lists.note_refusal(shop, failure(true), now));
+    lists.await_again(shop);
+    assert_eq!(
+        lists.progress(shop),
+        Progress::Awaited,
+        "its watch has been refused since"
+    );
 }
 
 #[test]
@@ -208,7 +289,7 @@ fn other_autoscalers_and_policies_of_one_namespace_stay_when_another_is_listed()
         table.end_list(source, part(namespace));
     }
     assert!(!table.is_synced(part("shop")), "of KEDA nothing is known yet");
-    assert!(table.note_failure(Source::Keda, part("shop"), &failure(true)));
+    assert!(table.note_failure(Source::Keda, part("shop"), failure(true), Instant::now()));
     assert!(table.is_synced(part("shop")) && !table.is_synced(part("team")));
     assert!(table.go_without(Source::Keda), "in team that is news");
     assert!(table.is_synced(part("team")));

@@ -1,6 +1,7 @@
 //! Living pods by the object that owns them, with just the fields a decision needs. No network.
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
+use std::time;
 
 use concertina_decision::{MAX_LEAD_SECONDS, Rollout, Timestamp as Instant};
 use jiff::Timestamp;
@@ -80,9 +81,9 @@ impl PodTable {
         self.lists.begin(part);
     }
 
-    /// Notes why the watch of pods failed. Returns whether it is news that nothing will be heard of this part.
-    pub fn note_pods_failure(&mut self, part: Part, failure: Failure) -> bool {
-        self.lists.note_refusal(part, failure)
+    /// Notes why the watch of pods failed, as of `now`. Returns whether it is news that nothing will be heard of this part.
+    pub fn note_pods_failure(&mut self, part: Part, failure: Failure, now: time::Instant) -> bool {
+        self.lists.note_refusal(part, failure, now)
     }
 
     /// A list of pods has ended: what was not in it is gone.
@@ -181,8 +182,8 @@ impl PodTable {
     }
 
     /// Notes why the watch of ReplicaSets failed. Returns whether it is news that nothing will be heard of this part.
-    pub fn note_replica_sets_failure(&mut self, part: Part, failure: Failure) -> bool {
-        self.owners.note_failure(part, failure)
+    pub fn note_replica_sets_failure(&mut self, part: Part, failure: Failure, now: time::Instant) -> bool {
+        self.owners.note_failure(part, failure, now)
     }
 
     /// A list of ReplicaSets has ended: what was not in it is gone.

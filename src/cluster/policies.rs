@@ -1,6 +1,7 @@
 //! The policies, compiled as the watch tells of them; the stored objects are not kept. Who owns which target. No network.
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -94,9 +95,9 @@ impl PolicyTable {
         self.lists.begin(part);
     }
 
-    /// Notes why a watch failed. Returns whether it is news that nothing will be heard of this part.
-    pub fn note_failure(&mut self, part: Part, failure: Failure) -> bool {
-        self.lists.note_refusal(part, failure)
+    /// Notes why a watch failed, as of `now`. Returns whether it is news that nothing will be heard of this part.
+    pub fn note_failure(&mut self, part: Part, failure: Failure, now: Instant) -> bool {
+        self.lists.note_refusal(part, failure, now)
     }
 
     /// The list is complete.

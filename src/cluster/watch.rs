@@ -8,6 +8,7 @@
 //! | nothing is heard for 90 s, not even a bookmark           | the same: the connection may be dead                          |
 //! | the same happens three times in a row                    | a new list: a server that was restored from a backup may not know the version yet |
 //! | the version is gone (410)                                | a new list at once; if that leads to 410 again, after a while |
+//! | the right to list or watch is lacking (403)              | a new list after 0.8 s to 30 s: what happens until then may never be told |
 //! | any other failure                                        | the same request again after 0.8 s to 30 s, with jitter       |
 //! | one object is malformed                                  | it is named in the log once and skipped: see [`follow_sound`] |
 //!
@@ -173,6 +174,9 @@ pub async fn follow<K>(
         if let Some(failure) = failure {
             // A right may be lacking for one way and not for the other.
             in_pages &= !(failure.is_forbidden && version.is_none());
+            if failure.is_forbidden {
+                version = None;
+            }
             if told.as_ref() != Some(&failure) {
                 tracing::warn!(
                     resource = what,

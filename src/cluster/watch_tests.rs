@@ -348,6 +348,21 @@ async fn a_refusal_is_told_and_tried_again_with_pauses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_right_that_was_lost_and_is_back_leads_to_a_new_list() {
+    let script = vec![
+        Tells(vec![event("ADDED", "a", 3), list_ends(7)]),
+        Refuses(403, "watch is forbidden"),
+        TellsAndWaits(vec![event("ADDED", "b", 9), list_ends(12)]),
+    ];
+    let (requests, changes) = follows(60, script).await;
+    assert_eq!(
+        changes,
+        ["begins", "a", "ends", "watch is forbidden", "begins", "b", "ends"]
+    );
+    assert_eq!(requests.len(), 3, "{requests:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_breaks_off_is_begun_anew_and_what_was_told_counts_for_nothing() {
     let script = vec![
         TellsAndBreaks(vec![event("ADDED", "a", 3)]),

@@ -53,12 +53,8 @@ pub fn find(view: &View<'_>, key: &TargetKey, now: Timestamp) -> Result<Found, N
     })
 }
 
-/// What there is to say while the rest of the target's namespace is not read. Of a cluster that is watched as a whole nothing is decided
-/// before it is; of several namespaces one does not wait for another.
+/// What there is to say while the rest of the target's namespace is not read, or may be read no more.
 fn what_is_not_read(view: &View<'_>, key: &TargetKey) -> Option<Note> {
-    if view.policies.parts().is_whole() {
-        return None;
-    }
     match view.standing_of(&key.namespace) {
         Standing::Read => None,
         Standing::Awaited => Some(looking_up(key)),

@@ -1,10 +1,11 @@
 //! A controller that watches some namespaces only: what it asks, and that none of them disturbs another.
 use std::time::Duration;
 
+use concertina::cluster::Standing;
 use serde_json::{Value, json};
 
 use crate::api_server::ApiServer;
-use crate::faults::Fault;
+use crate::faults::{Fault, Held};
 use crate::fixtures::{Policy, deployment_in, policy};
 use crate::prometheus::{families, result};
 use crate::requests::Request;
@@ -192,7 +193,7 @@ async fn a_namespace_without_rights_harms_no_other_and_begins_by_itself_when_it_
         .await;
     world
         .until_within(20 * PATIENCE, |world| {
-            world.controller.cluster.view().standing_of("team") == concertina::cluster::Standing::Read
+            world.controller.cluster.view().standing_of("team") == Standing::Read
         })
         .await;
     world.settle().await;
@@ -255,4 +256,145 @@ async fn what_another_autoscaler_scales_in_a_namespace_is_left_to_it() {
     rate(&world, &[("shop", 2, 20.0), ("team", 2, 20.0)]);
     world.tick().await;
     assert_eq!([replicas(&world, "shop"), replicas(&world, "team")], [4, 2]);
+}
+
+fn is_teams_horizontal(request: &Request) -> bool {
+    request.path == "/apis/autoscaling/v2/namespaces/team/horizontalpodautoscalers"
+}
+
+fn is_of_team_but_horizontal(request: &Request) -> bool {
+    is_of_team(request) && !is_teams_horizontal(request)
+}
+
+/// How far `team` is read, without other autoscalers and with them.
+fn standings(world: &World) -> [String; 2] {
+    let view = world.controller.cluster.view();
+    let part = view.policies.parts().of_namespace("team").unwrap();
+    [view.standing(part), view.standing_of("team")].map(|standing| match standing {
+        Standing::Awaited => "awaited".into(),
+        Standing::Read => "read".into(),
+        Standing::Refused { what, .. } => format!("no {what}"),
+    })
+}
+
+/// `team` gets its rights late, those to HorizontalPodAutoscalers last or never. The policy in it would scale `web` to 3.
+async fn world_of_late_rights(horizontal: impl FnOnce(&ApiServer)) -> World {
+    let api = ApiServer::default();
+    for namespace in ["shop", "team"] {
+        deployment_in(namespace, &api, "web", 2);
+        api.has(policy_in(namespace).asking("nowhere").between(3, 5));
+    }
+    // Each of five kinds is asked for once as events and once in pages.
+    api.fails(
+        is_of_team_but_horizontal,
+        Fault::Answers(403, "no Role in team"),
+        10,
+    );
+    horizontal(&api);
+    let world = World::watching(&["shop", "team"], api).await;
+    assert_eq!(world.tick().await[0], "scale web 2 → 3", "in shop");
+    world
+        .until_within(20 * PATIENCE, |world| {
+            let policies = world.controller.cluster.policies().len();
+            policies == 2 && standings(world)[0] == "read"
+        })
+        .await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_autoscaler_scales_is_left_to_it_although_the_right_to_see_it_comes_last() {
+    let held = Held::default();
+    let mut world = world_of_late_rights(|api| {
+        api.has(json!({
+            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "cpu", "namespace": "team"},
+            "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "maxReplicas": 9},
+        }));
+        api.fails(is_teams_horizontal, Fault::Answers(403, "no Role in team"), 2);
+        api.fails(is_teams_horizontal, Fault::Waits(held.clone()), 1);
+    })
+    .await;
+    assert_eq!(standings(&world), ["read", "awaited"]);
+    world.pass(15);
+    world.decide().await;
+    assert_eq!(replicas(&world, "team"), 2, "who scales it is not known");
+    held.release();
+    world
+        .until_within(20 * PATIENCE, |world| standings(world)[1] == "read")
+        .await;
+    for _ in 0..3 {
+        world.pass(15);
+        world.tick().await;
+    }
+    assert_eq!(replicas(&world, "team"), 2);
+    let scales = world
+        .api
+        .requests(|request| request.method != "GET" && request.path.ends_with("/scale"));
+    assert!(!scales.iter().any(is_of_team), "{scales:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_in_which_autoscalers_may_never_be_listed_is_scaled_in_without() {
+    let mut world = world_of_late_rights(|api| {
+        api.always_fails(
+            is_teams_horizontal,
+            Fault::Answers(403, "horizontalpodautoscalers is forbidden"),
+        );
+    })
+    .await;
+    world
+        .until_within(PATIENCE, |world| standings(world)[1] == "read")
+        .await;
+    world.pass(15);
+    world.tick().await;
+    assert_eq!(replicas(&world, "team"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_right_is_lost_nothing_is_scaled_after_a_while_until_it_is_back() {
+    let api = ApiServer::default();
+    for namespace in ["shop", "team"] {
+        deployment_in(namespace, &api, "web", 2);
+        api.has(policy_in(namespace).asking("nowhere").between(3, 5));
+    }
+    let mut world = World::watching(&["shop", "team"], api).await;
+    world.tick().await;
+    assert_eq!([replicas(&world, "shop"), replicas(&world, "team")], [3, 3]);
+    // Some ten minutes of refusals.
+    world.api.fails(
+        is_teams_pods,
+        Fault::Answers(403, "pods is forbidden: no Role in team"),
+        60,
+    );
+    let began = tokio::time::Instant::now();
+    world.api.expires_in("team", "pods");
+    world
+        .until_within(20 * PATIENCE, |world| standings(world) == ["no pods", "no pods"])
+        .await;
+    assert!(
+        began.elapsed() >= Duration::from_secs(300),
+        "an API server that begins refuses too"
+    );
+    assert!(world.controller.cluster.is_synced(), "it goes on elsewhere");
+    for namespace in ["shop", "team"] {
+        let mut web = world.api.object_in(namespace, "deployments", "web");
+        web["spec"]["replicas"] = 2.into();
+        world.api.has(web);
+    }
+    world.settle().await;
+    world.pass(15);
+    world.tick().await;
+    assert_eq!([replicas(&world, "shop"), replicas(&world, "team")], [3, 2]);
+    let conditions = status(&world, "team")["conditions"].clone();
+    assert!(
+        conditions.to_string().contains("\"TargetForbidden\""),
+        "{conditions}"
+    );
+    world
+        .until_within(20 * PATIENCE, |world| standings(world) == ["read", "read"])
+        .await;
+    world.pass(15);
+    world.tick().await;
+    assert_eq!(replicas(&world, "team"), 3);
 }
