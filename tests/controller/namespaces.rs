@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use concertina::cluster::Standing;
+use kube::core::GroupVersionKind;
 use serde_json::{Value, json};
 
 use crate::api_server::ApiServer;
@@ -59,6 +60,12 @@ fn replicas(world: &World, namespace: &str) -> Value {
 
 fn status(world: &World, namespace: &str) -> Value {
     world.api.object_in(namespace, "scalingpolicies", "web")["status"].clone()
+}
+
+/// The watch of targets waits by itself too.
+fn is_target_of_team_known(world: &World) -> bool {
+    let gvk = GroupVersionKind::gvk("apps", "v1", "Deployment");
+    world.controller.cluster.targets().is_listed(&gvk, "team")
 }
 
 fn is_of_team(request: &Request) -> bool {
@@ -193,7 +200,8 @@ async fn a_namespace_without_rights_harms_no_other_and_begins_by_itself_when_it_
         .await;
     world
         .until_within(20 * PATIENCE, |world| {
-            world.controller.cluster.view().standing_of("team") == Standing::Read
+            is_target_of_team_known(world)
+                && world.controller.cluster.view().standing_of("team") == Standing::Read
         })
         .await;
     world.settle().await;
@@ -296,7 +304,7 @@ async fn world_of_late_rights(horizontal: impl FnOnce(&ApiServer)) -> World {
     world
         .until_within(20 * PATIENCE, |world| {
             let policies = world.controller.cluster.policies().len();
-            policies == 2 && standings(world)[0] == "read"
+            policies == 2 && standings(world)[0] == "read" && is_target_of_team_known(world)
         })
         .await;
     world
