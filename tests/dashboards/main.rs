@@ -13,5 +13,7 @@ mod exporter;
 mod fleet;
 mod live;
 mod prometheus;
+#[path = "../shared/prometheus_process.rs"]
+mod prometheus_process;
 mod rules;
 mod story;

@@ -158,7 +158,7 @@ async fn other_labels_and_another_cluster_are_found_and_what_is_said_mends_it() 
 
     let mended = format!(
         "servers: [{{name: default, url: '{}', matchers: 'cluster=\"west\"'}}]\n{labels}",
-        world.prometheus.url
+        world.prometheus.url()
     );
     let config = concertina::config::Config::parse(&mended, "mended.yaml".as_ref()).unwrap();
     let findings = look_at_servers(&config, &pods()).await;

@@ -12,6 +12,8 @@ mod doctor;
 mod documented;
 mod freshness;
 mod prometheus;
+#[path = "../shared/prometheus_process.rs"]
+mod prometheus_process;
 mod series;
 mod tenancy;
 mod usage;

@@ -41,7 +41,7 @@ impl World {
         let prometheus = Prometheus::start();
         let text = format!(
             "servers: [{{name: default, url: '{}'{fields}}}]\n{configuration}",
-            prometheus.url
+            prometheus.url()
         );
         let config = Config::parse(&text, "test.yaml".as_ref()).unwrap();
         Self {
