@@ -95,5 +95,7 @@ impl Scope {
 }
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 #[path = "promql_tests.rs"]
 mod tests;
