@@ -90,6 +90,15 @@ pub(super) async fn status(
             value: status,
         },
     );
+    let not_yet = |error: &str, withheld| {
+        tracing::warn!(
+            namespace,
+            policy,
+            error,
+            withheld,
+            "the status could not be written and will be tried again"
+        );
+    };
     let kind = "application/json-patch+json";
     let answer = match call(client, Method::PATCH, target, kind, &operations).await {
         Ok(answer) if answer.code.is_success() => return Sent::Accepted,
@@ -99,14 +108,7 @@ pub(super) async fn status(
         Ok(answer) => answer,
         Err(error) => {
             if let Some(withheld) = warnings.may_say(("status", None), Instant::now()) {
-                let error = causes(&error);
-                tracing::warn!(
-                    namespace,
-                    policy,
-                    error,
-                    withheld,
-                    "the status could not be written and will be tried again"
-                );
+                not_yet(&causes(&error), withheld);
             }
             return Sent::Failed;
         }
@@ -136,15 +138,7 @@ pub(super) async fn status(
             "the API server refuses the status, which is tried again in five minutes: look at the controller's rights \
              on scalingpolicies/status and at admission webhooks"
         ),
-        _ => {
-            tracing::warn!(
-                namespace,
-                policy,
-                error,
-                withheld,
-                "the status could not be written and will be tried again"
-            );
-        }
+        _ => not_yet(error, withheld),
     }
     sent
 }

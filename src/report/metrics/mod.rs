@@ -354,5 +354,7 @@ impl Metrics {
 }
 
 #[cfg(test)]
+mod policies_tests;
+#[cfg(test)]
 #[path = "tests.rs"]
 mod tests;
