@@ -212,8 +212,14 @@ impl Cluster {
     /// happens to rights later is for [`View::standing_of`] to tell: the controller has begun.
     #[must_use]
     pub fn is_synced(&self) -> bool {
-        let is_synced = self.was_synced.load(Ordering::Relaxed) || self.is_read();
-        self.was_synced.fetch_or(is_synced, Ordering::Relaxed) || is_synced
+        if self.was_synced.load(Ordering::Relaxed) {
+            return true;
+        }
+        let is_synced = self.is_read();
+        if is_synced {
+            self.was_synced.store(true, Ordering::Relaxed);
+        }
+        is_synced
     }
 
     fn is_read(&self) -> bool {

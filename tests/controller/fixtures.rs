@@ -110,6 +110,19 @@ pub(crate) fn deployment_in(namespace: &str, api: &ApiServer, name: &str, replic
     uid
 }
 
+/// The Deployment tells who has written its count, as the real API server makes it.
+pub(crate) fn is_marked_as_written_by(api: &ApiServer, name: &str, manager: &str) {
+    api.set(
+        "deployments",
+        name,
+        "/metadata/managedFields",
+        json!([{
+            "manager": manager, "operation": "Update", "apiVersion": "apps/v1", "subresource": "scale",
+            "time": "2023-11-14T22:14:00Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}},
+        }]),
+    );
+}
+
 /// Brings pods up so that the Deployment has so many, or takes the last ones away.
 pub(crate) fn pods(api: &ApiServer, name: &str, before: usize, after: usize) {
     let set = api.object("replicasets", &format!("{name}-rs"))["metadata"]["uid"]

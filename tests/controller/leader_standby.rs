@@ -7,7 +7,7 @@ use concertina::control::{Context, tick};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::fixtures::{deployment, pods, policy, query};
+use crate::fixtures::{deployment, is_marked_as_written_by, pods, policy, query};
 use crate::leader_candidates::Candidate;
 use crate::leader_store::LeaseServer;
 use crate::prometheus::number;
@@ -91,19 +91,6 @@ impl Two {
         self.leader.is_told_to_end();
         wait(|| self.standby.may_write()).await;
     }
-
-    /// The object tells who has written its count, as the real API server makes it.
-    fn is_marked_as_written_by(&self, manager: &str) {
-        self.world.api.set(
-            "deployments",
-            "web",
-            "/metadata/managedFields",
-            json!([{
-                "manager": manager, "operation": "Update", "apiVersion": "apps/v1", "subresource": "scale",
-                "time": "2023-11-14T22:14:00Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}},
-            }]),
-        );
-    }
 }
 
 impl Drop for Two {
@@ -136,7 +123,7 @@ async fn grown(spec: serde_json::Value) -> Two {
     let (of_leader, of_standby) = two.tick().await;
     assert_eq!(of_leader[0], "scale web 2 → 4");
     assert_eq!(of_standby, [""; 0]);
-    two.is_marked_as_written_by("concertina");
+    is_marked_as_written_by(&two.world.api, "web", "concertina");
     pods(&two.world.api, "web", 2, 4);
     two.world.pass(15);
     two.world.rate(&[("web", 4, 10.0)]);
@@ -209,7 +196,7 @@ async fn who_takes_over_goes_on_where_the_leader_was_and_tells_no_wrong_story() 
 async fn a_change_by_somebody_else_is_told_by_the_leader_alone() {
     let mut two = grown(json!({})).await;
     two.world.api.scale_by_hand("web", 5);
-    two.is_marked_as_written_by("kubectl");
+    is_marked_as_written_by(&two.world.api, "web", "kubectl");
     pods(&two.world.api, "web", 4, 5);
     two.world.pass(15);
     two.world.rate(&[("web", 5, 10.0)]);

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use concertina::log::{Format, LINES, Limit, subscriber};
 use concertina_decision::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tracing::subscriber::{DefaultGuard, set_default};
 
-use crate::fixtures::{deployment, policy};
+use crate::fixtures::{deployment, is_marked_as_written_by, policy};
 use crate::prometheus::Reply;
 use crate::world::World;
 
@@ -179,15 +179,7 @@ async fn a_change_by_somebody_else_names_who() {
     world.rate(&[("web", 2, 10.0)]);
     world.tick().await;
     let log = Log::start();
-    world.api.set(
-        "deployments",
-        "web",
-        "/metadata/managedFields",
-        json!([{
-            "manager": "kubectl", "operation": "Update", "apiVersion": "apps/v1", "subresource": "scale",
-            "time": "2023-11-14T22:14:05Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}},
-        }]),
-    );
+    is_marked_as_written_by(&world.api, "web", "kubectl");
     world.api.scale_by_hand("web", 3);
     world.tick_after(15).await;
     let lines = log.take();

@@ -1,7 +1,7 @@
 //! What a controller, or a policy, that begins anew takes from what is there: guards from the status, zero from the object.
 use serde_json::json;
 
-use crate::fixtures::{deployment, policy, query};
+use crate::fixtures::{deployment, is_marked_as_written_by, policy, query};
 use crate::prometheus::number;
 use crate::world::World;
 
@@ -55,15 +55,7 @@ async fn a_policy_that_is_made_anew_takes_up_what_the_controller_took_to_zero() 
     world.prometheus.answers("backlog", number("10"));
     world.tick().await;
     assert_eq!(world.api.replicas("web"), 0, "it is 22:14");
-    world.api.set(
-        "deployments",
-        "web",
-        "/metadata/managedFields",
-        json!([{
-            "manager": "concertina", "operation": "Update", "apiVersion": "apps/v1", "subresource": "scale",
-            "time": "2023-11-14T22:14:00Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}},
-        }]),
-    );
+    is_marked_as_written_by(&world.api, "web", "concertina");
     world.api.delete("scalingpolicies", "web");
     world.tick_after(15).await;
     world.api.has(nightly);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::faults::Fault;
-use crate::fixtures::{Policy, deployment, pods, policy, query, rate};
+use crate::fixtures::{Policy, deployment, is_marked_as_written_by, pods, policy, query, rate};
 use crate::prometheus::{Reply, no_series, number};
 use crate::requests::Request;
 use crate::world::World;
@@ -397,15 +397,7 @@ async fn a_dry_run_stands_beside_an_autoscaler() {
 #[tokio::test]
 async fn who_changed_the_replicas_is_named() {
     let mut world = settled(policy("web")).await;
-    world.api.set(
-        "deployments",
-        "web",
-        "/metadata/managedFields",
-        json!([{
-            "manager": "kubectl", "operation": "Update", "apiVersion": "apps/v1", "subresource": "scale",
-            "time": "2023-11-14T22:14:05Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}},
-        }]),
-    );
+    is_marked_as_written_by(&world.api, "web", "kubectl");
     world.api.scale_by_hand("web", 6);
     pods(&world.api, "web", 4, 6);
     world.settle().await;

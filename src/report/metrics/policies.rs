@@ -186,6 +186,17 @@ impl Row {
         }
     }
 
+    /// The stored policy is another object than before.
+    fn speak_of(&mut self, record: &Arc<PolicyRecord>) {
+        // A new generation has its own metrics in their places.
+        if self.record.generation != record.generation
+            && let Some(change) = &mut self.last_change
+        {
+            change.winner = None;
+        }
+        self.record = Arc::clone(record);
+    }
+
     fn set(&mut self, outcome: &Outcome) {
         self.mode = outcome.mode;
         self.reason = outcome.reason();
@@ -232,13 +243,9 @@ impl Rows<'_> {
         };
         match row {
             Some(known) if known.record.uid == record.uid => {
-                // A new generation has its own metrics in their places.
-                if known.record.generation != record.generation
-                    && let Some(change) = &mut known.last_change
-                {
-                    change.winner = None;
+                if !Arc::ptr_eq(&known.record, record) {
+                    known.speak_of(record);
                 }
-                known.record = Arc::clone(record);
                 known.set(outcome);
             }
             _ => row.insert(Row::new(record)).set(outcome),
