@@ -70,6 +70,39 @@ async fn the_interval_of_what_has_just_begun_is_not_known() {
 }
 
 #[tokio::test]
+async fn the_interval_is_that_of_the_few_that_stay_among_many_that_come_and_go() {
+    for interval in [5, 15, 30] {
+        let world = World::new("");
+        let of = |kind: &str, first, last, gone| {
+            let series = |number: usize| Series {
+                interval,
+                first,
+                last,
+                gone,
+                ..requests(&format!("service=\"{kind}{number}\""), 1.0)
+            };
+            (0..10).map(series).collect::<Vec<_>>()
+        };
+        let mut series = of("ended", 600, 31, true);
+        series.extend(of("ended_untold", 600, 31, false));
+        series.extend(of("ended_earlier", 600, 151, true));
+        series.extend(of("brief", 75, 41, true));
+        series.extend(of("brief_earlier", 140, 100, true));
+        series.extend(of("begun", 70, 1, false));
+        // The clock goes on while they are pushed.
+        series.extend(of("stays", 600, 1, false).drain(..2));
+        world.prometheus.push(&series).await;
+        let found = world.measured_interval(rate()).await.unwrap();
+        #[allow(clippy::cast_precision_loss)] // seconds
+        let expected = interval as f64;
+        assert!(
+            (found - expected).abs() <= 0.25 * expected,
+            "{found} is not {expected}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_interval_of_few_that_are_scraped_less_often_than_many_others_serves_them_too() {
     let world = World::new("");
     let of = |service: usize, interval| Series {

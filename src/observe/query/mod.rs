@@ -235,7 +235,9 @@ impl Template {
     /// A query for the seconds between two scrapes of the series behind this; `None` where there is no window that would
     /// follow it. Of series that are scraped at different intervals it is one that is long enough for 19 in 20.
     ///
-    /// Samples are counted over a minute, and where these are too few over five.
+    /// Samples are counted over a minute, and where these are too few over four, of series that have samples before and
+    /// after: in a cluster of short-lived pods most series begin or end within any minute, and have fewer than their
+    /// interval makes.
     #[must_use]
     pub fn interval_text(&self, context: &TextContext<'_>) -> Option<String> {
         let witnesses = match self {
@@ -251,16 +253,14 @@ impl Template {
                 .map(|series| format!("count_over_time({series}{range})"));
             counts.collect::<Vec<_>>().join(" or ")
         };
-        // Of series that began within that time there are fewer samples than their interval makes.
-        let interval = |seconds: u32, before: &str| {
-            let (now, before) = (samples(&format!("[{seconds}s]")), samples(before));
-            format!("quantile(0.95,{seconds} / (({now}) and ({before})))")
+        // Of those that are scraped less often than once a minute only some have a sample within each.
+        let interval = |seconds: u32| {
+            let counted = samples(&format!("[{seconds}s] offset 60s"));
+            let (after, before) = (samples("[60s]"), samples(&format!("[60s] offset {}s", seconds + 60)));
+            format!("quantile(0.95,{seconds} / (({counted}) and ({after}) and ({before})))")
         };
-        let (minute, five) = (
-            interval(60, "[60s] offset 60s"),
-            interval(300, "[300s] offset 270s"),
-        );
-        Some(format!("{minute} <= 20 or {five}"))
+        let (minute, four) = (interval(60), interval(240));
+        Some(format!("{minute} <= 20 or {four}"))
     }
 }
 

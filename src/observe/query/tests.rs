@@ -306,10 +306,12 @@ fn the_scrape_interval_is_asked_of_the_series_behind_a_query() {
     assert_eq!(
         text.as_deref(),
         Some(
-            "quantile(0.95,60 / ((count_over_time(http_requests_total{}[60s])) and \
-             (count_over_time(http_requests_total{}[60s] offset 60s)))) <= 20 or \
-             quantile(0.95,300 / ((count_over_time(http_requests_total{}[300s])) and \
-             (count_over_time(http_requests_total{}[300s] offset 270s))))"
+            "quantile(0.95,60 / ((count_over_time(http_requests_total{}[60s] offset 60s)) and \
+             (count_over_time(http_requests_total{}[60s])) and \
+             (count_over_time(http_requests_total{}[60s] offset 120s)))) <= 20 or \
+             quantile(0.95,240 / ((count_over_time(http_requests_total{}[240s] offset 60s)) and \
+             (count_over_time(http_requests_total{}[60s])) and \
+             (count_over_time(http_requests_total{}[60s] offset 300s))))"
         )
     );
     assert_eq!(Template::Memory.interval_text(&context(None)), None, "no rate");
