@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod explain;
 mod leader;
 pub mod run;
+mod servers;
 
 use clap::{Parser, Subcommand};
 

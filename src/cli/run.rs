@@ -10,6 +10,7 @@ use kube::Client;
 use kube::config::KubeConfigOptions;
 
 use super::leader::{self, LeaderArguments};
+use super::servers::{ServerArguments, Servers};
 use crate::cluster::{Cluster, feed};
 use crate::config::{Config, ConfigError};
 use crate::control::{Context, tick};
@@ -29,14 +30,10 @@ const EVALUATION_GRACE: Duration = Duration::from_millis(500);
 /// Arguments of `concertina run`.
 #[derive(Debug, Args)]
 pub struct RunArguments {
-    /// Configuration file: Prometheus servers, sources, defaults. Either this or --prometheus-url.
-    #[arg(long, env = "CONCERTINA_CONFIG", required_unless_present = "prometheus_url")]
-    config: Option<PathBuf>,
-    /// URL of the one Prometheus server, instead of a configuration file.
-    #[arg(long, env = "PROMETHEUS_URL", conflicts_with = "config")]
-    prometheus_url: Option<String>,
-    /// Least seconds between two scrapes on that server, for the windows of rates. Without it: as measured.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    #[command(flatten)]
+    servers: ServerArguments,
+    /// Least seconds between two scrapes on the server of --prometheus-url, for the windows of rates. Without it: as measured.
+    #[arg(long, conflicts_with = "config", value_parser = clap::value_parser!(u32).range(1..=3600))]
     scrape_interval_seconds: Option<u32>,
     /// Address for /metrics, /healthz, /readyz and /api/v1/policies/NAMESPACE/NAME/case.
     #[arg(long, default_value = "0.0.0.0:8080")]
@@ -57,6 +54,14 @@ pub struct RunArguments {
 /// Why the controller cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// Nobody says where Prometheus is.
+    #[error(
+        "no Prometheus server is named: write --config FILE or --prometheus-url URL, or set CONCERTINA_CONFIG or PROMETHEUS_URL"
+    )]
+    NoServer,
+    /// The argument is for a server that has no file.
+    #[error("--scrape-interval-seconds is for --prometheus-url; write scrapeIntervalSeconds of the server into {}", .0.display())]
+    IntervalBesideFile(PathBuf),
     /// The configuration is unusable.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -110,12 +115,11 @@ pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
 }
 
 async fn run_logged(arguments: RunArguments, log_limit: &log::Limit) -> Result<(), RunError> {
-    let config = match (&arguments.config, &arguments.prometheus_url) {
-        (Some(path), _) => Config::read(path)?,
-        (None, url) => Config::with_server(
-            url.as_deref().unwrap_or_default(),
-            arguments.scrape_interval_seconds,
-        )?,
+    let config = match (arguments.servers.chosen(), arguments.scrape_interval_seconds) {
+        (None, _) => return Err(RunError::NoServer),
+        (Some(Servers::File(path)), Some(_)) => return Err(RunError::IntervalBesideFile(path)),
+        (Some(Servers::File(path)), None) => Config::read(&path)?,
+        (Some(Servers::Url(url)), interval) => Config::with_server(&url, interval)?,
     };
     let kube_config = kube_config(arguments.context).await?;
     let election = arguments.leader.settings(&kube_config.default_namespace)?;

@@ -143,13 +143,11 @@ async fn fetch(
         context
             .metrics
             .decoded(&key.server, answer.series as u64, answer.bytes as u64);
-        if let Some(newest) = answer.newest() {
-            let age = now.0.saturating_sub(newest.0).max(0);
-            #[allow(clippy::cast_precision_loss)] // ages are far below 2^53 milliseconds
-            let seconds = age as f64 / 1000.0;
-            let kind = key.template.kind();
-            context.metrics.newest_sample_age(&key.server, kind, seconds);
-        }
+    }
+    if key.template.tells_times() {
+        let newest = answer.as_ref().ok().and_then(Answer::newest);
+        let kind = key.template.kind();
+        context.metrics.newest_sample(&key.server, kind, newest, now);
     }
     answer
 }

@@ -247,7 +247,7 @@ fn loop_and_writes(moment: u32, metrics: &Metrics) {
         metrics.queried(server, &answer, Duration::from_millis(40));
     }
     metrics.decoded(server, 120, 24_000);
-    metrics.newest_sample_age(server, "cpu", 7.5);
+    metrics.newest_sample(server, "cpu", Some(Timestamp::from_seconds(0)), Timestamp(7500));
     metrics.failovers(server, u64::from(moment));
     metrics.scrape_interval(server, "cpu", 15.0, 60);
     for result in [

@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::run::{client, kube_config};
+use super::servers::{ServerArguments, Servers};
 use crate::config::{Config, ConfigError};
 use crate::control::tick::wall_clock;
 use crate::observe::server::innermost;
@@ -38,17 +39,12 @@ type Asked<T> = Result<T, String>;
 /// Arguments of `concertina doctor`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Nothing is changed in the cluster or in Prometheus. Exit status: 0 when there is no problem, 1 when \
+    after_help = "Without a Prometheus server only the cluster is looked at. Nothing is changed in the cluster or in Prometheus. Exit status: 0 when there is no problem, 1 when \
                         there is one, or when it cannot run."
 )]
 pub struct DoctorArguments {
-    /// Configuration file of the controller, to be looked at as it is. Either this or --prometheus-url; without both only
-    /// the cluster is looked at.
-    #[arg(long, env = "CONCERTINA_CONFIG")]
-    config: Option<PathBuf>,
-    /// URL of a Prometheus server, as it is reached from here.
-    #[arg(long, env = "PROMETHEUS_URL", conflicts_with = "config")]
-    prometheus_url: Option<String>,
+    #[command(flatten)]
+    servers: ServerArguments,
     /// Service account of the controller, whose rights are looked at.
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = account, default_value = "concertina/concertina")]
     service_account: Account,
@@ -122,10 +118,10 @@ fn is_name(text: &str) -> bool {
 /// # Errors
 /// When the configuration is unusable, or what was found cannot be told.
 pub async fn run(arguments: DoctorArguments) -> Result<ExitCode, DoctorError> {
-    let given = match (&arguments.config, &arguments.prometheus_url) {
-        (Some(path), _) => Some(Settings::read(path)?),
-        (None, Some(url)) => Some((Settings::of_url(url), Config::with_server(url, None)?)),
-        (None, None) => None,
+    let given = match arguments.servers.chosen() {
+        Some(Servers::File(path)) => Some(Settings::read(&path)?),
+        Some(Servers::Url(url)) => Some((Settings::of_url(&url), Config::with_server(&url, None)?)),
+        None => None,
     };
     if given.is_none() && arguments.write_config.is_some() {
         return Err(DoctorError::NothingToWrite);

@@ -35,7 +35,7 @@ pub(super) fn prometheus() -> Vec<Panel> {
         .shows(SCOPE.series(QUERY_DURATION).quantile(0.99, &["server"]), "{{server}} 99 %"),
         third(
             "Age of the newest sample",
-            "How old the newest sample was in the last answer to each kind of query. More than two scrape intervals: the scrape of these series fails or is slow.",
+            "How old the newest sample is that each kind of query was last answered with. More than two scrape intervals: the scrape of these series fails or is slow, or the server does not answer.",
         )
         .in_unit(Unit::Seconds)
         .shows(

@@ -192,6 +192,12 @@ impl Template {
         self.window().map(|window| window.seconds(auto))
     }
 
+    /// Whether its answers tell of when their samples are.
+    #[must_use]
+    pub const fn tells_times(&self) -> bool {
+        !matches!(self, Self::Custom { age_query: None, .. })
+    }
+
     /// Whether a value that is no number says that there were no requests: nothing is a share of none.
     #[must_use]
     pub const fn nan_is_no_requests(&self) -> bool {
@@ -256,7 +262,10 @@ impl Template {
         // Of those that are scraped less often than once a minute only some have a sample within each.
         let interval = |seconds: u32| {
             let counted = samples(&format!("[{seconds}s] offset 60s"));
-            let (after, before) = (samples("[60s]"), samples(&format!("[60s] offset {}s", seconds + 60)));
+            let (after, before) = (
+                samples("[60s]"),
+                samples(&format!("[60s] offset {}s", seconds + 60)),
+            );
             format!("quantile(0.95,{seconds} / (({counted}) and ({after}) and ({before})))")
         };
         let (minute, four) = (interval(60), interval(240));

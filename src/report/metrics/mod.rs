@@ -1,9 +1,10 @@
 //! The controller's own metrics, in OpenMetrics text. Counting only, no network. docs/reference/metrics.md explains each.
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use concertina_decision::Missing;
+use concertina_decision::{Missing, Timestamp};
 use k8s_openapi::api::autoscaling::v1::Scale;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode_registry;
@@ -94,6 +95,8 @@ pub struct Metrics {
     series_decoded: Family<ServerLabel, Counter>,
     response_bytes: Family<ServerLabel, Counter>,
     newest_sample_age: Family<KindLabels, Gauge<f64, AtomicU64>>,
+    /// From which the ages are told.
+    newest_samples: Mutex<HashMap<KindLabels, Timestamp>>,
     failovers: Family<ServerLabel, Counter>,
     scrape_interval: Family<ScrapedLabels, Gauge<f64, AtomicU64>>,
     rate_window: Family<ScrapedLabels, Gauge>,
@@ -146,6 +149,7 @@ impl Metrics {
             series_decoded: add(all, &names::SERIES_DECODED, Family::default()),
             response_bytes: add(all, &names::RESPONSE_BYTES, Family::default()),
             newest_sample_age: add(all, &names::NEWEST_SAMPLE_AGE, Family::default()),
+            newest_samples: Mutex::default(),
             failovers: add(all, &names::FAILOVERS, Family::default()),
             scrape_interval: add(all, &names::SCRAPE_INTERVAL, Family::default()),
             rate_window: add(all, &names::RATE_WINDOW, Family::default()),
@@ -310,12 +314,26 @@ impl Metrics {
         self.response_bytes.get_or_create(&label).inc_by(bytes);
     }
 
-    /// The newest sample in an answer to this kind of query is so old.
-    pub fn newest_sample_age(&self, server: &str, kind: &str, seconds: f64) {
+    /// This kind of query was asked at `now`, and the newest sample that came back is of `newest`; `None` where none came.
+    pub fn newest_sample(&self, server: &str, kind: &str, newest: Option<Timestamp>, now: Timestamp) {
         let labels = KindLabels {
             server: server.to_owned(),
             kind: kind.to_owned(),
         };
+        let mut known = self.newest_samples.lock().unwrap_or_else(PoisonError::into_inner);
+        // While a server is away, or its series are, the last sample grows old.
+        let newest = match newest {
+            Some(newest) => {
+                known.insert(labels.clone(), newest);
+                newest
+            }
+            None => match known.get(&labels) {
+                Some(newest) => *newest,
+                None => return,
+            },
+        };
+        #[allow(clippy::cast_precision_loss)] // ages are far below 2^53 milliseconds
+        let seconds = now.0.saturating_sub(newest.0).max(0) as f64 / 1000.0;
         self.newest_sample_age.get_or_create(&labels).set(seconds);
     }
 
