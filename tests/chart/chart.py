@@ -1,5 +1,6 @@
 """Renders the chart with the helm that HELM names, and reads what comes out. No network."""
 
+import base64
 import os
 import subprocess
 from pathlib import Path
@@ -60,6 +61,15 @@ def only(rendered, kind, name=None):
     if len(found) != 1:
         raise LookupError(f"{len(found)} objects of kind {kind} {name or ''}")
     return found[0]
+
+
+def configuration(rendered):
+    """The controller's configuration file among these objects: in a Secret or in a ConfigMap."""
+    found = [one for one in rendered if one["kind"] in {"ConfigMap", "Secret"} and one["metadata"]["name"].endswith("-config")]
+    if len(found) != 1:
+        raise LookupError(f"{len(found)} configurations")
+    text = found[0]["data"]["config.yaml"]
+    return base64.b64decode(text).decode() if found[0]["kind"] == "Secret" else text
 
 
 def kinds(rendered):

@@ -13,7 +13,7 @@ FILES = {
     "serviceaccount.yaml": "rbac.yaml",
     "rbac.yaml": "rbac.yaml",
     "policy-roles.yaml": "rbac.yaml",
-    "configmap.yaml": "config.yaml",
+    "config.yaml": "config.yaml",
     "service.yaml": "controller.yaml",
     "deployment.yaml": "controller.yaml",
     "poddisruptionbudget.yaml": "controller.yaml",

@@ -34,7 +34,7 @@ def controller(config):
 
 def rendered(*arguments):
     """The configuration file that the chart renders."""
-    return chart.only(chart.objects(*arguments, "--skip-tests", "--show-only=templates/configmap.yaml"), "ConfigMap")["data"]["config.yaml"]
+    return chart.configuration(chart.objects(*arguments, "--skip-tests", "--show-only=templates/config.yaml"))
 
 
 def expected_fields(**config):

@@ -1,5 +1,6 @@
 """What the rendered objects are: safe, least in rights, found by their selectors, and as the values say. No network."""
 
+import json
 import unittest
 
 import chart
@@ -217,6 +218,19 @@ class Objects(unittest.TestCase):
         checksum = lambda *values: pod_of(deployment(*values))["metadata"]["annotations"]["checksum/config"]
         self.assertEqual(checksum(), checksum("--set=replicas=3"))
         self.assertNotEqual(checksum(), checksum("--set=config.periodSeconds=5"))
+
+    def test_headers_and_parameters_of_a_server_may_be_keys_so_they_lie_in_a_secret(self):
+        self.assertNotIn("Secret", chart.kinds(chart.objects()))
+        for field in ("headers", "queryParameters"):
+            with_key = lambda key, field=field: [f"--set-json=config.servers=[{json.dumps({'name': 'a', 'url': 'http://a', field: {'X-Key': key}})}]"]
+            rendered = chart.objects(*with_key("word-of-mouth"))
+            self.assertIn("word-of-mouth", chart.configuration(rendered))
+            self.assertEqual([one["kind"] for one in rendered if "word-of-mouth" in json.dumps(one)], [])  # and in the Secret in base 64
+            pod = pod_of(chart.only(rendered, "Deployment"))
+            volume = next(one for one in pod["spec"]["volumes"] if one["name"] == "config")
+            self.assertEqual(volume, {"name": "config", "secret": {"secretName": chart.only(rendered, "Secret")["metadata"]["name"]}})
+            other = pod_of(deployment(*with_key("another-word")))
+            self.assertNotEqual(pod["metadata"]["annotations"]["checksum/config"], other["metadata"]["annotations"]["checksum/config"])
 
     def test_the_definition_is_kept_or_left_to_others_as_asked(self):
         keep = lambda *values: chart.only(chart.objects(*values), "CustomResourceDefinition")["metadata"].get("annotations", {})

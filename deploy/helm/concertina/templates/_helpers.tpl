@@ -66,6 +66,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- toYaml $config -}}
 {{- end -}}
 
+{{/* What holds the configuration: a Secret where a header or parameter of a server may be a key, which readers of ConfigMaps must not see. */}}
+{{- define "concertina.configKind" -}}
+{{- $kind := "ConfigMap" -}}
+{{- range .Values.config.servers -}}
+{{- if or .headers .queryParameters -}}
+{{- $kind = "Secret" -}}
+{{- end -}}
+{{- end -}}
+{{- $kind -}}
+{{- end -}}
+
 {{/* Ports of the servers, from their URLs, as a list in JSON. */}}
 {{- define "concertina.prometheusPorts" -}}
 {{- $ports := .Values.networkPolicy.prometheusPorts -}}
