@@ -121,8 +121,14 @@ async fn fetch(
     context
         .metrics
         .queried(&query.server, &history, started.elapsed());
+    context.metrics.failovers(&query.server, server.failovers());
     match history {
-        Ok(history) => Some(Arc::new(history)),
+        Ok(history) => {
+            context
+                .metrics
+                .decoded(&query.server, history.series as u64, history.bytes as u64);
+            Some(Arc::new(history))
+        }
         Err(error) => {
             if server.tell_range_failure() {
                 tracing::warn!(

@@ -4,6 +4,7 @@ use concertina_decision::Timestamp;
 use super::Context;
 use crate::observe::interval::scraped_together;
 use crate::observe::plan::QueryKey;
+use crate::observe::server::Server;
 use crate::observe::table::{Table, Wanted};
 
 /// Asks the server of a query how often the series behind it are scraped, and remembers it. What cannot be measured, as
@@ -12,18 +13,7 @@ pub async fn measure_interval(context: &Context, key: &QueryKey, now: Timestamp)
     let Some(server) = context.servers.get(&*key.server) else {
         return;
     };
-    let Some(question) = key.interval_question(&context.config) else {
-        return;
-    };
-    let started = tokio::time::Instant::now();
-    let answer = server
-        .fetch(&question.as_question(), &Wanted::of(Some(&[])))
-        .await;
-    context.metrics.queried(&key.server, &answer, started.elapsed());
-    if let Ok(answer) = answer
-        && let Table::Labels(table) = &answer.table
-        && let Some(interval) = table.group(&[]).and_then(|group| group.entry.value)
-    {
+    if let Some(interval) = measured(context, server, key).await {
         let changed = context.intervals.learn(key, interval, now);
         let configured = server.config().scrape_interval_seconds;
         let window_seconds = context.intervals.window_seconds(key, configured);
@@ -43,4 +33,28 @@ pub async fn measure_interval(context: &Context, key: &QueryKey, now: Timestamp)
             );
         }
     }
+}
+
+/// Seconds between two scrapes; `None` where no answer says.
+async fn measured(context: &Context, server: &Server, key: &QueryKey) -> Option<f64> {
+    for question in key.interval_questions(&context.config) {
+        let started = tokio::time::Instant::now();
+        let answer = server
+            .fetch(&question.as_question(), &Wanted::of(Some(&[])))
+            .await;
+        context.metrics.queried(&key.server, &answer, started.elapsed());
+        context.metrics.failovers(&key.server, server.failovers());
+        // A server that is in trouble is not asked more.
+        let answer = answer.ok()?;
+        context
+            .metrics
+            .decoded(&key.server, answer.series as u64, answer.bytes as u64);
+        let Table::Labels(table) = &answer.table else {
+            return None;
+        };
+        if let Some(interval) = table.group(&[]).and_then(|group| group.entry.value) {
+            return Some(interval);
+        }
+    }
+    None
 }

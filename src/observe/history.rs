@@ -78,6 +78,10 @@ pub struct History {
     pub steps: Steps,
     /// Seconds over which its rates were measured, where it has rates and who asked has said so.
     pub window_seconds: Option<u32>,
+    /// How many series the server sent.
+    pub series: usize,
+    /// Length of the body in bytes.
+    pub bytes: usize,
     rows: Rows,
     remarks: Remarks,
 }
@@ -119,6 +123,7 @@ impl History {
             steps,
             family,
             points: Vec::new(),
+            series: 0,
             rows,
         };
         let remarks = read(body, Labels::wanted(names), &mut sink)?;
@@ -126,6 +131,8 @@ impl History {
         Ok(Self {
             steps,
             window_seconds: None,
+            series: sink.series,
+            bytes: body.len(),
             rows: sink.rows,
             remarks,
         })
@@ -183,6 +190,7 @@ struct Matrix {
     family: Option<usize>,
     /// The numbers of the series that is being read, with their steps. What was not asked for is left out.
     points: Vec<(usize, f64)>,
+    series: usize,
     rows: Rows,
 }
 
@@ -199,6 +207,7 @@ impl Sink for Matrix {
     }
 
     fn series(&mut self, labels: &Labels) {
+        self.series += 1;
         let add = |cells: &mut Cells, (row, is_new): (usize, bool), family| {
             if is_new {
                 cells.add_row();

@@ -101,7 +101,9 @@ impl Intervals {
         }
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.entry((Arc::clone(&key.server), family)).or_default();
-        let is_due = known.due.is_none_or(|due| now >= due);
+        // A clock that was set back does not stop the measuring.
+        let latest = now.plus_seconds(MEASURE_EVERY_SECONDS);
+        let is_due = known.due.is_none_or(|due| now >= due || due > latest);
         if is_due {
             known.due = Some(now.plus_seconds(MEASURE_AGAIN_SECONDS));
         }
@@ -216,6 +218,9 @@ mod tests {
         intervals.learn(&cpu(), 5.0, NOW.plus_seconds(31));
         assert!(!due(330));
         assert!(due(331));
+        intervals.learn(&cpu(), 5.0, NOW.plus_seconds(100_000));
+        assert!(due(332), "the clock was set back");
+        assert!(!due(333));
     }
 
     #[test]

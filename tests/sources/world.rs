@@ -131,16 +131,18 @@ impl World {
     /// Seconds between two scrapes behind the first query of these metrics, as measured.
     pub(crate) async fn measured_interval(&self, metrics: Value) -> Option<f64> {
         let compiled = self.compiled(&metrics, &json!([]));
-        let question = compiled.queries[0].interval_question(&self.config);
-        let answer = self
-            .server
-            .fetch(&question.unwrap().as_question(), &Wanted::of(Some(&[])))
-            .await
-            .unwrap();
-        let concertina::observe::table::Table::Labels(table) = answer.table else {
-            panic!("no totals");
-        };
-        table.group(&[])?.entry.value
+        for question in compiled.queries[0].interval_questions(&self.config) {
+            let wanted = Wanted::of(Some(&[]));
+            let answer = self.server.fetch(&question.as_question(), &wanted).await.unwrap();
+            let concertina::observe::table::Table::Labels(table) = answer.table else {
+                panic!("no totals");
+            };
+            let found = table.group(&[]).and_then(|group| group.entry.value);
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
     }
 }
 

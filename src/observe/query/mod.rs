@@ -238,14 +238,15 @@ impl Template {
         }
     }
 
-    /// A query for the seconds between two scrapes of the series behind this; `None` where there is no window that would
-    /// follow it. Of series that are scraped at different intervals it is one that is long enough for 19 in 20.
+    /// Queries for the seconds between two scrapes of the series behind this, of which the first that finds a number is right
+    /// and the next ones need not be asked; `None` where there is no window that would follow it. Of series that are scraped
+    /// at different intervals it is one that is long enough for 19 in 20.
     ///
-    /// Samples are counted over a minute, and where these are too few over four, of series that have samples before and
-    /// after: in a cluster of short-lived pods most series begin or end within any minute, and have fewer than their
-    /// interval makes.
+    /// Samples are counted over a stretch of a minute, and where these are too few over two, and over five; of series that
+    /// have samples in the stretches before and after too. In a cluster of short-lived pods most series begin or end within
+    /// any minute, and have fewer than their interval makes.
     #[must_use]
-    pub fn interval_text(&self, context: &TextContext<'_>) -> Option<String> {
+    pub fn interval_texts(&self, context: &TextContext<'_>) -> Option<[String; 3]> {
         let witnesses = match self {
             Self::Cpu { .. } => vec![containers::containers(context, containers::CPU_SECONDS)],
             Self::Network { .. } => vec![containers::pods(context, containers::RECEIVED)],
@@ -253,23 +254,24 @@ impl Template {
             Self::Source { .. } => source::witnesses(context, context.source?),
             Self::Memory | Self::Custom { .. } => return None,
         };
-        let samples = |range: &str| {
+        let samples = |range: String| {
             let counts = witnesses
                 .iter()
                 .map(|series| format!("count_over_time({series}{range})"));
             counts.collect::<Vec<_>>().join(" or ")
         };
-        // Of those that are scraped less often than once a minute only some have a sample within each.
-        let interval = |seconds: u32| {
-            let counted = samples(&format!("[{seconds}s] offset 60s"));
-            let (after, before) = (
-                samples("[60s]"),
-                samples(&format!("[60s] offset {}s", seconds + 60)),
-            );
-            format!("quantile(0.95,{seconds} / (({counted}) and ({after}) and ({before})))")
+        let interval = |stretch: u32| {
+            let after = samples(format!("[{stretch}s]"));
+            let counted = samples(format!("[{stretch}s] offset {stretch}s"));
+            let before = samples(format!("[{stretch}s] offset {}s", 2 * stretch));
+            format!("quantile(0.95,{stretch} / (({counted}) and ({after}) and ({before})))")
         };
-        let (minute, four) = (interval(60), interval(240));
-        Some(format!("{minute} <= 20 or {four}"))
+        // Fewer than three samples in a stretch say little: one more or less may fall into it.
+        Some([
+            format!("{} <= 20", interval(60)),
+            format!("{} <= 40", interval(120)),
+            interval(300),
+        ])
     }
 }
 

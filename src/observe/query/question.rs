@@ -18,6 +18,8 @@ pub struct Question<'a> {
     pub naming: Naming<'a>,
     /// Whether its answer has totals, which are wrong without a part, and not pods.
     pub is_total: bool,
+    /// Whether it asks for the past, and so waits its turn with others that do.
+    pub is_of_the_past: bool,
     /// Seconds over which its rates are measured; `None` where it has none, or a user's own.
     pub window_seconds: Option<u32>,
     /// Seconds between two scrapes of the series behind it, where they are measured.
@@ -71,6 +73,7 @@ impl QueryKey {
             interval_seconds: intervals.scrape_interval(self),
             identity: hash_of(self),
             is_total: self.template.is_total(source),
+            is_of_the_past: false,
             template: &self.template,
         })
     }
@@ -91,6 +94,7 @@ impl IntervalQuestion {
             text: self.text.clone(),
             naming: Naming::OWN,
             is_total: false,
+            is_of_the_past: true,
             window_seconds: None,
             interval_seconds: None,
             identity: 0,
@@ -99,24 +103,28 @@ impl IntervalQuestion {
 }
 
 impl QueryKey {
-    /// Asks for the seconds between two scrapes of the series behind this query; `None` where no window follows them.
+    /// Ask for the seconds between two scrapes of the series behind this query, one after the other until a number comes;
+    /// none where no window follows them.
     #[must_use]
-    pub fn interval_question(&self, config: &Config) -> Option<IntervalQuestion> {
-        let text = self.template.interval_text(&TextContext {
-            // What is learned holds for all namespaces, so it is asked of all.
-            namespaces: &Namespaces::default().within(config),
-            matchers: config.server(&self.server)?.matchers().unwrap_or_default(),
-            labels: &config.labels,
-            source: self.template.source_in(config).ok()?,
-            auto_window_seconds: 0,
-        })?;
-        Some(IntervalQuestion {
+    pub fn interval_questions(&self, config: &Config) -> Vec<IntervalQuestion> {
+        let texts = || {
+            self.template.interval_texts(&TextContext {
+                // What is learned holds for all namespaces, so it is asked of all.
+                namespaces: &Namespaces::default().within(config),
+                matchers: config.server(&self.server)?.matchers().unwrap_or_default(),
+                labels: &config.labels,
+                source: self.template.source_in(config).ok()?,
+                auto_window_seconds: 0,
+            })
+        };
+        let question = |text: String| IntervalQuestion {
             template: Template::Custom {
                 query: text.as_str().into(),
                 age_query: None,
             },
             text,
-        })
+        };
+        texts().into_iter().flatten().map(question).collect()
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) enum Sort {
     /// A user's own words.
     Custom,
     /// The past.
-    Range,
+    Past,
 }
 
 /// How a query went.
@@ -98,7 +98,7 @@ impl Lanes {
         let slow = (sort == Sort::Custom).then(|| self.slow_before(query)).flatten();
         let lane = match (sort, slow) {
             (Sort::BuiltIn, _) => &self.built_in,
-            (Sort::Range, _) => &self.range,
+            (Sort::Past, _) => &self.range,
             (Sort::Custom, None) => &self.custom,
             (Sort::Custom, Some(_)) => &self.slow,
         };

@@ -57,7 +57,7 @@ async fn waiting_for_a_place_ends_at_the_deadline() {
     let began = Instant::now();
     assert!(lanes.turn(Sort::BuiltIn, 2, soon()).await.is_none());
     assert_eq!(began.elapsed(), Duration::from_secs(5));
-    assert!(lanes.turn(Sort::Range, 2, soon()).await.is_some());
+    assert!(lanes.turn(Sort::Past, 2, soon()).await.is_some());
     assert!(lanes.turn(Sort::Custom, 2, soon()).await.is_some());
 }
 

@@ -210,9 +210,9 @@ impl Server {
         decode: impl FnOnce(&[u8]) -> Result<T, FetchError>,
     ) -> Result<T, FetchError> {
         let Question { template, text, .. } = question;
-        let sort = match (template, steps) {
-            (_, Some(_)) => Sort::Range,
-            (Template::Custom { .. }, None) => Sort::Custom,
+        let sort = match template {
+            _ if steps.is_some() || question.is_of_the_past => Sort::Past,
+            Template::Custom { .. } => Sort::Custom,
             _ => Sort::BuiltIn,
         };
         let query = hash_of(sort, text, steps);

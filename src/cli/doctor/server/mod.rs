@@ -200,10 +200,13 @@ impl<'s> Asker<'s> {
     async fn interval(&mut self, config: &Config, template: Template) -> Asked<Option<f64>> {
         let server = self.server.config().name.as_str().into();
         let key = QueryKey::shared(&server, template);
-        match key.interval_question(config) {
-            Some(question) => self.number(&question.as_question().text).await,
-            None => Ok(None),
+        for question in key.interval_questions(config) {
+            let found = self.number(&question.as_question().text).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
         }
+        Ok(None)
     }
 
     async fn try_ask(&mut self, text: &str) -> Result<Vec<Sample>, FetchError> {
@@ -222,6 +225,7 @@ impl<'s> Asker<'s> {
             text: text.to_owned(),
             naming: Naming::OWN,
             is_total: false,
+            is_of_the_past: false,
             window_seconds: None,
             interval_seconds: None,
             identity: 0,
@@ -278,5 +282,7 @@ fn seconds(number: f64) -> String {
     }
 }
 
+#[cfg(test)]
+mod patience_tests;
 #[cfg(test)]
 mod recorded;
