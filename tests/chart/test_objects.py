@@ -57,7 +57,6 @@ class Objects(unittest.TestCase):
                 context = spec["securityContext"]
                 self.assertIs(context["runAsNonRoot"], True)
                 self.assertEqual(context["seccompProfile"], {"type": "RuntimeDefault"})
-                self.assertGreater(context["runAsUser"], 0)
                 self.assertFalse({"hostNetwork", "hostPID", "hostIPC"} & set(spec))
                 for volume in spec.get("volumes", []):
                     self.assertTrue({"configMap", "secret"} & set(volume), volume)
@@ -68,6 +67,20 @@ class Objects(unittest.TestCase):
                     self.assertFalse(inner["image"].endswith(":latest") or ":" not in inner["image"], inner["image"])
                     count += 1
         self.assertEqual(count, 7)  # four controllers, and three pods of `helm test`
+
+    def test_the_user_is_the_images_or_one_that_the_cluster_picks_at_random_and_either_may_read_what_is_mounted(self):
+        rendered = chart.objects("--set=secrets={token}")
+        for kind in ("Deployment", "Pod"):
+            spec = pod_of(chart.only(rendered, kind))["spec"]
+            self.assertEqual({"runAsUser", "runAsGroup", "fsGroup"} & set(spec["securityContext"]), set(), kind)
+            for volume in spec.get("volumes", []):
+                for source in ("configMap", "secret"):  # without a mode of their own their files are for all to read
+                    self.assertNotIn("defaultMode", volume.get(source, {}))
+        # runAsNonRoot asks for a user by number.
+        written = (chart.REPOSITORY / "deploy/Dockerfile").read_text().split("\nUSER ")[1].split("\n")[0]
+        made = (chart.REPOSITORY / "deploy/image/make.py").read_text().split('\nUSER = "')[1].split('"')[0]
+        self.assertRegex(written, "^[1-9][0-9]*:[1-9][0-9]*$")
+        self.assertEqual(written, made)
 
     def test_only_the_controller_gets_a_token(self):
         rendered = chart.objects()
@@ -317,6 +330,7 @@ class Objects(unittest.TestCase):
         self.assertEqual(spec["priorityClassName"], "system-cluster-critical")
         self.assertEqual(spec["nodeSelector"], {"kubernetes.io/os": "linux"})
         self.assertIs(spec["hostUsers"], False)
+        self.assertEqual((spec["securityContext"]["runAsUser"], spec["securityContext"]["fsGroup"]), (1000, 2000))
         self.assertEqual(spec["imagePullSecrets"], [{"name": "registry"}])
         self.assertEqual(pod["metadata"]["annotations"]["example.com/note"], "b")
         self.assertEqual(pod["metadata"]["labels"]["example.com/pod"], "a")
