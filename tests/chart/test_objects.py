@@ -66,7 +66,7 @@ class Objects(unittest.TestCase):
                     self.assertIn("memory", inner["resources"]["limits"])
                     self.assertFalse(inner["image"].endswith(":latest") or ":" not in inner["image"], inner["image"])
                     count += 1
-        self.assertEqual(count, 7)  # four controllers, and three pods of `helm test`
+        self.assertEqual(count, 9)  # five controllers, and four pods of `helm test`
 
     def test_the_user_is_the_images_or_one_that_the_cluster_picks_at_random_and_either_may_read_what_is_mounted(self):
         rendered = chart.objects("--set=secrets={token}")
@@ -195,6 +195,30 @@ class Objects(unittest.TestCase):
         monitor = chart.only(chart.objects(*chart.SETS["alone"]), "PodMonitor")["spec"]["selector"]["matchLabels"]
         self.assertTrue(matches(monitor, pod_of(deployment(*chart.SETS["alone"], "--set=fullnameOverride="))["metadata"]["labels"]))
 
+    def test_labels_of_ones_own_take_the_place_of_the_charts_but_not_of_what_finds_the_controllers(self):
+        rendered = chart.objects(*chart.SETS["clashes"])
+        own = {"app.kubernetes.io/name": "concertina", "app.kubernetes.io/instance": "concertina"}
+        pod = pod_of(chart.only(rendered, "Deployment"))["metadata"]["labels"]
+        self.assertTrue(matches(own | {"app": "concertina", "app.kubernetes.io/part-of": "x"}, pod), pod)
+        self.assertEqual(chart.only(rendered, "Deployment")["spec"]["selector"]["matchLabels"], own)
+        service = chart.only(rendered, "Service")["metadata"]["labels"]
+        self.assertTrue(matches(own | {"app": "everything", "app.kubernetes.io/part-of": "platform"}, service), service)
+        monitor = chart.only(rendered, "ServiceMonitor")
+        self.assertTrue(matches(monitor["spec"]["selector"]["matchLabels"], service))
+        self.assertTrue(matches({"release": "prometheus", "app.kubernetes.io/name": "x"}, monitor["metadata"]["labels"]))  # what its Prometheus looks for
+        self.assertEqual(chart.only(rendered, "PrometheusRule")["metadata"]["labels"]["release"], "prometheus")
+        dashboards = [one for one in rendered if "-dashboard-" in one["metadata"]["name"]]
+        self.assertEqual({one["metadata"]["labels"]["grafana_dashboard"] for one in dashboards}, {"1"})
+        edit = chart.only(rendered, "ClusterRole", "concertina-policies-edit")["metadata"]["labels"]
+        self.assertEqual(edit["rbac.authorization.k8s.io/aggregate-to-edit"], "true")
+
+    def test_annotations_of_ones_own_take_the_place_of_the_charts_but_not_of_the_configurations_sum(self):
+        monitored = pod_of(deployment(*chart.SETS["clashes"]))["metadata"]["annotations"]
+        scraped = pod_of(deployment(*chart.SETS["clashes"], "--set=serviceMonitor.enabled=false"))["metadata"]["annotations"]
+        for annotations in (monitored, scraped):
+            self.assertEqual((annotations["prometheus.io/scrape"], annotations["prometheus.io/port"]), ("false", "9999"))
+            self.assertRegex(annotations["checksum/config"], "^[0-9a-f]{64}$")
+
     def test_the_command_line_finds_the_controllers(self):
         source = (chart.REPOSITORY / "src/cli/explain.rs").read_text()
         key, value = source.split('CONTROLLER_LABELS: &str = "')[1].split('"')[0].split("=")
@@ -226,6 +250,13 @@ class Objects(unittest.TestCase):
         ]:
             one = chart.only(chart.objects(*arguments, release=release), "Deployment")
             self.assertEqual(one["metadata"]["name"], wanted)
+
+    def test_a_release_may_be_called_by_a_number(self):
+        for one in chart.objects("--set=networkPolicy.enabled=true", release="1234"):
+            labels = one["metadata"].get("labels", {})
+            self.assertEqual(labels.get("app.kubernetes.io/instance", "1234"), "1234", one["kind"])
+            for selector in [one.get("spec", {}).get("selector"), one.get("spec", {}).get("podSelector")]:
+                self.assertNotIn(1234, (selector or {}).get("matchLabels", selector or {}).values())
 
     def test_a_new_configuration_rolls_the_controllers(self):
         checksum = lambda *values: pod_of(deployment(*values))["metadata"]["annotations"]["checksum/config"]

@@ -11,24 +11,37 @@
 
 {{/* By these the Service and the rest find the controllers. */}}
 {{- define "concertina.selectorLabels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{- dict "app.kubernetes.io/name" .Chart.Name "app.kubernetes.io/instance" .Release.Name | toYaml -}}
 {{- end -}}
 
 {{/* Labels of the pod of `helm test`. */}}
 {{- define "concertina.testLabels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}-test
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{- dict "app.kubernetes.io/name" (printf "%s-test" .Chart.Name) "app.kubernetes.io/instance" .Release.Name | toYaml -}}
 {{- end -}}
 
+{{/* Labels of every object. The user's take the place of the chart's, but for those of selectors: merged, as a key that is written twice has no one meaning. */}}
 {{- define "concertina.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{ include "concertina.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $labels := dict "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") -}}
+{{- $_ := set $labels "app.kubernetes.io/version" .Chart.AppVersion -}}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" .Release.Service -}}
+{{- mergeOverwrite $labels (.Values.commonLabels | default dict) (include "concertina.selectorLabels" . | fromYaml) | toYaml -}}
+{{- end -}}
+
+{{/* Labels of the controllers' pods, by whose app they are found. */}}
+{{- define "concertina.podLabels" -}}
+{{- $labels := include "concertina.labels" . | fromYaml -}}
+{{- $own := set (include "concertina.selectorLabels" . | fromYaml) "app" .Chart.Name -}}
+{{- mergeOverwrite $labels (.Values.podLabels | default dict) $own | toYaml -}}
+{{- end -}}
+
+{{/* Annotations of these pods. */}}
+{{- define "concertina.podAnnotations" -}}
+{{- $annotations := dict -}}
+{{- if and .Values.scrapeAnnotations (not .Values.serviceMonitor.enabled) (not .Values.podMonitor.enabled) -}}
+{{- $annotations = dict "prometheus.io/scrape" "true" "prometheus.io/port" "8080" -}}
+{{- end -}}
+{{- $own := dict "checksum/config" (include "concertina.config" . | sha256sum) -}}
+{{- mergeOverwrite $annotations (.Values.podAnnotations | default dict) $own | toYaml -}}
 {{- end -}}
 
 {{- define "concertina.serviceAccountName" -}}
