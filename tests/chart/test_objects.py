@@ -313,6 +313,9 @@ class Objects(unittest.TestCase):
         self.assertEqual(ports("--set=networkPolicy.enabled=true"), [[53, 53], [443, 6443], [9090]])
         self.assertEqual(sorted(ports(*chart.SETS["everything"])[2]), [80, 443, 10902])
         self.assertEqual(ports(*chart.SETS["alone"])[2], [9091])
+        self.assertEqual(ports(*chart.SETS["everything"])[3:], [[3128]])  # the proxy of its extraEnv
+        egress = chart.only(chart.objects(*chart.SETS["everything"]), "NetworkPolicy")["spec"]["egress"]
+        self.assertEqual(egress[3]["to"], [{"ipBlock": {"cidr": "203.0.113.7/32"}}])
         self.assertNotIn("NetworkPolicy", chart.kinds(chart.objects()))
         ingress = chart.only(chart.objects(*chart.SETS["everything"]), "NetworkPolicy")["spec"]["ingress"]
         self.assertEqual([rule["ports"] for rule in ingress], [[{"protocol": "TCP", "port": 8080}]])
