@@ -75,13 +75,22 @@ fn words(body: &[u8]) -> String {
         .as_ref()
         .and_then(message)
     {
-        return one_line(message);
+        return one_line(cause(message));
     }
     if text.starts_with('<') {
         one_line(&page_text(text))
     } else {
         one_line(text)
     }
+}
+
+/// `VictoriaMetrics` writes the whole query before what is wrong with it.
+fn cause(message: &str) -> &str {
+    let rest = message
+        .strip_prefix("error when executing query=")
+        .and_then(|rest| rest.rsplit_once("\" for (time="));
+    let cause = rest.and_then(|(_, rest)| rest.split_once("): "));
+    cause.map_or(message, |(_, cause)| cause)
 }
 
 /// The message in an object that tells of an error: `error` of Prometheus and all that follow it, `message` of gateways
