@@ -13,7 +13,7 @@ use crate::observe::server::innermost;
 
 /// One call is given up after this.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// After so many calls without an answer no more are made.
+/// After so many calls in a row without an answer no more are made.
 const PATIENCE: usize = 2;
 /// `Date` headers are exact to this.
 const DATE_SECONDS: f64 = 0.5;
@@ -41,6 +41,8 @@ pub(in crate::cli::doctor) struct Listed {
     pub(in crate::cli::doctor) items: Vec<Value>,
     /// Whether there are more of them.
     pub(in crate::cli::doctor) has_more: bool,
+    /// Namespaces of which nothing was heard, and why.
+    pub(in crate::cli::doctor) unheard: Vec<(String, Trouble)>,
 }
 
 /// The API server.
@@ -77,7 +79,11 @@ impl Caller {
             Some(Value::Array(items)) => items,
             _ => Vec::new(),
         };
-        Ok(Listed { items, has_more })
+        Ok(Listed {
+            items,
+            has_more,
+            unheard: Vec::new(),
+        })
     }
 
     /// The API server's version, and its time.
@@ -113,27 +119,26 @@ impl Caller {
     async fn bounded<T>(&mut self, call: impl Future<Output = Result<T, kube::Error>>) -> Heard<T> {
         if self.unanswered >= PATIENCE {
             return Err(Trouble::Other(
-                "not asked any more after calls without an answer".into(),
+                "not asked any more after calls in a row without an answer".into(),
             ));
         }
-        match tokio::time::timeout(CALL_TIMEOUT, call).await {
+        let answer = tokio::time::timeout(CALL_TIMEOUT, call).await;
+        self.unanswered = match &answer {
+            Err(_) | Ok(Err(kube::Error::Service(_) | kube::Error::HyperError(_))) => self.unanswered + 1,
+            Ok(_) => 0,
+        };
+        match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(kube::Error::Api(status))) => Err(match status.code {
                 403 => Trouble::Forbidden,
                 404 => Trouble::Absent,
                 _ => Trouble::Other(status.message.clone()),
             }),
-            Ok(Err(error)) => {
-                self.unanswered += 1;
-                Err(Trouble::Other(innermost(&error)))
-            }
-            Err(_) => {
-                self.unanswered += 1;
-                Err(Trouble::Other(format!(
-                    "no answer within {} s",
-                    CALL_TIMEOUT.as_secs()
-                )))
-            }
+            Ok(Err(error)) => Err(Trouble::Other(innermost(&error))),
+            Err(_) => Err(Trouble::Other(format!(
+                "no answer within {} s",
+                CALL_TIMEOUT.as_secs()
+            ))),
         }
     }
 }

@@ -40,8 +40,17 @@ type Requests = Arc<Mutex<Vec<(String, String, Value)>>>;
 
 /// An API server that knows nothing but that all rights are granted.
 fn scripted(requests: &Requests) -> Client {
+    scripted_but(requests, |_| None)
+}
+
+/// As [`scripted`], but for the paths to which `other` has another answer: a status and a body.
+fn scripted_but(
+    requests: &Requests,
+    other: impl Fn(&str) -> Option<(u16, String)> + Clone + Send + 'static,
+) -> Client {
     let requests = Arc::clone(requests);
     let service = tower::service_fn(move |request: http::Request<Body>| {
+        let other = other.clone();
         let requests = Arc::clone(&requests);
         async move {
             let (head, body) = request.into_parts();
@@ -57,11 +66,13 @@ fn scripted(requests: &Requests) -> Client {
                 .unwrap(),
                 _ => json!({"metadata": {"continue": "more"}, "items": []}),
             };
+            let (status, answer) = other(head.uri.path()).unwrap_or((200, answer.to_string()));
             let entry = (head.method.to_string(), head.uri.to_string(), body);
             requests.lock().unwrap().push(entry);
             let answer = http::Response::builder()
+                .status(status)
                 .header("date", "Tue, 14 Nov 2023 22:13:20 GMT")
-                .body(Body::from(answer.to_string().into_bytes()));
+                .body(Body::from(answer.into_bytes()));
             Ok::<_, tower::BoxError>(answer.unwrap())
         }
     });
@@ -175,4 +186,75 @@ async fn a_silent_api_server_is_asked_twice() {
         "no answer within 10 s",
         "KUBECONFIG",
     );
+}
+
+fn refusal(code: u16, message: &str) -> (u16, String) {
+    let status =
+        json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": message});
+    (code, status.to_string())
+}
+
+#[tokio::test]
+async fn a_namespace_that_cannot_be_listed_is_told_whatever_its_place_and_is_no_absence() {
+    for namespaces in [["shop", "team"], ["team", "shop"]] {
+        let namespaces = namespaces.map(str::to_owned);
+        let client = scripted_but(&Requests::default(), |path| {
+            let is_refused = path.ends_with("/namespaces/team/horizontalpodautoscalers");
+            let is_late = path.ends_with("/namespaces/team/scalingpolicies");
+            is_refused
+                .then(|| refusal(403, "forbidden"))
+                .or_else(|| is_late.then(|| refusal(504, "etcd is slow")))
+        });
+        let found = findings(&gather(client, account(), &namespaces).await).list;
+        let told = |words: &str| {
+            found.iter().any(|finding| {
+                finding.level == Level::Note && finding.check == "extent" && finding.what.contains(words)
+            })
+        };
+        assert!(
+            told("HorizontalPodAutoscalers of team were not looked at: you may not look at it"),
+            "{found:#?}"
+        );
+        assert!(
+            told("policies of team were not looked at: etcd is slow"),
+            "{found:#?}"
+        );
+        assert!(
+            found.iter().all(|finding| finding.check != "owners"),
+            "it is not known: {found:#?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_of_no_use_do_not_end_the_questions() {
+    let requests = Requests::default();
+    let nonsense = |path: &str| {
+        let is_of_no_use =
+            path == "/apis" || path.contains("selfsubjectreviews") || path.contains("serviceaccounts");
+        is_of_no_use.then(|| (200, "<html>".to_owned()))
+    };
+    let facts = gather(scripted_but(&requests, nonsense), account(), &[]).await;
+    assert!(facts.groups.is_err() && facts.has_account.is_err());
+    assert!(facts.autoscalers.is_ok() && facts.pods.is_ok(), "{facts:#?}");
+}
+
+#[tokio::test]
+async fn an_api_server_that_answers_again_is_asked_again() {
+    let lost = |path: &str| path.contains("customresource") || path.contains("/apps/v1");
+    let service = tower::service_fn(move |request: http::Request<Body>| async move {
+        let path = request.uri().path();
+        if lost(path) {
+            return Err(tower::BoxError::from("connection reset"));
+        }
+        let answer = match path {
+            "/version" => json!({"gitVersion": "v1.37.1"}),
+            "/apis" => serde_json::to_value(served(&[])).unwrap(),
+            _ => json!({"items": [], "status": {"allowed": true}}),
+        };
+        Ok(http::Response::new(Body::from(answer.to_string().into_bytes())))
+    });
+    let facts = gather(Client::new(service, "default"), account(), &["shop".into()]).await;
+    assert!(facts.definition.is_err() && facts.workloads.is_err());
+    assert!(facts.autoscalers.is_ok() && facts.pods.is_ok(), "{facts:#?}");
 }

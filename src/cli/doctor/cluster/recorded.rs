@@ -14,6 +14,7 @@ pub(super) fn listed(items: Vec<Value>) -> Heard<Listed> {
     Ok(Listed {
         items,
         has_more: false,
+        unheard: Vec::new(),
     })
 }
 

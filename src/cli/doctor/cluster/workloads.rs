@@ -11,13 +11,14 @@ use crate::api::{DEFAULT_PROMETHEUS, DEFAULT_SOURCE};
 /// Deployments and StatefulSets, the controller's own among them.
 pub(super) async fn gather(lists: &mut Lists<'_>, account: &Account) -> Heard<Listed> {
     let mut all = lists.get("/apis/apps/v1", "deployments", LIST_LIMIT).await?;
-    let sets = lists.get("/apis/apps/v1", "statefulsets", LIST_LIMIT).await?;
-    all.items.extend(sets.items);
-    all.has_more |= sets.has_more;
+    all.extend(lists.get("/apis/apps/v1", "statefulsets", LIST_LIMIT).await?);
     if !lists.namespaces.is_empty() && !lists.namespaces.contains(&account.namespace) {
         let own = std::slice::from_ref(&account.namespace);
         let controllers = lists.of("/apis/apps/v1", "deployments", LIST_LIMIT, own).await;
-        all.items.extend(controllers.unwrap_or_default().items);
+        all.extend(controllers.unwrap_or_else(|trouble| Listed {
+            unheard: vec![(account.namespace.clone(), trouble)],
+            ..Listed::default()
+        }));
     }
     Ok(all)
 }
@@ -65,6 +66,9 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
     ];
     let mut unseen = Vec::new();
     for (what, list) in lists {
+        if let Ok(list) = list {
+            check_unheard(what, list, found);
+        }
         match list {
             Ok(list) if list.has_more && what != "pods" => {
                 let what = format!("there are more than {LIST_LIMIT} {what}: only the first were looked at");
@@ -90,7 +94,8 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
         check_controller(&workloads.items, &facts.account, found);
     }
     let owners = owners(facts);
-    if owners.is_empty() && facts.autoscalers.is_ok() && facts.scaled_objects.is_ok() {
+    let is_whole = |list: &Heard<Listed>| list.as_ref().is_ok_and(Listed::is_whole);
+    if owners.is_empty() && is_whole(&facts.autoscalers) && is_whole(&facts.scaled_objects) {
         found.ok("owners", "no other autoscaler was found");
     }
     let policies = facts
@@ -101,6 +106,22 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
     check_policies(policies, found);
     if let Ok(workloads) = &facts.workloads {
         check_requests(&workloads.items, found);
+    }
+}
+
+/// Tells of the namespaces whose objects were not heard of, together where the reason is the same.
+fn check_unheard(what: &str, list: &Listed, found: &mut Findings) {
+    let mut by_trouble: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (namespace, trouble) in &list.unheard {
+        let namespaces = by_trouble.entry(trouble.to_string()).or_default();
+        namespaces.push(namespace.clone());
+    }
+    for (trouble, namespaces) in by_trouble {
+        found.note(
+            "extent",
+            format!("{what} of {} were not looked at: {trouble}", some_of(&namespaces, 4)),
+            "what the message says, or the right to list them there, for whoever runs this; nothing that is told here holds for them",
+        );
     }
 }
 

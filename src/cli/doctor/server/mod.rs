@@ -24,7 +24,7 @@ mod vector;
 pub(super) use clock::Clock;
 use vector::{Sample, decode};
 
-/// After so many queries without an answer no more are sent.
+/// After so many queries in a row without an answer no more are sent.
 const PATIENCE: usize = 2;
 
 /// A pod of the cluster that has run for a while.
@@ -212,7 +212,7 @@ impl<'s> Asker<'s> {
     async fn try_ask(&mut self, text: &str) -> Result<Vec<Sample>, FetchError> {
         if self.unanswered >= PATIENCE {
             return Err(FetchError::Unreachable(format!(
-                "not asked any more after {} queries without an answer",
+                "not asked any more after {} queries in a row without an answer",
                 self.unanswered
             )));
         }
@@ -234,6 +234,12 @@ impl<'s> Asker<'s> {
             .server
             .ask(&question, None, self.server.deadline(), decode)
             .await;
+        match &answer {
+            Err(FetchError::TimedOut(_) | FetchError::Unreachable(_)) => self.unanswered += 1,
+            // Nothing was sent.
+            Err(FetchError::Unprepared(_)) => {}
+            _ => self.unanswered = 0,
+        }
         match answer {
             Ok((samples, remarks)) => {
                 self.lacking = self
@@ -242,12 +248,7 @@ impl<'s> Asker<'s> {
                     .or_else(|| remarks.lacking().map(str::to_owned));
                 Ok(samples)
             }
-            Err(error) => {
-                if matches!(error, FetchError::TimedOut(_) | FetchError::Unreachable(_)) {
-                    self.unanswered += 1;
-                }
-                Err(error)
-            }
+            Err(error) => Err(error),
         }
     }
 }
