@@ -91,9 +91,9 @@ class Objects(unittest.TestCase):
     def test_the_controller_gets_the_rights_it_needs_and_no_more(self):
         written = chart.parse((chart.REPOSITORY / "tests/chart/rights.yaml").read_text())[0]
         rendered = chart.objects()
-        for kind, part in [("ClusterRole", "cluster"), ("Role", "namespace")]:
+        for kind, name, part in [("ClusterRole", "concertina", "cluster"), ("Role", "concertina-lease", "namespace")]:
             wanted = {(group, resource, verb) for group, resource, verbs in written[part] for verb in verbs}
-            self.assertEqual(rights(chart.only(rendered, kind, "concertina")), wanted)
+            self.assertEqual(rights(chart.only(rendered, kind, name)), wanted)
 
     def test_of_some_namespaces_it_gets_the_same_rights_in_these_and_none_elsewhere(self):
         everywhere = rights(chart.only(chart.objects("--set-json=rbac.scalableKinds={\"argoproj.io\":[\"rollouts\"]}"), "ClusterRole", "concertina"))
@@ -173,6 +173,16 @@ class Objects(unittest.TestCase):
         named = next(rule["resourceNames"] for rule in chart.only(rendered, "Role")["rules"] if "resourceNames" in rule)
         args = pod_of(chart.only(rendered, "Deployment"))["spec"]["containers"][0]["args"]
         self.assertIn(f"--lease-name={named[0]}", args)
+
+    def test_of_two_releases_in_one_namespace_helm_refuses_the_second_unless_it_has_a_lease_of_its_own(self):
+        # Helm takes over no object of another release: one of this name says whose the Lease is.
+        names = lambda *values, **place: {
+            (one["kind"], one["metadata"]["name"]) for one in chart.objects("--set=crds.install=false", *values, **place) if "hook" not in json.dumps(one["metadata"])
+        }
+        alone = [f"--set-json=config.watchNamespaces={json.dumps(['shop'])}", "--set=rbac.aggregateRoles=false"]
+        first, second = names(*alone), names(*alone, release="scaler")
+        self.assertEqual(first & second, {("Role", "concertina-lease"), ("RoleBinding", "concertina-lease")})
+        self.assertEqual(first & names(*alone, "--set=leaderElection.leaseName=scaler", release="scaler"), set())
 
     def test_selectors_find_the_controllers_and_nothing_else_of_the_release(self):
         rendered = chart.objects(*chart.SETS["everything"])
