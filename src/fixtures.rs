@@ -111,7 +111,7 @@ pub(crate) fn outcome_of(policy: Value, observation: &Observation) -> Outcome {
         record,
         compiled: Some(compiled),
         time: NOW,
-        mode: Mode::Auto,
+        mode: Some(Mode::Auto),
         target_uid: Some("uid-of-target".into()),
         result: Ok(decided),
     }

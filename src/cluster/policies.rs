@@ -12,10 +12,10 @@ use super::guarded::Guarded;
 use super::names::{ObjectKey, Uid};
 use super::parts::{Epoch, Lists, Part, Parts};
 use super::places::resize;
-pub use super::policy_record::{PolicyId, PolicyRecord, Unusable};
+pub use super::policy_record::{Invalid, PolicyId, PolicyRecord, Unusable};
 use super::targets::TargetKey;
 use super::watch::Failure;
-use crate::api::ScalingPolicy;
+use crate::api::{Mode, ScalingPolicy};
 use crate::config::Config;
 use crate::control::compile::CompiledPolicy;
 use crate::report::stored::StoredStatus;
@@ -151,12 +151,13 @@ impl PolicyTable {
                     return;
                 }
                 let compiled = CompiledPolicy::of(&policy, &self.config);
-                record.compiled = compiled.map(Arc::new).map_err(|reason| Unusable::Invalid {
-                    reason: reason.into(),
-                    target: Box::new(TargetKey::of(
-                        &record.key.namespace,
-                        &policy.spec.scale_target_ref,
-                    )),
+                record.compiled = compiled.map(Arc::new).map_err(|reason| {
+                    Unusable::Invalid(Box::new(Invalid {
+                        reason: reason.into(),
+                        target: TargetKey::of(&record.key.namespace, &policy.spec.scale_target_ref),
+                        spec_mode: policy.spec.mode.unwrap_or(Mode::Auto),
+                        pause: policy.pause(),
+                    }))
                 });
                 self.put(&Arc::new(record), stored, epoch);
             }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::names::{ObjectKey, Uid};
 use super::targets::TargetKey;
-use crate::api::{Mode, ScalingPolicy};
+use crate::api::{Mode, Pause, ScalingPolicy};
 use crate::control::compile::CompiledPolicy;
 
 /// The place of a policy in the tables of this process. A place is given to another policy only after everybody was told
@@ -28,13 +28,21 @@ pub enum Unusable {
     #[error("the stored object cannot be read ({0}): apply the policy again in the present schema")]
     Unreadable(Box<str>),
     /// It contradicts itself.
-    #[error("{reason}")]
-    Invalid {
-        /// What is wrong, with what to write instead.
-        reason: Box<str>,
-        /// The target that it names all the same.
-        target: Box<TargetKey>,
-    },
+    #[error("{}", .0.reason)]
+    Invalid(Box<Invalid>),
+}
+
+/// A policy that contradicts itself, with what it says all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// What is wrong, with what to write instead.
+    pub reason: Box<str>,
+    /// The target that it names.
+    pub target: TargetKey,
+    /// The mode that its spec asks for.
+    pub spec_mode: Mode,
+    /// What pauses it beside that.
+    pub pause: Pause,
 }
 
 /// One policy as the API server holds it, as far as it is used.
@@ -60,16 +68,22 @@ impl PolicyRecord {
     pub fn target(&self) -> Option<&TargetKey> {
         match &self.compiled {
             Ok(compiled) => Some(&compiled.target),
-            Err(Unusable::Invalid { target, .. }) => Some(target),
+            Err(Unusable::Invalid(invalid)) => Some(&invalid.target),
             Err(Unusable::Unreadable(_)) => None,
         }
     }
 
-    /// The mode in force at `now`; `None` for a policy that cannot be acted on.
+    /// The mode in force at `now`, also of a policy that contradicts itself; `None` where the policy, or the annotation that pauses it, cannot
+    /// be read.
     #[must_use]
     pub fn mode(&self, now: concertina_decision::Timestamp) -> Option<Mode> {
         let at = Timestamp::from_millisecond(now.0).ok()?;
-        self.compiled.as_ref().ok()?.mode_in_force(at).ok()
+        let mode = match &self.compiled {
+            Ok(compiled) => compiled.mode_in_force(at),
+            Err(Unusable::Invalid(invalid)) => invalid.pause.mode(invalid.spec_mode, at),
+            Err(Unusable::Unreadable(_)) => return None,
+        };
+        mode.ok()
     }
 
     /// Whether the policy only recommends. It owns nothing then, and stands beside any owner.

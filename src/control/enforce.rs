@@ -43,7 +43,10 @@ fn forbidden(context: &Context, view: &View<'_>, outcome: &Outcome, key: &Target
         // Deleted meanwhile: its decisions are void.
         return Some(Effect::Withheld);
     };
-    if stored.generation != outcome.record.generation || stored.mode(outcome.time) != Some(outcome.mode) {
+    let is_same = stored.compiled.is_ok()
+        && stored.generation == outcome.record.generation
+        && stored.mode(outcome.time) == outcome.mode;
+    if !is_same {
         return Some(Effect::Conflict(
             "the policy was changed while its decision was made".into(),
         ));
@@ -52,7 +55,7 @@ fn forbidden(context: &Context, view: &View<'_>, outcome: &Outcome, key: &Target
         return Some(owner);
     }
     // Another controller writes, or the mode is one without writes.
-    let is_withheld = !context.leadership.may_write() || outcome.mode != Mode::Auto;
+    let is_withheld = !context.leadership.may_write() || outcome.mode != Some(Mode::Auto);
     is_withheld.then_some(Effect::Withheld)
 }
 

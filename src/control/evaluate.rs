@@ -29,8 +29,8 @@ pub struct Outcome {
     pub compiled: Option<Arc<CompiledPolicy>>,
     /// When.
     pub time: Timestamp,
-    /// The mode in force.
-    pub mode: Mode,
+    /// The mode in force; `None` where it is not known, as the policy or the annotation that pauses it cannot be read.
+    pub mode: Option<Mode>,
     /// The uid of the target, where it is known.
     pub target_uid: Option<Uid>,
     /// The decision with what there is to tell of each metric, or why none could be made.
@@ -158,7 +158,7 @@ pub fn evaluate(
         record: Arc::clone(record),
         compiled: record.compiled.as_ref().ok().cloned(),
         time: now,
-        mode: Mode::Auto,
+        mode: record.mode(now),
         target_uid: None,
         result: Err(gone()),
     };
@@ -236,7 +236,7 @@ fn prepare(
         .clone()
         .map_err(|unusable| invalid(unusable.to_string()))?;
     let at = jiff::Timestamp::from_millisecond(now.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    outcome.mode = compiled
+    compiled
         .mode_in_force(at)
         .map_err(|error| invalid(error.to_string()))?;
     let found = find(view, &compiled.target, now)?;

@@ -59,13 +59,12 @@ fn ready(outcome: &Outcome, troubles: &[Trouble]) -> Finding {
         return finding(kind, false, trouble.reason, trouble.message.clone());
     }
     match (&outcome.result, outcome.mode) {
-        (Ok(decided), Mode::Auto | Mode::DryRun) if nothing_known(decided) => {
-            plain(kind, false, decided.decision.reason)
-        }
         (Err(note), _) => finding(kind, false, note.reason, note.message.clone()),
-        (Ok(_), Mode::Paused) => plain(kind, true, Reason::Paused),
-        (Ok(_), Mode::DryRun) => plain(kind, true, Reason::DryRun),
-        (Ok(_), Mode::Auto) => plain(kind, true, Reason::Ready),
+        (Ok(_), Some(Mode::Paused)) => plain(kind, true, Reason::Paused),
+        (Ok(decided), _) if nothing_known(decided) => plain(kind, false, decided.decision.reason),
+        (Ok(_), Some(Mode::DryRun)) => plain(kind, true, Reason::DryRun),
+        // Nothing is decided where the mode is not known.
+        (Ok(_), Some(Mode::Auto) | None) => plain(kind, true, Reason::Ready),
     }
 }
 
@@ -81,9 +80,9 @@ fn able_to_scale(outcome: &Outcome) -> Finding {
             finding(kind, false, Reason::TargetOwnedByOther, scaled_by(other))
         }
         (Effect::Failed(message), _) => finding(kind, false, Reason::PatchFailed, message.clone()),
-        (_, Mode::Paused) => plain(kind, false, Reason::Paused),
-        (_, Mode::DryRun) => plain(kind, false, Reason::DryRun),
-        (_, Mode::Auto) => match holding_stage(decided) {
+        (_, Some(Mode::Paused)) => plain(kind, false, Reason::Paused),
+        (_, Some(Mode::DryRun)) => plain(kind, false, Reason::DryRun),
+        (_, Some(Mode::Auto) | None) => match holding_stage(decided) {
             Some(reason) => plain(kind, true, reason),
             None => plain(kind, true, Reason::Ready),
         },
@@ -130,7 +129,7 @@ fn scaling_active(outcome: &Outcome) -> Finding {
         Ok(decided) => decided,
         Err(note) => return finding(kind, false, note.reason, note.message.clone()),
     };
-    if outcome.mode == Mode::Paused {
+    if outcome.mode == Some(Mode::Paused) {
         return plain(kind, false, Reason::Paused);
     }
     if nothing_known(decided) {

@@ -23,7 +23,7 @@ fn conditions(outcome: &Outcome) -> [String; 4] {
 
 fn decided(load: f64, effect: Effect, mode: Mode) -> Outcome {
     let mut outcome = outcome(policy("web"), vec![total(load)]);
-    outcome.mode = mode;
+    outcome.mode = Some(mode);
     if let Ok(decided) = &mut outcome.result {
         decided.effect = effect;
     }
@@ -97,7 +97,7 @@ fn bounds_show_as_limited() {
 fn what_holds_a_wanted_change_back_shows_as_able() {
     let mut falling = outcome(policy("web"), vec![total(1.0)]);
     assert_eq!(conditions(&falling)[1], "True ScaleDownStabilized");
-    falling.mode = Mode::DryRun;
+    falling.mode = Some(Mode::DryRun);
     assert_eq!(conditions(&falling)[1], "False DryRun");
 }
 

@@ -33,7 +33,7 @@ type Change = fn(&mut Outcome);
 #[test]
 fn whatever_a_reader_may_notice_changes_it() {
     let changes: [Change; 19] = [
-        |outcome| outcome.mode = Mode::DryRun,
+        |outcome| outcome.mode = Some(Mode::DryRun),
         |outcome| outcome.target_uid = None,
         |outcome| decided(outcome).decision.current = 3,
         |outcome| decided(outcome).decision.desired = 3,

@@ -28,7 +28,7 @@ pub fn status_of(outcome: &Outcome, known: &Known, troubles: &[Trouble]) -> Scal
     let time = rfc3339(outcome.time);
     let mut status = ScalingPolicyStatus {
         observed_generation: outcome.record.generation,
-        mode: Some(outcome.mode),
+        mode: outcome.mode,
         conditions: findings(outcome, troubles)
             .iter()
             .map(|finding| condition(finding, outcome.record.generation, known, &time))
@@ -138,7 +138,7 @@ fn with_last_decision(mut status: ScalingPolicyStatus, outcome: &Outcome, time: 
             (Effect::NotOwner(_) | Effect::OwnedByAutoscaler(_), _) => Reason::TargetOwnedByOther,
             (Effect::Failed(_), _) => Reason::PatchFailed,
             (Effect::Conflict(_), _) => Reason::Conflict,
-            (_, Mode::Paused) => Reason::Paused,
+            (_, Some(Mode::Paused)) => Reason::Paused,
             _ => decided.decision.reason,
         },
         Err(note) => note.reason,

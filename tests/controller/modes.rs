@@ -4,6 +4,14 @@ use serde_json::json;
 use crate::fixtures::{deployment, policy};
 use crate::world::World;
 
+/// The mode of the policy `web` as the metrics tell it.
+fn mode_in_metrics(world: &World) -> String {
+    let text = world.controller.context.metrics.encode().unwrap();
+    let before = "concertina_policy_decision_info{namespace=\"shop\",policy=\"web\",mode=\"";
+    let told = text.lines().find_map(|line| line.strip_prefix(before)).unwrap();
+    told.split('"').next().unwrap().to_owned()
+}
+
 /// A Deployment of two under twice its load.
 async fn overloaded() -> World {
     let world = World::start().await;
@@ -82,4 +90,40 @@ async fn an_annotation_that_is_no_time_stops_the_policy_and_says_what_to_write()
         "False InvalidPolicy",
         "write an RFC 3339 time such as",
     );
+    assert_eq!(
+        world.status("web")["mode"],
+        json!(null),
+        "whether it is to be paused is not known"
+    );
+    assert_eq!(mode_in_metrics(&world), "Unknown");
+}
+
+#[tokio::test]
+async fn a_policy_that_contradicts_itself_keeps_its_mode() {
+    let mut world = overloaded().await;
+    let contradiction = || policy("web").between(7, 3);
+    for mode in ["DryRun", "Paused", "Auto"] {
+        world.api.has(contradiction().in_mode(mode));
+        world.tick_after(15).await;
+        world.expect("web", "Ready", "False InvalidPolicy", "minReplicas 7");
+        assert_eq!(world.status("web")["mode"], mode);
+        assert_eq!(mode_in_metrics(&world), mode);
+    }
+    world.api.has(contradiction().with(
+        "/metadata/annotations",
+        json!({"concertina.dev/paused-until": "2023-11-14T23:00:00Z"}),
+    ));
+    world.tick_after(15).await;
+    assert_eq!(world.status("web")["mode"], "Paused");
+    assert_eq!(mode_in_metrics(&world), "Paused");
+}
+
+#[tokio::test]
+async fn of_an_object_that_cannot_be_read_no_mode_is_known() {
+    let world = overloaded().await;
+    world.api.has(policy("web").with("/spec/metrics", "cpu"));
+    world.tick().await;
+    world.expect("web", "Ready", "False InvalidPolicy", "cannot be read");
+    assert_eq!(world.status("web")["mode"], json!(null));
+    assert_eq!(mode_in_metrics(&world), "Unknown");
 }

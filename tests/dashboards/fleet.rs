@@ -184,14 +184,14 @@ impl Fleet {
         for record in records {
             let name = record.key.name.to_string();
             let compiled = record.compiled.clone().unwrap();
-            let mode = record.mode(now).unwrap();
+            let mode = record.mode(now);
             let observation = observation(&name, moment);
             let memory = self.memories.entry(record.key.clone()).or_default();
             let decision = Box::new(decide(&compiled.decision, memory, &observation, now));
             memory.record(&decision, now);
             let effect = match (decision.verdict, mode) {
                 (Verdict::Hold, _) => Effect::None,
-                (Verdict::Scale, Mode::Auto) => {
+                (Verdict::Scale, Some(Mode::Auto)) => {
                     memory.record_change(decision.current, decision.desired, now);
                     Effect::Written
                 }

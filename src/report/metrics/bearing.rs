@@ -21,9 +21,9 @@ impl Reasons {
             Err(note) => reasons.add(note.reason),
         }
         match outcome.mode {
-            Mode::Auto => {}
-            Mode::DryRun => reasons.add(Reason::DryRun),
-            Mode::Paused => reasons.add(Reason::Paused),
+            Some(Mode::Auto) | None => {}
+            Some(Mode::DryRun) => reasons.add(Reason::DryRun),
+            Some(Mode::Paused) => reasons.add(Reason::Paused),
         }
         reasons
     }

@@ -64,9 +64,10 @@ const REPLICAS: &[Family] = &[
     }),
     family(names::POLICY_DECISION, |shown, lines| {
         let mode = match shown.row.mode {
-            Mode::Auto => "Auto",
-            Mode::DryRun => "DryRun",
-            Mode::Paused => "Paused",
+            Some(Mode::Auto) => "Auto",
+            Some(Mode::DryRun) => "DryRun",
+            Some(Mode::Paused) => "Paused",
+            None => "Unknown",
         };
         let winner = shown.row.numbers.and_then(|numbers| numbers.winner);
         let winner = name_of(winner, shown);

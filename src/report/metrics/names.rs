@@ -113,7 +113,7 @@ sections! {
         POLICY_LAST_CHANGE: Gauge "concertina_policy_last_change_timestamp_seconds" ["namespace", "policy", "direction", "reason", "winner"],
             "When the replicas were changed last, in seconds since 1970: up or down, why, and the metric whose proposal was taken; ReplicasChangedByOther where somebody else did it";
         POLICY_DECISION: Info "concertina_policy_decision_info" ["namespace", "policy", "mode", "reason", "winner"],
-            "The mode in force, the reason that explains the last decision best, and the metric whose proposal was taken, if one was; also of a policy that cannot be decided";
+            "The mode in force (Unknown where the policy or its annotation cannot be read), the reason that explains the last decision best, and the metric whose proposal was taken, if one was; also of a policy that cannot be decided";
         POLICY_REASON: Gauge "concertina_policy_reason" ["namespace", "policy", "reason"],
             "1 for each reason that bears on the last decision, from whichever stage, metric or guard; those that only say that all is well are left out";
     }

@@ -36,7 +36,7 @@ struct Table {
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) record: Arc<PolicyRecord>,
-    pub(super) mode: Mode,
+    pub(super) mode: Option<Mode>,
     /// The one that explains the outcome best.
     pub(super) reason: Reason,
     pub(super) reasons: Reasons,
@@ -177,7 +177,7 @@ impl Row {
     fn new(record: &Arc<PolicyRecord>) -> Self {
         Self {
             record: Arc::clone(record),
-            mode: Mode::Auto,
+            mode: None,
             reason: Reason::Evaluating,
             reasons: Reasons::default(),
             changes: [0; 2],
