@@ -63,6 +63,11 @@ def only(rendered, kind, name=None):
     return found[0]
 
 
+def notes(*arguments):
+    """What helm says after it has installed the chart."""
+    return helm("install", "concertina", str(CHART), "--namespace=concertina", "--dry-run=client", *arguments).split("\nNOTES:\n")[1]
+
+
 def configuration(rendered):
     """The controller's configuration file among these objects: in a Secret or in a ConfigMap."""
     found = [one for one in rendered if one["kind"] in {"ConfigMap", "Secret"} and one["metadata"]["name"].endswith("-config")]

@@ -79,6 +79,28 @@
 {{- toYaml $config -}}
 {{- end -}}
 
+{{/* The server of policies that name none, or else the first. */}}
+{{- define "concertina.someServer" -}}
+{{- $name := (index .Values.config.servers 0).name -}}
+{{- range .Values.config.servers -}}
+{{- if eq .name "default" -}}
+{{- $name = .name -}}
+{{- end -}}
+{{- end -}}
+{{- $name -}}
+{{- end -}}
+
+{{/* Whether teams are to be kept apart and the controllers' port is open to all. */}}
+{{- define "concertina.isOpenBesideTenancy" -}}
+{{- $apart := false -}}
+{{- range .Values.config.servers -}}
+{{- if eq (.tenancy | default $.Values.config.tenancy) "Namespace" -}}
+{{- $apart = true -}}
+{{- end -}}
+{{- end -}}
+{{- if and $apart (not (and .Values.networkPolicy.enabled .Values.networkPolicy.from)) -}}true{{- end -}}
+{{- end -}}
+
 {{/* What holds the configuration: a Secret where a header or parameter of a server may be a key, which readers of ConfigMaps must not see. */}}
 {{- define "concertina.configKind" -}}
 {{- $kind := "ConfigMap" -}}
