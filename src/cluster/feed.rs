@@ -337,7 +337,7 @@ async fn follow_kind(
                 Change::Apply(object) => cluster.targets().apply(gvk, &object),
                 Change::ListEnds => cluster.targets().end_list(gvk, part),
                 Change::Delete(metadata) => cluster.targets().delete(gvk, &metadata),
-                Change::Fail(failure) => cluster.targets().note_failure(gvk, part, failure),
+                Change::Fail(failure) => cluster.targets().note_failure(gvk, part, failure, now()),
             };
             let (client, resource) = (watch_client.clone(), &resource);
             async move { follow_sound(client, resource, namespace.map(|name| &**name), on_change).await }

@@ -158,14 +158,6 @@ impl Lists {
         self.0.get(part.index())?.failure.as_deref()
     }
 
-    /// Notes why a watch failed. What was listed before is still good to work with.
-    pub(super) fn note_failure(&mut self, part: Part, failure: Failure) {
-        let listing = self.listing(part);
-        if listing.progress != Progress::Listed {
-            listing.failure = Some(Box::new(failure));
-        }
-    }
-
     /// The first list is not waited for any longer. Returns whether that is news.
     pub(super) fn go_without(&mut self, part: Part) -> bool {
         let listing = self.listing(part);

@@ -270,7 +270,7 @@ fn targets_and_their_scales_are_told_by_namespace() {
     table.end_list(&gvk, part("team"));
     assert_eq!(table.get(&key("team")), None);
     assert!(table.get(&key("shop")).is_some());
-    table.note_failure(&gvk, part("shop"), failure(true));
+    table.note_failure(&gvk, part("shop"), failure(true), Instant::now());
     assert_eq!(table.failure(&gvk, "shop"), None);
     assert_eq!(table.failure(&gvk, "others"), None);
 }

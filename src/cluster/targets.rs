@@ -86,14 +86,14 @@ impl TargetTable {
         kind.map_or(KindState::Unknown, |kind| kind.state.clone())
     }
 
-    /// Whether the kind is watched and a first list is complete: of the cluster, or of some namespace.
+    /// Whether the kind is watched and there is a list to work with: of the cluster, or of some namespace.
     #[must_use]
     pub fn is_synced(&self, gvk: &GroupVersionKind) -> bool {
         let kind = self.kinds.find(gvk);
         kind.is_some_and(|kind| kind.is_watched() && kind.lists.is_any_listed())
     }
 
-    /// Whether the kind is watched and the first list of what is in this namespace is complete.
+    /// Whether the kind is watched and there is a list to work with of what is in this namespace.
     #[must_use]
     pub fn is_listed(&self, gvk: &GroupVersionKind, namespace: &str) -> bool {
         let kind = self.kinds.find(gvk).filter(|kind| kind.is_watched());
@@ -102,7 +102,7 @@ impl TargetTable {
             .is_some_and(|(kind, part)| kind.lists.is_listed(part))
     }
 
-    /// Why there is no first list yet of what is in this namespace, if it was tried.
+    /// Why there is no list to work with of what is in this namespace, if it was tried.
     #[must_use]
     pub fn failure(&self, gvk: &GroupVersionKind, namespace: &str) -> Option<&Failure> {
         let part = self.parts.of_namespace(namespace)?;
@@ -247,10 +247,11 @@ impl TargetTable {
         record.resource_version = version;
     }
 
-    /// Notes that the watch of a kind failed. Objects that were listed before are still good to work with.
-    pub fn note_failure(&mut self, gvk: &GroupVersionKind, part: Part, failure: Failure) {
+    /// Notes that the watch of a kind failed, as of `now`. Objects that were listed before are still good to work with; where it is
+    /// forbidden, for 5 min.
+    pub fn note_failure(&mut self, gvk: &GroupVersionKind, part: Part, failure: Failure, now: Instant) {
         if let Some(kind) = self.kinds.find_mut(gvk) {
-            kind.lists.note_failure(part, failure);
+            kind.lists.note_refusal(part, failure, now);
         }
     }
 

@@ -146,22 +146,28 @@ fn a_failure_is_kept_with_its_kind_until_there_is_a_list() {
         is_unserved: false,
         message: "no".into(),
     };
-    table.note_failure(&deployments(), Part::WHOLE, failure.clone());
+    let now = Instant::now();
+    table.note_failure(&deployments(), Part::WHOLE, failure.clone(), now);
     assert!(matches!(table.kind(&deployments()), KindState::Unknown));
     let state = KindState::Watched {
         resource: ApiResource::from_gvk(&deployments()),
         scope: Scope::Namespaced,
     };
-    table.set_kind(&deployments(), state, Instant::now());
-    table.note_failure(&deployments(), Part::WHOLE, failure.clone());
+    table.set_kind(&deployments(), state, now);
+    table.note_failure(&deployments(), Part::WHOLE, failure.clone(), now);
     assert_eq!(table.failure(&deployments(), "shop"), Some(&failure));
     list(&mut table, &deployments(), &[]);
-    table.note_failure(&deployments(), Part::WHOLE, failure);
+    assert!(table.is_listed(&deployments(), "shop"));
+    table.note_failure(&deployments(), Part::WHOLE, failure.clone(), now);
     assert_eq!(
         table.failure(&deployments(), "shop"),
         None,
-        "what was listed stays good"
+        "what was listed stays good for a while"
     );
+    let after = now + Duration::from_secs(300);
+    table.note_failure(&deployments(), Part::WHOLE, failure.clone(), after);
+    assert_eq!(table.failure(&deployments(), "shop"), Some(&failure));
+    assert!(!table.is_listed(&deployments(), "shop"));
 }
 
 #[test]

@@ -41,6 +41,7 @@ mod pod_metrics;
 mod replay;
 mod restarts;
 mod resuming;
+mod rights;
 mod running;
 mod safety;
 mod scaling;
