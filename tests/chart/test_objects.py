@@ -118,6 +118,21 @@ class Objects(unittest.TestCase):
         kinds = chart.kinds(chart.objects(*chart.SETS["namespaces"], "--set=rbac.aggregateRoles=false", "--set=crds.install=false"))
         self.assertEqual(kinds & CLUSTER_WIDE, set())
 
+    def test_what_somebody_else_must_grant_and_what_the_release_brings_are_together_the_whole(self):
+        # As docs/how-to/install.md has it for whoever may grant no rights.
+        named = lambda rendered: sorted((one["kind"], one["metadata"]["name"], one["metadata"].get("namespace")) for one in rendered)
+        place = {"release": "scaler", "namespace": "autoscaling"}
+        values = [*chart.SETS["namespaces"], "--set=crds.install=false", "--set=rbac.aggregateRoles=false"]
+        granted = chart.objects(*values, "--show-only=templates/rbac.yaml", **place)
+        release = chart.objects(*values, "--set=rbac.create=false", **place)
+        self.assertEqual(chart.kinds(granted), {"Role", "RoleBinding"})
+        self.assertEqual({kind for kind in chart.kinds(release) if "Role" in kind} | chart.kinds(release) & CLUSTER_WIDE, set())
+        self.assertEqual(named(granted + release), named(chart.objects(*values, **place)))
+        account = pod_of(chart.only(release, "Deployment"))["spec"]["serviceAccountName"]
+        for binding in granted:
+            if binding["kind"] == "RoleBinding":
+                self.assertEqual(binding["subjects"], [{"kind": "ServiceAccount", "name": account, "namespace": "autoscaling"}])
+
     def test_helm_test_is_there_where_its_namespace_is_watched(self):
         self.assertIn("Pod", chart.kinds(chart.objects(*chart.SETS["namespaces"])))
         elsewhere = chart.kinds(chart.objects(*chart.SETS["namespaces"], namespace="autoscaling"))
