@@ -1,5 +1,5 @@
 """The controller's configuration as the chart writes it, held against the controller itself. Runs the controller named by CONCERTINA,
-which finds no cluster and ends; no network."""
+which finds no cluster and ends; no network but a port of this machine on which nobody listens."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import re
 import subprocess
 import tempfile
 import unittest
+from pathlib import Path
 
 import yaml
 
@@ -97,6 +98,20 @@ class Config(unittest.TestCase):
             with self.subTest(example):
                 text = rendered(*[f"--set-json=config.{name}={json.dumps(value)}" for name, value in example.items()])
                 self.assertEqual(chart.parse(text)[0], {"tenancy": "Cluster", "periodSeconds": 15, "policySeries": "All"} | example)
+
+    def test_what_the_doctor_writes_becomes_values_of_the_chart_by_the_line_of_the_readme(self):
+        lines = [line for line in (chart.REPOSITORY / "README.md").read_text().splitlines() if line.endswith("> concertina.yaml")]
+        self.assertEqual(len(lines), 1)
+        server = {"name": "default", "url": "http://127.0.0.1:1", "headers": {"X-Scope-OrgID": "on", "X-Number": "010"}, "matchers": 'cluster="a"'}
+        config = {"servers": [server], "labels": {"pod": "y"}, "sources": {"no": {"requests": "requests_total"}}}
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "before.yaml").write_text(yaml.safe_dump(config))
+            doctor = [Path(os.environ["CONCERTINA"]).absolute(), "doctor", "--config=before.yaml", "--write-config=config.yaml"]
+            # It finds neither cluster nor server, and writes what it was given.
+            subprocess.run(doctor, cwd=folder, env={"KUBECONFIG": "/dev/null"}, capture_output=True, timeout=60)
+            subprocess.run(["bash", "-c", lines[0]], cwd=folder, check=True)
+            text = rendered(f"--values={folder}/concertina.yaml")
+        self.assertEqual(chart.parse(text)[0], {"tenancy": "Cluster", "periodSeconds": 15, "policySeries": "All"} | config)
 
     def test_numbers_and_words_reach_the_controller_as_they_were_written(self):
         everything = chart.parse((chart.VALUES / "everything.yaml").read_text())[0]["config"]
