@@ -337,6 +337,8 @@ class Objects(unittest.TestCase):
         ]
         self.assertEqual(ports("--set=networkPolicy.enabled=true"), [[53, 53], [443, 6443], [9090]])
         self.assertEqual(sorted(ports(*chart.SETS["everything"])[2]), [80, 443, 10902])
+        by_address = [f"--set-json=config.servers={json.dumps([{'name': 'a', 'urls': ['http://[fd00::1]:9091', 'https://[fd00::2]/prefix']}])}"]
+        self.assertEqual(sorted(ports("--set=networkPolicy.enabled=true", *by_address)[2]), [443, 9091])
         self.assertEqual(ports(*chart.SETS["alone"])[2], [9091])
         self.assertEqual(ports(*chart.SETS["everything"])[3:], [[3128]])  # the proxy of its extraEnv
         egress = chart.only(chart.objects(*chart.SETS["everything"]), "NetworkPolicy")["spec"]["egress"]
@@ -398,7 +400,7 @@ class Objects(unittest.TestCase):
         self.assertEqual([one["maxSkew"] for one in spec["topologySpreadConstraints"]], [1, 2])
         inner = spec["containers"][0]
         self.assertIn("--log-json", inner["args"])
-        self.assertEqual(inner["args"][-1], "--listen=0.0.0.0:8080")
+        self.assertEqual(inner["args"][-1], "--listen=[::]:8080")
         environment = {one["name"]: one["value"] for one in inner["env"]}
         self.assertEqual(environment, {"RUST_LOG": "warn,concertina=debug", "HTTPS_PROXY": "http://proxy:3128"})
         self.assertEqual(inner["resources"]["limits"], {"cpu": "1", "memory": "256Mi"})
