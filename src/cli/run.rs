@@ -1,5 +1,5 @@
 //! `concertina run`: puts the parts of the controller together and runs them until a signal comes.
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use clap::Args;
 use futures::FutureExt;
 use kube::Client;
 use kube::config::KubeConfigOptions;
+use tokio::net::TcpListener;
 
 use super::leader::{self, LeaderArguments};
 use super::servers::{ServerArguments, Servers};
@@ -20,6 +21,8 @@ use crate::log;
 use crate::observe::server::ServerError;
 use crate::web;
 
+/// Where it listens unless an address is asked for.
+const PORT: u16 = 8080;
 /// Reads and writes of the API server are given up after this; watches are not.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Writes and reports under way get so long to end after a signal.
@@ -35,9 +38,10 @@ pub struct RunArguments {
     /// Least seconds between two scrapes on the server of --prometheus-url, for the windows of rates. Without it: as measured.
     #[arg(long, conflicts_with = "config", value_parser = clap::value_parser!(u32).range(1..=3600))]
     scrape_interval_seconds: Option<u32>,
-    /// Address for /metrics, /healthz, /readyz and /api/v1/policies/NAMESPACE/NAME/case.
-    #[arg(long, default_value = "0.0.0.0:8080")]
-    listen: SocketAddr,
+    /// Address for /metrics, /healthz, /readyz and /api/v1/policies/NAMESPACE/NAME/case; absent: [::]:8080, to IPv6 and IPv4, or 0.0.0.0:8080
+    /// where the kernel has no IPv6.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
     /// Context of the kubeconfig; absent: the current one, or the cluster this runs in.
     #[arg(long)]
     context: Option<String>,
@@ -48,7 +52,7 @@ pub struct RunArguments {
     #[arg(long, env = "RUST_LOG", default_value = log::DEFAULT_LEVEL, value_parser = log::directives)]
     log_level: String,
     #[command(flatten)]
-    leader: LeaderArguments,
+    pub(super) leader: LeaderArguments,
 }
 
 /// Why the controller cannot run.
@@ -141,7 +145,8 @@ async fn run_logged(arguments: RunArguments, log_limit: &log::Limit) -> Result<(
     )?);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(RunError::Signal)?;
-    let (version, listen) = (env!("CARGO_PKG_VERSION"), arguments.listen.to_string());
+    let (listener, address) = listener(arguments.listen).await?;
+    let (version, listen) = (env!("CARGO_PKG_VERSION"), address.to_string());
     tracing::info!(version, listen, "concertina starts");
 
     let mut election = election.map(|settings| {
@@ -158,9 +163,8 @@ async fn run_logged(arguments: RunArguments, log_limit: &log::Limit) -> Result<(
             None => std::future::pending().await,
         }
     };
-    let address = arguments.listen;
     let reports = Arc::clone(&context);
-    let mut served = std::pin::pin!(web::run(Arc::clone(&context), address));
+    let mut served = std::pin::pin!(web::run(Arc::clone(&context), listener));
     tokio::select! {
         () = feed::run(cluster, watch_client, call_client) => {}
         () = tick::run(Arc::clone(&context)) => {}
@@ -196,6 +200,18 @@ async fn run_logged(arguments: RunArguments, log_limit: &log::Limit) -> Result<(
         election.end(has_changed_all).await;
     }
     Ok(())
+}
+
+/// Listens at the address that is asked for, or at all there are. Returns where that is, too.
+async fn listener(asked: Option<SocketAddr>) -> Result<(TcpListener, SocketAddr), RunError> {
+    let listener = match asked {
+        Some(address) => TcpListener::bind(address).await,
+        None => web::listen::everywhere(PORT),
+    };
+    let address = asked.unwrap_or_else(|| (Ipv6Addr::UNSPECIFIED, PORT).into());
+    listener
+        .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
+        .map_err(|source| RunError::Listen { address, source })
 }
 
 /// The configuration of the named context, of the current one, or of the cluster this runs in.

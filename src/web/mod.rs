@@ -1,7 +1,6 @@
 //! The controller's HTTP endpoint: `/metrics`, `/healthz`, `/readyz`, and the newest decision of a policy as a file to
 //! replay. It listens; for the last of these it asks the API server for one policy.
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,20 +9,21 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::control::Context;
 
 mod case;
+pub mod listen;
 
 const OK: &str = "ok\n";
 
-/// Serves until the future is dropped.
+/// Serves those who connect until the future is dropped.
 ///
 /// # Errors
-/// When the address cannot be listened on.
-pub async fn run(context: Arc<Context>, address: SocketAddr) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::bind(address).await?;
+/// When the server ends by itself.
+pub async fn run(context: Arc<Context>, listener: TcpListener) -> std::io::Result<()> {
     axum::serve(listener, router(context)).await
 }
 

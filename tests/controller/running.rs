@@ -1,32 +1,27 @@
 //! The controller left to itself, by the clock on the wall: the loop, the reporter and the endpoint for metrics.
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use concertina::cluster::Cluster;
 use concertina::control::tick;
 use concertina::web;
+use tokio::net::TcpListener;
 
 use crate::fixtures::{deployment, policy};
 use crate::world::World;
 
-/// An address of loopback on which nobody listens.
-async fn free_address() -> std::net::SocketAddr {
-    tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
+/// A socket of loopback, and its address.
+async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
 }
 
-/// The HTTP status and the body at this path, once somebody listens.
-async fn get(address: std::net::SocketAddr, path: &str) -> (u16, String) {
-    for _ in 0..1000 {
-        if let Ok(response) = reqwest::get(format!("http://{address}{path}")).await {
-            return (response.status().as_u16(), response.text().await.unwrap());
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("nobody listens on {address}");
+/// The HTTP status and the body at this path.
+async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let response = reqwest::get(format!("http://{address}{path}")).await.unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
 }
 
 #[tokio::test]
@@ -37,12 +32,12 @@ async fn the_controller_scales_and_reports_by_itself_within_seconds() {
     world.api.has(policy("web").with("/spec/periodSeconds", 1));
     world.rate(&[("web", 2, 20.0)]);
     let context = Arc::clone(&world.controller.context);
-    let address = free_address().await;
+    let (listener, address) = listener().await;
     let running = async {
         tokio::select! {
             () = tick::run(Arc::clone(&context)) => {}
             () = context.reporter.run(tick::wall_clock) => {}
-            served = web::run(Arc::clone(&context), address) => served.unwrap(),
+            served = web::run(Arc::clone(&context), listener) => served.unwrap(),
         }
     };
     let watching = async {
@@ -83,8 +78,8 @@ async fn a_controller_that_knows_nothing_yet_is_alive_but_not_ready_and_does_not
     let nothing = Arc::new(Cluster::new(config.clone()));
     let context = concertina::control::Context::new(config, world.api.client(), nothing).unwrap();
     let context = Arc::new(context);
-    let address = free_address().await;
-    let served = tokio::spawn(web::run(Arc::clone(&context), address));
+    let (listener, address) = listener().await;
+    let served = tokio::spawn(web::run(Arc::clone(&context), listener));
     let ticking = tokio::spawn(tick::run(context));
     assert_eq!(get(address, "/healthz").await.0, 200);
     let (code, reason) = get(address, "/readyz").await;
