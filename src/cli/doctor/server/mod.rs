@@ -253,11 +253,13 @@ impl<'s> Asker<'s> {
     }
 }
 
-/// The window in seconds that rates of series scraped so often have of their own accord.
-fn window_seconds(interval: f64, configured: Option<u32>) -> u32 {
+/// The window in seconds that rates of series scraped so often have of their own accord; absent: until it is measured.
+fn window_seconds(interval: Option<f64>, configured: Option<u32>) -> u32 {
     let intervals = Intervals::default();
     let key = QueryKey::shared(&"doctor".into(), cpu());
-    intervals.learn(&key, interval, wall_clock());
+    if let Some(interval) = interval {
+        intervals.learn(&key, interval, wall_clock());
+    }
     intervals.window_seconds(&key, configured)
 }
 

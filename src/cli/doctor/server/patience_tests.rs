@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use axum::body::Body;
 use axum::http::Response;
 
+use super::super::finding::{Finding, Level};
 use super::recorded::pods;
 use super::*;
 
@@ -46,6 +47,15 @@ async fn two_queries_that_break_do_not_end_the_others_of_a_server_that_answers()
             .all(|finding| !finding.what.contains("not asked any more")),
         "{found:#?}"
     );
+    for source in ["http", "ingress-nginx", "istio"] {
+        let what =
+            format!("source {source}: not found out: how often it is scraped (the server cannot be reached");
+        let is_told = |finding: &&Finding| finding.level == Level::Note && finding.what.starts_with(&what);
+        assert!(
+            found.iter().any(|finding| is_told(&finding)),
+            "{source}: {found:#?}"
+        );
+    }
 }
 
 #[tokio::test]

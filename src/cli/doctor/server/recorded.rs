@@ -77,6 +77,7 @@ pub(super) fn healthy() -> Offers {
                 .into(),
             known: Ok(Vec::new()),
             configured_interval: None,
+            tenancy: crate::config::Tenancy::default(),
         },
     }
 }

@@ -2,14 +2,16 @@
 //! touches the network.
 use std::collections::BTreeSet;
 
-use crate::config::{Config, Scope, Source, SourceConfig};
+use crate::config::{Config, Scope, Source, SourceConfig, Tenancy};
 
 use super::super::finding::{Findings, Level, some_of};
-use super::super::settings::Edit;
-use super::series::{named_job, timeliness};
+use super::super::settings::{Edit, with_edits};
+use super::series::{
+    ADVICE_UNMEASURED, HOW_OFTEN, HOW_OLD, named_job, rates, timeliness, unheard, unheard_advice, unmeasured,
+};
 use super::texts::{self, BRANCH};
 use super::vector::Sample;
-use super::{Asked, Asker, request_rate, seconds, window_seconds};
+use super::{Asked, Asker, request_rate};
 
 /// A counter that is exposed by what many people run.
 pub(super) struct Known {
@@ -118,6 +120,8 @@ pub(in crate::cli::doctor) struct RequestFacts {
     pub(super) known: Asked<Vec<Sample>>,
     /// Least seconds between two scrapes as configured.
     pub(super) configured_interval: Option<u32>,
+    /// What of the server policies may read.
+    pub(super) tenancy: Tenancy,
 }
 
 pub(super) async fn gather(asker: &mut Asker<'_>, config: &Config, server: &str) -> RequestFacts {
@@ -169,6 +173,9 @@ pub(super) async fn gather(asker: &mut Asker<'_>, config: &Config, server: &str)
         configured_interval: config
             .server(server)
             .and_then(|server| server.scrape_interval_seconds),
+        tenancy: config
+            .server(server)
+            .map_or_else(Tenancy::default, |server| config.tenancy(server)),
     }
 }
 
@@ -265,16 +272,35 @@ fn check_source(
         metric(source),
         some_of(&names, 4)
     );
-    let interval = facts.interval.as_ref().ok().copied().flatten();
-    if let Some(interval) = interval {
-        let window = window_seconds(interval, configured_interval);
-        what += &format!(", every {}: rates cover {window} s", seconds(interval));
+    let has_rate = source.requests.is_some();
+    if has_rate {
+        what += &rates(&facts.interval, configured_interval);
     }
     found.ok("requests", what);
+    let asked = [
+        (HOW_OFTEN, facts.interval.as_ref().err()),
+        (HOW_OLD, facts.age.as_ref().err()),
+        ("which labels it has", facts.labels.as_ref().err()),
+        (
+            "whether several jobs scrape it",
+            facts.several_jobs.as_ref().err(),
+        ),
+    ];
+    if let Some(what) = unheard(&asked) {
+        let advice = unheard_advice(&facts.interval, configured_interval);
+        found.note("requests", format!("source {}: {what}", facts.name), advice);
+    }
+    if has_rate && let Some(what) = unmeasured(&facts.interval, configured_interval) {
+        found.note(
+            "requests",
+            format!("source {}: {what}", facts.name),
+            ADVICE_UNMEASURED,
+        );
+    }
     check_labels(facts, source, found);
     timeliness(
         "requests",
-        interval,
+        facts.interval.as_ref().ok().copied().flatten(),
         facts.age.as_ref().ok().copied().flatten(),
         found,
     );
@@ -344,9 +370,27 @@ fn check_labels(facts: &SourceFacts, source: &Source, found: &mut Findings) {
     }
 }
 
+/// What to do about a counter that names no namespace.
+const ADVICE_SHARED: &str = "nothing unless policies are to scale by it: in Prometheus, relabelling that adds a label with the \
+                             workload's namespace, and a source with namespaceLabel; or a server with tenancy: Cluster \
+                             (docs/how-to/tenancy.md)";
+
+/// Whether policies may take the source that comes of this change where each may only read of its own namespace.
+fn tells_namespaces_apart(config: &Config, edit: &Edit, source: &str) -> bool {
+    let changed = with_edits(config, std::slice::from_ref(edit));
+    changed.source(source).is_some_and(Source::tells_namespaces_apart)
+}
+
 /// Sources that could be configured; whether there is any.
 fn suggest(facts: &RequestFacts, config: &Config, found: &mut Findings) -> bool {
-    let Ok(samples) = &facts.known else { return false };
+    let samples = match &facts.known {
+        Ok(samples) => samples,
+        Err(error) => {
+            let what = format!("counters that could be a source were not looked for: {error}");
+            found.note("requests", what, "what the message says");
+            return false;
+        }
+    };
     let is_taken = |known: &Known| {
         let same = |source: &Source| source.requests.as_deref() == Some(known.metric);
         names(config).contains(known.name)
@@ -364,6 +408,15 @@ fn suggest(facts: &RequestFacts, config: &Config, found: &mut Findings) -> bool 
                 name: known.name.to_owned(),
                 fields: Box::new(fields),
             };
+            if facts.tenancy == Tenancy::Namespace && !tells_namespaces_apart(config, &edit, known.name) {
+                let what = format!(
+                    "{} is there, as of {}, but policies may not take it under tenancy: Namespace: it names workloads in a \
+                     way that two namespaces may share",
+                    known.metric, known.exposed_by
+                );
+                found.note("requests", what, ADVICE_SHARED);
+                continue;
+            }
             let what = format!(
                 "{} is there, as of {}: policies may take it as source {}",
                 known.metric, known.exposed_by, known.name

@@ -76,6 +76,7 @@ fn a_source_of_the_configuration_must_be_there() {
         sources: vec![source("own", &[], &[])],
         known: Ok(Vec::new()),
         configured_interval: None,
+        tenancy: Tenancy::Cluster,
     };
     let mut found = Findings::about("server");
     check(&facts, &config, &mut found);
@@ -131,6 +132,7 @@ fn a_counter_that_a_source_has_already_is_not_suggested() {
         sources: Vec::new(),
         known: Ok(vec![branch("spring", 12.0)]),
         configured_interval: None,
+        tenancy: Tenancy::Cluster,
     };
     let mut found = Findings::about("server");
     check(&facts, &config, &mut found);
@@ -138,5 +140,97 @@ fn a_counter_that_a_source_has_already_is_not_suggested() {
         found.list.iter().all(|finding| finding.edit.is_none()),
         "{:?}",
         found.list
+    );
+}
+
+#[test]
+fn what_could_not_be_asked_of_a_source_is_told() {
+    let mut http = source("http", &["pods"], &["namespace", "pod"]);
+    http.interval = Err("no answer within 5 s".into());
+    http.labels = Err("no answer within 5 s".into());
+    http.several_jobs = Err("no answer within 5 s".into());
+    let findings = of(with_source(http));
+    let finding = remark(&findings, "requests");
+    assert_says(
+        finding,
+        Level::Note,
+        "source http: not found out: how often it is scraped (no answer within 5 s)",
+        "until it is known rates cover 60 s",
+    );
+    assert!(
+        finding.what.contains("which labels it has (")
+            && finding.what.contains("whether several jobs scrape it (")
+    );
+    let mut http = source("http", &["pods"], &["namespace", "pod"]);
+    http.interval = Ok(None);
+    assert_says(
+        remark(&of(with_source(http)), "requests"),
+        Level::Note,
+        "source http: how often it is scraped cannot be measured yet: rates cover 60 s",
+        "scrapeIntervalSeconds",
+    );
+    let mut offers = with_source(source("http", &["pods"], &["namespace", "pod"]));
+    offers.requests.known = Err("no answer within 5 s".into());
+    assert_says(
+        remark(&of(offers), "requests"),
+        Level::Note,
+        "counters that could be a source were not looked for: no answer within 5 s",
+        "what the message says",
+    );
+}
+
+#[test]
+fn the_interval_of_a_source_that_counts_no_requests_is_not_missed() {
+    let text = format!(
+        "servers: [{{name: default, url: '{URL}'}}]\nsources: {{own: {{duration: own_seconds, workloadLabel: app}}}}"
+    );
+    let config = Config::parse(&text, "test.yaml".as_ref()).unwrap();
+    let mut own = source("own", &["pods"], &[]);
+    own.interval = Ok(None);
+    own.age = Ok(None);
+    let facts = RequestFacts {
+        sources: vec![own],
+        known: Ok(Vec::new()),
+        configured_interval: None,
+        tenancy: Tenancy::Cluster,
+    };
+    let mut found = Findings::about("server");
+    check(&facts, &config, &mut found);
+    assert!(
+        found.list.iter().all(|finding| finding.level == Level::Ok),
+        "{:#?}",
+        found.list
+    );
+}
+
+#[test]
+fn what_a_server_keeps_from_policies_is_not_suggested_there() {
+    let mut offers = healthy();
+    offers.requests.known = Ok(KNOWN.iter().map(|known| branch(known.name, 1.0)).collect());
+    offers.requests.tenancy = Tenancy::Namespace;
+    let findings = of(offers);
+    let edits: Vec<Edit> = findings
+        .iter()
+        .filter_map(|finding| finding.edit.clone())
+        .collect();
+    assert_eq!(edits.len(), KNOWN.len() - 1, "{findings:#?}");
+    let changed = with_edits(&config(), &edits);
+    for known in KNOWN.iter().filter(|known| known.name != "traefik") {
+        assert!(
+            changed
+                .source(known.name)
+                .is_some_and(Source::tells_namespaces_apart),
+            "{}",
+            known.name
+        );
+    }
+    let traefik = findings
+        .iter()
+        .find(|finding| finding.what.starts_with("traefik"));
+    assert_says(
+        traefik.unwrap(),
+        Level::Note,
+        "policies may not take it under tenancy: Namespace",
+        "namespaceLabel",
     );
 }

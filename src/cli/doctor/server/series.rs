@@ -134,7 +134,9 @@ pub(super) fn check(all: &[SeriesFacts], labels: &LabelFacts, found: &mut Findin
             Ok(jobs) => is_there(facts, jobs, found),
         }
     }
-    if let Some(facts) = all.iter().find(|facts| !facts.examples.is_empty()) {
+    // Where no examples came, nothing but that there are some is known.
+    let twice = all.iter().find(|facts| !facts.examples.is_empty());
+    if let Some(facts) = twice.or_else(|| all.iter().find(|facts| facts.several() > 0.0)) {
         duplicates(facts, found);
     }
 }
@@ -164,11 +166,25 @@ fn is_there(facts: &SeriesFacts, jobs: &[Sample], found: &mut Findings) {
         counted(facts),
         some_of(&names, 4)
     );
-    if let Ok(Some(interval)) = facts.interval {
-        let window = window_seconds(interval, facts.configured_interval);
-        what += &format!(", every {}: rates cover {window} s", seconds(interval));
+    let has_rate = template(facts.name).is_some();
+    if has_rate {
+        what += &rates(&facts.interval, facts.configured_interval);
     }
     found.ok(facts.name, what);
+    let (interval, age) = (facts.interval.as_ref().err(), facts.age.as_ref().err());
+    let how_many = format!("how many {} there are", things(facts));
+    let asked = [
+        (how_many.as_str(), facts.groups.as_ref().err()),
+        (HOW_OFTEN, interval),
+        (HOW_OLD, age),
+    ];
+    if let Some(what) = unheard(&asked) {
+        let advice = unheard_advice(&facts.interval, facts.configured_interval);
+        found.note(facts.name, what, advice);
+    }
+    if has_rate && let Some(what) = unmeasured(&facts.interval, facts.configured_interval) {
+        found.note(facts.name, what, ADVICE_UNMEASURED);
+    }
     timeliness(
         facts.name,
         facts.interval.as_ref().ok().copied().flatten(),
@@ -177,13 +193,66 @@ fn is_there(facts: &SeriesFacts, jobs: &[Sample], found: &mut Findings) {
     );
 }
 
-fn counted(facts: &SeriesFacts) -> String {
-    let things = match facts.name {
+fn things(facts: &SeriesFacts) -> &'static str {
+    match facts.name {
         "network" => "interfaces",
         "disk" => "devices",
         _ => "containers",
-    };
-    format!("{:.0} {things}", facts.groups("all"))
+    }
+}
+
+fn counted(facts: &SeriesFacts) -> String {
+    match &facts.groups {
+        Ok(_) => format!("{:.0} {}", facts.groups("all"), things(facts)),
+        Err(_) => things(facts).to_owned(),
+    }
+}
+
+/// What may not have been found out, in words.
+pub(super) const HOW_OFTEN: &str = "how often it is scraped";
+pub(super) const HOW_OLD: &str = "how old its samples are";
+/// What to do where an interval is not measured.
+pub(super) const ADVICE_UNMEASURED: &str = "nothing, if it is scraped since a few minutes only: look again later; else \
+                                            scrapeIntervalSeconds of this server, which rates then reckon with";
+
+/// How far rates reach back that say nothing else, to be added to what was found; nothing where it is told elsewhere.
+pub(super) fn rates(interval: &Asked<Option<f64>>, configured: Option<u32>) -> String {
+    match (interval, configured) {
+        (Ok(Some(interval)), _) => {
+            let window = window_seconds(Some(*interval), configured);
+            format!(", every {}: rates cover {window} s", seconds(*interval))
+        }
+        (_, Some(_)) => {
+            let window = window_seconds(None, configured);
+            format!(": rates cover {window} s, as scrapeIntervalSeconds asks")
+        }
+        _ => String::new(),
+    }
+}
+
+/// That the interval of series that are there was not measured, where the configuration does not say it either.
+pub(super) fn unmeasured(interval: &Asked<Option<f64>>, configured: Option<u32>) -> Option<String> {
+    let is_unknown = *interval == Ok(None) && configured.is_none();
+    let window = window_seconds(None, None);
+    is_unknown.then(|| format!("{HOW_OFTEN} cannot be measured yet: rates cover {window} s"))
+}
+
+/// What was asked for and not heard, with the reasons.
+pub(super) fn unheard(asked: &[(&str, Option<&String>)]) -> Option<String> {
+    let with_reason = |(what, error): &(&str, Option<&String>)| Some(format!("{what} ({})", (*error)?));
+    let unheard: Vec<String> = asked.iter().filter_map(with_reason).collect();
+    (!unheard.is_empty()).then(|| format!("not found out: {}", unheard.join(", ")))
+}
+
+/// What to do where something was not heard.
+pub(super) fn unheard_advice(interval: &Asked<Option<f64>>, configured: Option<u32>) -> String {
+    match (interval, configured) {
+        (Err(_), None) => {
+            let window = window_seconds(None, None);
+            format!("what the message says; until it is known rates cover {window} s")
+        }
+        _ => "what the message says".to_owned(),
+    }
 }
 
 pub(super) fn named_job(job: &str) -> String {
@@ -222,7 +291,7 @@ pub(super) fn timeliness(check: &str, interval: Option<f64>, age: Option<f64>, f
             "in Prometheus, a scrape_interval of 15s for this job; or maxAgeSeconds of the metrics, at least two scrapes",
         );
     } else if interval > RARE_SECONDS {
-        let window = window_seconds(interval, None);
+        let window = window_seconds(Some(interval), None);
         found.note(
             check,
             format!("scraped every {}: a step of the load is seen about {:.0} s late", seconds(interval), f64::from(window) / 2.0),
@@ -263,6 +332,12 @@ fn duplicates(facts: &SeriesFacts, found: &mut Findings) {
             "duplicates",
             format!("{what}: containers that were restarted within five minutes"),
             "track_timestamps_staleness: true of the scrape of cAdvisor ends the old series at once",
+        );
+    } else if facts.examples.is_empty() {
+        found.note(
+            "duplicates",
+            format!("{what}; in what they differ was not found out"),
+            "the greater counts; look again, or ask Prometheus for the series of one of them",
         );
     } else {
         let names: Vec<String> = differing.into_iter().collect();

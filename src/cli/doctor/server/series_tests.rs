@@ -160,3 +160,66 @@ fn intervals_are_by_what_is_scraped_together() {
     ];
     assert_eq!(families, expected);
 }
+
+#[test]
+fn an_interval_that_could_not_be_asked_for_is_told_with_the_reason() {
+    let mut offers = healthy();
+    offers.series[0].interval = Err("no answer within 5 s".into());
+    offers.series[0].age = Err("the server answered 503: overloaded".into());
+    offers.series[2].groups = Err("no answer within 5 s".into());
+    let findings = of(offers);
+    assert_says(
+        remark(&findings, "cpu"),
+        Level::Note,
+        "not found out: how often it is scraped (no answer within 5 s), how old its samples are (the server answered 503: overloaded)",
+        "what the message says; until it is known rates cover 60 s",
+    );
+    assert_says(
+        remark(&findings, "network"),
+        Level::Note,
+        "not found out: how many interfaces there are (no answer within 5 s)",
+        "what the message says",
+    );
+    assert!(
+        findings
+            .iter()
+            .all(|finding| !finding.what.contains("of 0 interfaces"))
+    );
+}
+
+#[test]
+fn an_interval_that_cannot_be_measured_yet_is_told_with_the_window_that_holds_until_then() {
+    let unmeasured = |configured| {
+        let mut offers = healthy();
+        offers.series[0].interval = Ok(None);
+        offers.series[0].configured_interval = configured;
+        of(offers)
+    };
+    assert_says(
+        remark(&unmeasured(None), "cpu"),
+        Level::Note,
+        "how often it is scraped cannot be measured yet: rates cover 60 s",
+        "scrapeIntervalSeconds",
+    );
+    let findings = unmeasured(Some(60));
+    let cpu: Vec<_> = findings.iter().filter(|finding| finding.check == "cpu").collect();
+    assert_eq!((cpu.len(), cpu[0].level), (1, Level::Ok), "{cpu:#?}");
+    assert!(
+        cpu[0]
+            .what
+            .ends_with("rates cover 240 s, as scrapeIntervalSeconds asks"),
+        "{cpu:#?}"
+    );
+}
+
+#[test]
+fn series_that_are_there_twice_are_told_where_their_labels_could_not_be_asked_for() {
+    let mut offers = healthy();
+    offers.series[0].groups = Ok(vec![branch("all", 40.0), branch("several", 38.0)]);
+    assert_says(
+        remark(&of(offers), "duplicates"),
+        Level::Note,
+        "38 of 40 containers have several series of container_cpu_usage_seconds_total; in what they differ was not found out",
+        "",
+    );
+}
