@@ -101,6 +101,7 @@ pub(crate) fn outcome_of(policy: Value, observation: &Observation) -> Outcome {
         guard_notes: vec![None; compiled.guards().len()],
         decision,
         effect: Effect::None,
+        seen: None,
         changed_by_other: None,
         startup: None,
         quota: None,

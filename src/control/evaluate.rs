@@ -2,7 +2,9 @@
 //! [`super::complete`].
 use std::sync::Arc;
 
-use concertina_decision::{Decision, Observation, Pod, Reason, Replicas, Stage, Timestamp, Writer, decide};
+use concertina_decision::{
+    Change, Decision, Observation, Pod, Reason, Replicas, Stage, Timestamp, Writer, decide,
+};
 
 use super::Context;
 use super::apply::FIELD_MANAGER;
@@ -44,6 +46,12 @@ impl Outcome {
         matches!(&self.result, Err(note) if note.reason == Reason::Evaluating)
     }
 
+    /// Whether the policy was deleted or replaced meanwhile, so that nothing may be said of it.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        self.is_looking_up() && self.result.as_ref().is_err_and(|note| *note == gone())
+    }
+
     /// The one reason that explains best what came of it.
     #[must_use]
     pub fn reason(&self) -> Reason {
@@ -65,7 +73,9 @@ pub struct Decided {
     pub effect: Effect,
     /// For each guard of the policy, what there is to tell.
     pub guard_notes: Vec<Option<Note>>,
-    /// A change that someone else made since the last evaluation.
+    /// A change that this evaluation saw and this process did not make, as far as it knows.
+    pub seen: Option<Change>,
+    /// The same where somebody else made it, who is not Concertina.
     pub changed_by_other: Option<ChangeByOther>,
     /// How long the target's pods take to start.
     pub startup: Option<StartupTimes>,
@@ -213,8 +223,7 @@ pub fn evaluate(
 }
 
 /// What there is to say of a policy that was deleted or replaced while it was evaluated.
-#[must_use]
-pub fn gone() -> Note {
+fn gone() -> Note {
     Note {
         reason: Reason::Evaluating,
         message: "the policy was deleted or replaced while it was evaluated".into(),
@@ -368,11 +377,10 @@ pub fn decide_on(context: &Context, open: &Open, replicas: Replicas, answers: &A
         context.metrics.evaluation_gap(f64::from(gap) / 1000.0);
     }
     state.memory.record(&decision, now);
-    let changed_by_other = state
-        .memory
-        .changes()
-        .last()
-        .filter(|change| change.at == now && change.by == Writer::Other)
+    let changes = state.memory.changes();
+    let seen = changes.last().filter(|change| change.at == now).copied();
+    let changed_by_other = seen
+        .filter(|change| change.by == Writer::Other)
         .map(|change| ChangeByOther {
             from: change.from,
             to: change.to,
@@ -383,6 +391,7 @@ pub fn decide_on(context: &Context, open: &Open, replicas: Replicas, answers: &A
         notes,
         effect: Effect::None,
         guard_notes,
+        seen,
         changed_by_other,
         startup: found.startup,
         quota: found.quota.clone(),

@@ -209,9 +209,11 @@ impl Tick<'_> {
     /// Reports what became of evaluations.
     fn end<'o>(&self, outcomes: impl Iterator<Item = &'o Outcome> + Clone) {
         self.context.pulse.ends(Instant::now());
-        // What is gone is not spoken of any more: its series and its status would come back to stay.
+        // What is gone is not spoken of any more: its series and its status would come back to stay. Nor is what was decided on a spec that is
+        // not the present one: that one is evaluated soon.
         let policies = self.context.cluster.policies();
         let living: Vec<&Outcome> = outcomes
+            .filter(|outcome| !outcome.is_void())
             .filter(|outcome| {
                 let stored = policies.get_by_id(outcome.record.id);
                 stored.is_some_and(|stored| stored.uid == outcome.record.uid)
@@ -253,6 +255,7 @@ fn take_due(context: &Arc<Context>, now: Timestamp) -> Vec<InFlight> {
     for (record, stored) in &changes.changed {
         if let Some(stored) = stored {
             context.reporter.stored(record, stored);
+            context.metrics.stored(record, stored, now);
             // All of them: a status may tell of several that were made since the last one.
             if let Some(state) = states.get_mut(record) {
                 state.memory.claim(stored.changes());

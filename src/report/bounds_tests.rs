@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::cluster::names::{ObjectKey, Uid};
 use crate::cluster::policies::PolicyId;
-use crate::control::evaluate::gone;
 use crate::observe::join::Note;
 
 /// As many policies as one says, alike but for their names.
@@ -233,14 +232,9 @@ async fn what_is_forbidden_or_denied_is_tried_again_after_five_minutes_and_a_fai
 }
 
 #[tokio::test]
-async fn nothing_is_told_of_a_policy_that_was_replaced_while_it_was_evaluated() {
+async fn that_a_target_is_looked_up_is_told_of_a_new_policy() {
     let server = Arc::new(Server::default());
     let reporter = server.reporter();
-    let replaced = Outcome {
-        result: Err(gone()),
-        ..with_load(20.0)
-    };
-    assert_eq!(after(&server, &reporter, replaced).await, (0, 0));
     let looking_up = Outcome {
         result: Err(Note {
             reason: Reason::Evaluating,

@@ -32,7 +32,7 @@ use tokio::time::Instant;
 use crate::cluster::lock;
 use crate::cluster::places::Place;
 use crate::cluster::policies::PolicyRecord;
-use crate::control::evaluate::{Outcome, gone};
+use crate::control::evaluate::Outcome;
 use crate::leader::Leadership;
 use fingerprint::fingerprint;
 use hold::ScaleWrites;
@@ -75,10 +75,6 @@ impl Reports<'_> {
     /// on from what is stored when it takes over.
     pub fn report(&mut self, outcome: &Outcome) {
         if !self.may_report {
-            return;
-        }
-        if outcome.is_looking_up() && outcome.result.as_ref().is_err_and(|note| *note == gone()) {
-            // The policy as it is now is evaluated soon; this says nothing of it.
             return;
         }
         let now = Second::of(outcome.time);

@@ -9,7 +9,7 @@ use concertina_decision::{Change, Reason, Replicas, Timestamp, Writer};
 use super::difference::Marks;
 use super::known::{Known, reason_of};
 use super::second::Second;
-use crate::api::{CHANGED_BY_CONCERTINA, ScalingPolicyStatus, StartupStatus};
+use crate::api::{CHANGED_BY_CONCERTINA, ChangeStatus, ScalingPolicyStatus, StartupStatus};
 use crate::intern;
 
 /// What a stored status tells.
@@ -62,16 +62,15 @@ impl StoredStatus {
 
     /// The last changes, the oldest first.
     pub fn changes(&self) -> impl Iterator<Item = Change> + use<> {
-        self.known.changes().into_iter().rev().map(|change| Change {
-            at: Timestamp(change.time.0.as_millisecond()),
-            from: change.from,
-            to: change.to,
-            by: if change.by == CHANGED_BY_CONCERTINA {
-                Writer::Own
-            } else {
-                Writer::Other
-            },
-        })
+        let changes = self.known.changes().into_iter().rev();
+        changes.map(|change| change_of(&change))
+    }
+
+    /// The newest change, and its reason where this controller knows that word.
+    #[must_use]
+    pub fn newest_change(&self) -> Option<(Change, Option<Reason>)> {
+        let newest = self.known.changes().into_iter().next()?;
+        Some((change_of(&newest), reason_of(&newest.reason)))
     }
 
     /// When the decision was made that it tells of.
@@ -87,6 +86,19 @@ impl StoredStatus {
         guards
             .find(|(guard, _)| **guard == *name)
             .map(|(_, state)| &**state)
+    }
+}
+
+fn change_of(change: &ChangeStatus) -> Change {
+    Change {
+        at: Timestamp(change.time.0.as_millisecond()),
+        from: change.from,
+        to: change.to,
+        by: if change.by == CHANGED_BY_CONCERTINA {
+            Writer::Own
+        } else {
+            Writer::Other
+        },
     }
 }
 

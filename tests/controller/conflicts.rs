@@ -197,6 +197,49 @@ async fn a_policy_that_is_changed_while_it_is_evaluated_is_decided_again() {
     assert_eq!(world.tick().await[0], "scale web 2 → 5");
 }
 
+/// A new spec comes while an evaluation waits, and the tick after takes it in; then the evaluation ends.
+async fn is_voided(world: &World) {
+    let held = Held::default();
+    let reply = Reply::Held(held.clone(), Box::new(world.rates(&[("web", 2, 40.0)])));
+    world.prometheus.answers("http_requests_total", reply);
+    let changes = async {
+        held.has_arrived().await;
+        world.api.set("scalingpolicies", "web", "/spec/maxReplicas", 5);
+        world.settle().await;
+        world.decide().await;
+        held.release();
+    };
+    tokio::join!(world.decide(), changes);
+}
+
+/// The series of all policies, and their decisions.
+fn series(world: &World) -> Vec<String> {
+    let text = world.controller.context.metrics.encode().unwrap();
+    let is_meant =
+        |line: &&str| line.starts_with("concertina_policy_") || line.starts_with("concertina_decisions_");
+    text.lines().filter(is_meant).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn an_evaluation_that_a_new_spec_voids_leaves_the_series_of_the_policy_alone() {
+    let mut world = settled().await;
+    world.pass(15);
+    let before = series(&world);
+    is_voided(&world).await;
+    assert_eq!(series(&world), before);
+}
+
+#[tokio::test]
+async fn nothing_is_told_of_a_policy_whose_first_evaluation_a_new_spec_voids() {
+    let world = World::start().await;
+    deployment(&world.api, "web", 2);
+    world.api.has(policy("web"));
+    world.settle().await;
+    is_voided(&world).await;
+    assert_eq!(series(&world), [""; 0]);
+    assert_eq!(world.flush().await, [""; 0]);
+}
+
 #[tokio::test]
 async fn an_old_watch_event_after_a_write_is_not_taken_for_somebody_elses_change() {
     let mut world = settled().await;

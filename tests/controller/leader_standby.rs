@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use concertina::cluster::{Cluster, feed};
 use concertina::control::{Context, tick};
+use concertina_decision::Timestamp;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -189,6 +190,54 @@ async fn who_takes_over_goes_on_where_the_leader_was_and_tells_no_wrong_story() 
             (json!(4), json!(8), json!("Concertina")),
             (json!(2), json!(4), json!("Concertina"))
         ]
+    );
+}
+
+/// The series of the last change, without its name and the names of the policy.
+fn last_change(context: &Context) -> Vec<String> {
+    let text = context.metrics.encode().unwrap();
+    let before = "concertina_policy_last_change_timestamp_seconds{namespace=\"shop\",policy=\"web\",";
+    let told = text.lines().filter_map(|line| line.strip_prefix(before));
+    told.map(str::to_owned).collect()
+}
+
+fn growth(at: Timestamp, winner: &str) -> [String; 1] {
+    let seconds = at.0 / 1000;
+    [format!(
+        "direction=\"up\",reason=\"MetricAboveTarget\",winner=\"{winner}\"}} {seconds}"
+    )]
+}
+
+#[tokio::test]
+async fn who_takes_over_knows_when_the_former_leader_changed_the_replicas() {
+    let mut two = Two::start().await;
+    let began = two.world.now;
+    deployment(&two.world.api, "web", 2);
+    two.world.api.has(policy("web"));
+    two.world.rate(&[("web", 2, 20.0)]);
+    two.tick().await;
+    assert_eq!(
+        last_change(&two.world.controller.context),
+        growth(began, "rate"),
+        "who wrote it"
+    );
+    // The object does not tell who it was.
+    pods(&two.world.api, "web", 2, 4);
+    for _ in 0..2 {
+        two.world.pass(15);
+        two.world.rate(&[("web", 4, 10.0)]);
+        two.tick().await;
+    }
+    two.hand_over().await;
+    assert_eq!(last_change(&two.context), growth(began, ""), "who saw it");
+    two.world.restart().await;
+    two.world.pass(3600);
+    two.world.rate(&[("web", 4, 10.0)]);
+    two.world.tick().await;
+    assert_eq!(
+        last_change(&two.world.controller.context),
+        growth(began, ""),
+        "who began an hour later"
     );
 }
 

@@ -208,6 +208,7 @@ impl Fleet {
                 guard_notes: vec![None; compiled.guards().len()],
                 decision,
                 effect,
+                seen: None,
                 changed_by_other: None,
                 startup: Some(startup),
                 quota: room.map(|room| QuotaRefusal {

@@ -3,6 +3,8 @@ use std::fmt::{Display, Write};
 
 use super::names::{self, MetricName};
 use super::policies::{Metric, Numbers, PolicySeries, Shown, Winner};
+use concertina_decision::Reason;
+
 use crate::api::Mode;
 use crate::cluster::places::Place;
 
@@ -57,7 +59,7 @@ const REPLICAS: &[Family] = &[
             let winner = name_of(change.winner, shown);
             lines.add(
                 shown,
-                &[direction, change.reason.as_str(), winner],
+                &[direction, change.reason.map_or("", Reason::as_str), winner],
                 change.seconds,
             );
         }

@@ -21,10 +21,12 @@ use crate::control::evaluate::Outcome;
 use crate::leader::Leadership;
 use crate::observe::join::cause_of;
 use crate::observe::table::FetchError;
+use crate::report::stored::StoredStatus;
 
 mod bearing;
 mod decisions;
 mod families;
+mod last_change;
 pub mod names;
 mod pages;
 mod policies;
@@ -240,6 +242,17 @@ impl Metrics {
     /// A tick took so long.
     pub fn tick(&self, took: Duration) {
         self.tick_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A status is stored, by whichever controller: it may tell of a change that this one has not made.
+    pub fn stored(&self, record: &Arc<PolicyRecord>, status: &StoredStatus, now: Timestamp) {
+        // One that speaks of an older spec perhaps speaks of another target.
+        let is_of_this = status.generation == record.generation;
+        if let Some(series) = self.policy_series.as_ref().filter(|_| is_of_this)
+            && let Some((change, reason)) = status.newest_change()
+        {
+            series.rows().told(record, record.mode(now), (&change, reason));
+        }
     }
 
     /// A policy is gone, and its series with it.

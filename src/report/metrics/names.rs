@@ -111,7 +111,7 @@ sections! {
         POLICY_CHANGES: Counter "concertina_policy_changes_total" ["namespace", "policy", "direction"],
             "Replica counts that this controller wrote: up or down";
         POLICY_LAST_CHANGE: Gauge "concertina_policy_last_change_timestamp_seconds" ["namespace", "policy", "direction", "reason", "winner"],
-            "When the replicas were changed last, in seconds since 1970: up or down, why, and the metric whose proposal was taken; ReplicasChangedByOther where somebody else did it";
+            "When the replicas were changed last, in seconds since 1970: up or down, why, and the metric whose proposal was taken; ReplicasChangedByOther where somebody else did it. Of what another controller of Concertina wrote the metric is empty, and so is the reason where no status tells it";
         POLICY_DECISION: Info "concertina_policy_decision_info" ["namespace", "policy", "mode", "reason", "winner"],
             "The mode in force (Unknown where the policy or its annotation cannot be read), the reason that explains the last decision best, and the metric whose proposal was taken, if one was; also of a policy that cannot be decided";
         POLICY_REASON: Gauge "concertina_policy_reason" ["namespace", "policy", "reason"],

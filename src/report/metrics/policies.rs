@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrayvec::ArrayVec;
 use concertina_decision::{
-    Decision, GuardState, Measured, Missing, Outcome as MetricOutcome, Proposal, Reason, Replicas, Stage,
-    StageRecord, Target, Verdict,
+    Change, Decision, GuardState, Measured, Missing, Outcome as MetricOutcome, Proposal, Reason, Replicas,
+    Stage, StageRecord, Target, Verdict, Writer,
 };
 
 use super::bearing::Reasons;
+use super::last_change::LastChange;
 use crate::api::Mode;
 use crate::cluster::lock;
 use crate::cluster::places::{Place, resize};
@@ -42,7 +43,7 @@ pub(super) struct Row {
     pub(super) reasons: Reasons,
     /// Replica counts that were written: up and down.
     pub(super) changes: [u32; 2],
-    /// The last one that was made or seen.
+    /// The last one that was made, seen or told of, by whomever.
     pub(super) last_change: Option<LastChange>,
     /// Absent where nothing could be decided: a target that is gone must not keep its last count for ever.
     pub(super) numbers: Option<Numbers>,
@@ -53,16 +54,6 @@ pub(super) struct Row {
 pub(super) struct Shown<'a> {
     pub(super) row: &'a Row,
     pub(super) detail: Option<&'a Detail>,
-}
-
-/// When and why the replicas were changed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct LastChange {
-    /// Since 1970.
-    pub(super) seconds: u32,
-    pub(super) is_growth: bool,
-    pub(super) reason: Reason,
-    pub(super) winner: Option<Winner>,
 }
 
 /// The metric whose proposal was taken: one more than its place in the policy.
@@ -174,10 +165,10 @@ fn fill<T>(list: &mut Box<[T]>, items: impl ExactSizeIterator<Item = T>) {
 }
 
 impl Row {
-    fn new(record: &Arc<PolicyRecord>) -> Self {
+    fn new(record: &Arc<PolicyRecord>, mode: Option<Mode>) -> Self {
         Self {
             record: Arc::clone(record),
-            mode: None,
+            mode,
             reason: Reason::Evaluating,
             reasons: Reasons::default(),
             changes: [0; 2],
@@ -203,24 +194,24 @@ impl Row {
         self.reasons = Reasons::of(outcome);
         self.numbers = outcome.result.as_ref().ok().map(Numbers::of);
         let Ok(decided) = &outcome.result else { return };
-        let mut changed = |is_growth, reason, winner| {
-            self.last_change = Some(LastChange {
-                seconds: u32::try_from(outcome.time.0.div_euclid(1000)).unwrap_or_default(),
-                is_growth,
-                reason,
-                winner,
-            });
-        };
-        if let Some(change) = &decided.changed_by_other {
-            changed(change.to > change.from, Reason::ReplicasChangedByOther, None);
+        if let Some(seen) = &decided.seen {
+            self.last_change = Some(LastChange::or_seen(self.last_change, seen));
         }
         let decision = &decided.decision;
         if decided.effect == Effect::Written && decision.verdict == Verdict::Scale {
-            let is_growth = decision.desired > decision.current;
-            let winner = self.numbers.and_then(|numbers| numbers.winner);
-            changed(is_growth, decision.reason, winner);
+            let written = Change {
+                at: outcome.time,
+                from: decision.current,
+                to: decision.desired,
+                by: Writer::Own,
+            };
+            let written = LastChange {
+                winner: self.numbers.and_then(|numbers| numbers.winner),
+                ..LastChange::of(&written, Some(decision.reason))
+            };
+            self.last_change = Some(written);
             let [up, down] = &mut self.changes;
-            let changes = if is_growth { up } else { down };
+            let changes = if written.is_growth { up } else { down };
             *changes = changes.saturating_add(1);
         }
     }
@@ -248,7 +239,7 @@ impl Rows<'_> {
                 }
                 known.set(outcome);
             }
-            _ => row.insert(Row::new(record)).set(outcome),
+            _ => row.insert(Row::new(record, outcome.mode)).set(outcome),
         }
         if self.with_detail {
             resize(&mut table.details, place);
@@ -258,6 +249,24 @@ impl Rows<'_> {
                     Err(_) => *detail = None,
                 }
             }
+        }
+    }
+
+    /// Takes in the newest change that a status tells of.
+    pub(super) fn told(
+        &mut self,
+        record: &Arc<PolicyRecord>,
+        mode: Option<Mode>,
+        (change, reason): (&Change, Option<Reason>),
+    ) {
+        resize(&mut self.table.rows, record.id.0);
+        let Some(row) = self.table.rows.get_mut(record.id.index()) else {
+            return;
+        };
+        // What is shown of a spec before stays until this one was evaluated, which is soon.
+        let row = row.get_or_insert_with(|| Row::new(record, mode));
+        if row.record.uid == record.uid {
+            row.last_change = Some(LastChange::or_told(row.last_change, change, reason));
         }
     }
 }

@@ -1,4 +1,4 @@
-use concertina_decision::{Missing, Observation, Pod, PodReading, Reading, Reason};
+use concertina_decision::{Change, Missing, Observation, Pod, PodReading, Reading, Reason, Writer};
 use serde_json::json;
 
 use super::tests::{lines, metrics_with};
@@ -6,7 +6,6 @@ use super::*;
 use crate::cluster::QuotaRefusal;
 use crate::cluster::pods::StartupTimes;
 use crate::control::enforce::Effect;
-use crate::control::evaluate::ChangeByOther;
 use crate::fixtures::{outcome, outcome_of, policy, total, with};
 use crate::observe::join::Note;
 
@@ -178,10 +177,11 @@ fn the_last_change_says_when_it_was_which_way_and_why_until_the_next() {
         "another generation may have other metrics"
     );
     let mut by_other = at_rest;
-    by_other.result.as_mut().unwrap().changed_by_other = Some(ChangeByOther {
+    by_other.result.as_mut().unwrap().seen = Some(Change {
+        at: by_other.time,
         from: 4,
         to: 2,
-        manager: None,
+        by: Writer::Other,
     });
     metrics.evaluated(&by_other);
     assert_eq!(
