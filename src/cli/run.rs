@@ -78,6 +78,9 @@ pub enum RunError {
     /// The task that holds the Lease is gone.
     #[error("the election has ended by itself; start the controller anew, and report this")]
     ElectionEnded,
+    /// The task of a watch is gone, so that what it tells stands still.
+    #[error("a watch of the API server has ended by itself; start the controller anew, and report this")]
+    WatchEnded,
     /// There is no cluster to talk to.
     #[error("no cluster to talk to: run inside a cluster, or set KUBECONFIG or --context")]
     Kubeconfig(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -104,7 +107,7 @@ pub enum RunError {
 /// Runs the controller until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// When it cannot start; once it runs, troubles are reported and tried again.
+/// When it cannot start, or a part of it that should go on has ended; other troubles are reported and tried again.
 pub async fn run(arguments: RunArguments) -> Result<(), RunError> {
     let format = if arguments.log_json {
         log::Format::Json
@@ -149,36 +152,81 @@ async fn run_logged(arguments: RunArguments, log_limit: &log::Limit) -> Result<(
     let (version, listen) = (env!("CARGO_PKG_VERSION"), address.to_string());
     tracing::info!(version, listen, "concertina starts");
 
-    let mut election = election.map(|settings| {
-        leader::start(
-            settings,
-            Arc::clone(&leadership),
-            call_client.clone(),
-            watch_client.clone(),
-        )
+    let election = election.map(|settings| {
+        let (calls, watches) = (call_client.clone(), watch_client.clone());
+        leader::start(settings, leadership, calls, watches)
     });
-    let election_ended = async {
-        match &mut election {
-            Some(election) => election.has_ended().await,
-            None => std::future::pending().await,
+    let working = Working {
+        context,
+        served: (listener, address),
+        election,
+    };
+    let watches = feed::run(cluster, watch_client, call_client);
+    let signal = async {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = tokio::signal::ctrl_c() => "SIGINT",
         }
     };
-    let reports = Arc::clone(&context);
-    let mut served = std::pin::pin!(web::run(Arc::clone(&context), listener));
-    tokio::select! {
-        () = feed::run(cluster, watch_client, call_client) => {}
-        () = tick::run(Arc::clone(&context)) => {}
-        () = log_limit.run() => {}
-        () = reports.reporter.run(tick::wall_clock) => {}
-        served = served.as_mut() => {
-            served.map_err(|source| RunError::Listen { address, source })?;
+    working.until(watches, signal, log_limit).await
+}
+
+/// A controller that is put together.
+struct Working {
+    context: Arc<Context>,
+    /// The socket of the HTTP endpoint, and its address.
+    served: (TcpListener, SocketAddr),
+    election: Option<leader::Running>,
+}
+
+impl Working {
+    /// Works until a signal comes, which is told by its name, or the watches end, and then ends in order.
+    async fn until(
+        self,
+        watches: impl Future<Output = ()>,
+        signal: impl Future<Output = &'static str>,
+        log_limit: &log::Limit,
+    ) -> Result<(), RunError> {
+        let Self {
+            context,
+            served: (listener, address),
+            mut election,
+        } = self;
+        let election_ended = async {
+            match &mut election {
+                Some(election) => election.has_ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut served = std::pin::pin!(web::run(Arc::clone(&context), listener));
+        let ended = tokio::select! {
+            () = watches => Err(RunError::WatchEnded),
+            () = tick::run(Arc::clone(&context)) => Ok(()),
+            () = log_limit.run() => Ok(()),
+            () = context.reporter.run(tick::wall_clock) => Ok(()),
+            served = served.as_mut() => return served.map_err(|source| RunError::Listen { address, source }),
+            () = election_ended => return Err(RunError::ElectionEnded),
+            signal = signal => {
+                tracing::info!("{signal}: ending");
+                Ok(())
+            }
+        };
+        let has_changed_all = tokio::select! {
+            has_changed_all = end(&context) => has_changed_all,
+            // Probes are still answered, and the last numbers can be had.
+            () = served.map(|_| ()).then(|()| std::future::pending()) => false,
+        };
+        if let Some(election) = election {
+            election.end(has_changed_all).await;
         }
-        () = election_ended => return Err(RunError::ElectionEnded),
-        _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
-        _ = tokio::signal::ctrl_c() => tracing::info!("SIGINT: ending"),
+        ended
     }
-    // No tick and no write begins any more. Writes under way end and are told, and then somebody else may write.
-    leadership.resign();
+}
+
+/// No tick and no write begins any more. Writes under way end and are told, and then somebody else may write. Returns whether all writes
+/// have ended.
+async fn end(context: &Context) -> bool {
+    context.leadership.resign();
     let mut has_changed_all = false;
     let end = async {
         context.writes_have_ended().await;
@@ -191,15 +239,8 @@ async fn run_logged(arguments: RunArguments, log_limit: &log::Limit) -> Result<(
         let _ = tokio::time::timeout(EVALUATION_GRACE, evaluated).await;
         context.reporter.flush_all(tick::wall_clock()).await;
     };
-    tokio::select! {
-        _ = tokio::time::timeout(GRACE, end) => {}
-        // Probes are still answered, and the last numbers can be had.
-        () = served.map(|_| ()).then(|()| std::future::pending()) => {}
-    }
-    if let Some(election) = election {
-        election.end(has_changed_all).await;
-    }
-    Ok(())
+    let _ = tokio::time::timeout(GRACE, end).await;
+    has_changed_all
 }
 
 /// Listens at the address that is asked for, or at all there are. Returns where that is, too.
@@ -239,3 +280,7 @@ pub(super) fn client(mut config: kube::Config, read_timeout: Option<Duration>) -
     config.default_retry = false;
     Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;
