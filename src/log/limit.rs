@@ -107,27 +107,35 @@ impl Limit {
             event.record(&mut reason);
         }
         let now = (self.seconds)();
-        let mut windows = lock(&self.windows);
-        let window = windows.entry((metadata.callsite(), reason.0)).or_insert_with(|| {
-            let mut example = MessageOf(String::new());
-            event.record(&mut example);
-            Window {
-                began: now,
-                lines: 0,
-                level: *metadata.level(),
-                example: crate::report::events::cut(&example.0, EXAMPLE_BYTES).to_owned(),
-            }
-        });
-        // One that is over and has withheld nothing begins anew here; others wait to be told of.
-        if window.is_over(now) && window.lines <= LINES {
-            (window.began, window.lines) = (now, 0);
+        let sort = (metadata.callsite(), reason.0);
+        if let Some(window) = lock(&self.windows).get_mut(&sort) {
+            return window.takes(now);
         }
-        window.lines += 1;
-        window.lines <= LINES
+        // With nothing locked: what is formatted here may log, and panics do.
+        let mut example = MessageOf(String::new());
+        event.record(&mut example);
+        let window = || Window {
+            began: now,
+            lines: 0,
+            level: *metadata.level(),
+            example: crate::report::events::cut(&example.0, EXAMPLE_BYTES).to_owned(),
+        };
+        let mut windows = lock(&self.windows);
+        windows.entry(sort).or_insert_with(window).takes(now)
     }
 }
 
 impl Window {
+    /// Counts a line. Returns whether it may be logged.
+    const fn takes(&mut self, now: u64) -> bool {
+        // One that is over and has withheld nothing begins anew here; others wait to be told of.
+        if self.is_over(now) && self.lines <= LINES {
+            (self.began, self.lines) = (now, 0);
+        }
+        self.lines += 1;
+        self.lines <= LINES
+    }
+
     const fn is_over(&self, now: u64) -> bool {
         now.saturating_sub(self.began) >= WINDOW_SECONDS
     }

@@ -1,6 +1,7 @@
 use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 use tracing::subscriber::with_default;
@@ -23,7 +24,7 @@ impl Write for Lines {
 }
 
 /// What is logged in JSON while the clock is moved.
-fn logged(act: impl FnOnce(&Limit, &AtomicU64)) -> Vec<Value> {
+fn logged(act: impl FnOnce(&Arc<Limit>, &AtomicU64)) -> Vec<Value> {
     let (lines, clock) = (Lines::default(), Arc::new(AtomicU64::new(1000)));
     let seconds = Arc::clone(&clock);
     let limit = Arc::new(Limit::new(move || seconds.load(Ordering::Relaxed)));
@@ -136,6 +137,28 @@ fn at_the_end_it_is_told_what_was_withheld_in_the_last_minute() {
         (&last["withheld"], &last["reason"]),
         (&Value::from(70), &Value::from("PrometheusUnreachable"))
     );
+}
+
+/// Uses the limit while it is formatted, as what logs there does, and the hook of a panic there.
+struct Tells(Arc<Limit>);
+
+impl std::fmt::Debug for Tells {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.tell_all_withheld();
+        f.write_str("told")
+    }
+}
+
+#[test]
+fn what_is_logged_while_a_line_is_formatted_does_not_wait_for_that_line() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    // In a thread of its own: one that is stuck cannot be ended.
+    std::thread::spawn(move || {
+        let lines = logged(|limit, _| tracing::warn!("this was {:?}", Tells(Arc::clone(limit))));
+        sender.send(lines).unwrap();
+    });
+    let lines = receiver.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_eq!(lines[0]["message"], "this was told");
 }
 
 #[test]
