@@ -1,4 +1,8 @@
 //! Checks a list of PromQL label matchers, which is spliced into queries. No network.
+use crate::promql::after_string;
+
+/// White space of PromQL.
+const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// The list without what surrounds it, or a sentence that says where it is wrong.
 pub(super) fn checked(text: &str) -> Result<String, String> {
@@ -8,9 +12,9 @@ pub(super) fn checked(text: &str) -> Result<String, String> {
     }
     let mut rest = list;
     loop {
-        rest = after_matcher(rest.trim_start())
+        rest = after_matcher(rest.trim_start_matches(BLANKS))
             .map_err(|reason| format!("{reason}: write matchers such as cluster=\"a\",env=~\"p.*\""))?
-            .trim_start();
+            .trim_start_matches(BLANKS);
         if rest.is_empty() {
             return Ok(list.to_owned());
         }
@@ -35,41 +39,13 @@ fn after_matcher(text: &str) -> Result<&str, String> {
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
         return Err(format!("{text:?} does not begin with a label's name"));
     }
-    let rest = rest.trim_start();
+    let rest = rest.trim_start_matches(BLANKS);
     let rest = ["=~", "!~", "!=", "="]
         .iter()
         .find_map(|operator| rest.strip_prefix(operator))
         .ok_or_else(|| format!("after {name} comes none of = != =~ !~"))?;
-    after_string(rest.trim_start()).ok_or_else(|| format!("the value of {name} is no quoted string"))
-}
-
-/// What follows a string literal of PromQL, which are those of Go and single-quoted ones.
-fn after_string(text: &str) -> Option<&str> {
-    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'))?;
-    let mut chars = text.char_indices().skip(1);
-    while let Some((at, c)) = chars.next() {
-        match c {
-            _ if c == quote => return text.get(at + c.len_utf8()..),
-            '\n' if quote != '`' => return None,
-            '\\' if quote != '`' => {
-                let (_, escaped) = chars.next()?;
-                let digits = match escaped {
-                    'a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' | '\\' => 0,
-                    _ if escaped == quote => 0,
-                    'x' | '0'..='3' => 2,
-                    'u' => 4,
-                    'U' => 8,
-                    _ => return None,
-                };
-                let radix = if escaped.is_ascii_digit() { 8 } else { 16 };
-                for _ in 0..digits {
-                    chars.next().filter(|(_, c)| c.is_digit(radix))?;
-                }
-            }
-            _ => {}
-        }
-    }
-    None
+    after_string(rest.trim_start_matches(BLANKS))
+        .ok_or_else(|| format!("the value of {name} is no quoted string that ends, with escapes as in Go"))
 }
 
 #[cfg(test)]
@@ -96,6 +72,21 @@ mod tests {
             ("cluster=a", "the value of cluster is no quoted string"),
             (r#"cluster="a"#, "no quoted string"),
             (r#"cluster="\q""#, "no quoted string"),
+            (r#"cluster="\uD800""#, "no quoted string"),
+            (r#"cluster="\U00110000""#, "no quoted string"),
+            (r#"cluster='\"'"#, "no quoted string"),
+            (
+                "cluster=\"a\" # comment",
+                "a comma is missing before \"# comment\"",
+            ),
+            (
+                "cluster=\"a\",# comment\n b=\"c\"",
+                "does not begin with a label's name",
+            ),
+            ("cluster=\u{a0}\"a\"", "the value of cluster is no quoted string"),
+            ("cluster\u{a0}=\"a\"", "after cluster comes none of"),
+            (r#"a:b="c""#, "after a comes none of"),
+            (r#""a.b"="c""#, "does not begin with a label's name"),
             (r#"cluster="a"}) or vector(1"#, "a comma is missing"),
             (r#"{cluster="a"}"#, "does not begin with a label's name"),
             (r#"9a="b""#, "does not begin with a label's name"),

@@ -94,6 +94,15 @@ impl Scope {
     }
 }
 
+/// What follows the string at the beginning of `text`, which is in quotes of one of three sorts; `None` where there is none, it does
+/// not end, or it has an escape that Prometheus does not know.
+#[must_use]
+pub fn after_string(text: &str) -> Option<&str> {
+    let quoted = text.starts_with(['"', '\'', '`']).then_some(text)?;
+    let (_, length) = token::decoded(quoted)?;
+    text.get(length..)
+}
+
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
