@@ -14,6 +14,7 @@ use super::settings::with_edits;
 
 mod clock;
 mod clusters;
+mod known;
 mod labels;
 mod reach;
 mod requests;

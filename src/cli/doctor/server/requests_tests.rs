@@ -1,6 +1,7 @@
 //! Sources of requests, from answers as they were recorded. No network.
 use super::super::super::settings::with_edits;
 use super::super::Offers;
+use super::super::known::KNOWN;
 use super::super::recorded::{URL, assert_says, branch, config, healthy, of, remark, source};
 use super::*;
 
