@@ -32,7 +32,8 @@ fn printed(findings: &[Finding], settings: Option<&Settings>, format: Format) ->
 
 #[test]
 fn the_account_is_a_namespace_and_a_name() {
-    let given = arguments(&["--service-account=a/b"]).unwrap().service_account;
+    let given = arguments(&["--service-account=a/b"]).unwrap();
+    let given = given.service_account.unwrap();
     assert_eq!((given.namespace.as_str(), given.name.as_str()), ("a", "b"));
     for wrong in ["b", "/b", "a/", "a/b/c", "a/../b", "A/b", "a/b?x"] {
         let error = arguments(&["--service-account", wrong]).unwrap_err();
@@ -129,4 +130,27 @@ fn without_a_server_the_cluster_is_asked_where_one_could_be() {
     without_server(None, &mut found);
     let advice = found.list[0].set.as_deref().unwrap();
     assert!(advice.contains("--prometheus-url"), "{advice}");
+}
+
+#[test]
+fn the_credentials_of_a_pod_are_known_from_those_of_a_kubeconfig() {
+    let mut config = kube::Config::new("https://10.96.0.1".parse().unwrap());
+    assert!(!is_of_pod(&config));
+    config.auth_info.token_file = Some("/etc/pipeline/token".into());
+    assert!(!is_of_pod(&config));
+    config.auth_info.token_file = Some("/var/run/secrets/kubernetes.io/serviceaccount/token".into());
+    assert!(is_of_pod(&config));
+}
+
+#[test]
+fn the_lease_is_a_name() {
+    assert_eq!(
+        arguments(&["--lease-name=a.b"]).unwrap().lease_name.as_deref(),
+        Some("a.b")
+    );
+    assert!(
+        arguments(&["--lease-name=a/b"])
+            .unwrap_err()
+            .contains("such as concertina")
+    );
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::run::{client, kube_config};
+use super::run::{RunError, client, kube_config};
 use super::servers::{ServerArguments, Servers};
 use crate::config::{Config, ConfigError};
 use crate::control::tick::wall_clock;
@@ -26,7 +26,7 @@ mod settings;
 pub use finding::{Finding, Level};
 pub use server::RunningPod;
 
-use cluster::{Account, ClusterFacts};
+use cluster::{Account, ClusterFacts, Named};
 use finding::Findings;
 use settings::Settings;
 
@@ -45,9 +45,13 @@ type Asked<T> = Result<T, String>;
 pub struct DoctorArguments {
     #[command(flatten)]
     servers: ServerArguments,
-    /// Service account of the controller, whose rights are looked at.
-    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = account, default_value = "concertina/concertina")]
-    service_account: Account,
+    /// Service account of the controller, whose rights are looked at; absent: in a pod its own, elsewhere
+    /// concertina/concertina.
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = account)]
+    service_account: Option<Account>,
+    /// Name of the Lease that the controllers elect one among them by; absent: as the arguments of their Deployment say.
+    #[arg(long, value_name = "NAME", value_parser = lease_name)]
+    lease_name: Option<String>,
     /// Context of the kubeconfig; absent: the current one, or the cluster this runs in.
     #[arg(long)]
     context: Option<String>,
@@ -105,6 +109,11 @@ fn account(text: &str) -> Result<Account, String> {
     }
 }
 
+fn lease_name(text: &str) -> Result<String, String> {
+    let name = is_name(text).then(|| text.to_owned());
+    name.ok_or_else(|| "write a name as Kubernetes has it, such as concertina".to_owned())
+}
+
 /// They become part of a path.
 fn is_name(text: &str) -> bool {
     !text.is_empty()
@@ -128,8 +137,12 @@ pub async fn run(arguments: DoctorArguments) -> Result<ExitCode, DoctorError> {
     }
     let config = given.as_ref().map(|(_, config)| config);
     let namespaces = config.map_or(&[][..], |config| &config.watch_namespaces);
-    let account = arguments.service_account.clone();
-    let cluster = look_at_cluster(arguments.context.clone(), account, namespaces).await;
+    let named = Named {
+        account: arguments.service_account.clone(),
+        lease: arguments.lease_name.clone(),
+        is_in_pod: false,
+    };
+    let cluster = look_at_cluster(arguments.context.clone(), named, namespaces).await;
     let findings = findings(&cluster, config).await;
     let settings = given.map(|(mut settings, _)| {
         let edits = findings.iter().filter_map(|finding| finding.edit.as_ref());
@@ -163,17 +176,27 @@ fn exit_code(findings: &[Finding]) -> ExitCode {
 /// What was heard of the cluster, or why there is none to talk to.
 async fn look_at_cluster(
     context: Option<String>,
-    account: Account,
+    named: Named,
     namespaces: &[String],
 ) -> Result<ClusterFacts, String> {
     let client = async {
         let config = kube_config(context).await?;
-        client(config, Some(TIMEOUT))
+        let is_in_pod = is_of_pod(&config);
+        Ok::<_, RunError>((client(config, Some(TIMEOUT))?, is_in_pod))
     };
     match client.await {
-        Ok(client) => Ok(cluster::gather(client, account, namespaces).await),
+        Ok((client, is_in_pod)) => {
+            let named = Named { is_in_pod, ..named };
+            Ok(cluster::gather(client, &named, namespaces).await)
+        }
         Err(error) => Err(format!("{error} ({})", innermost(&error))),
     }
+}
+
+/// Whether these are the credentials that Kubernetes gives a pod.
+fn is_of_pod(config: &kube::Config) -> bool {
+    let token = config.auth_info.token_file.as_deref();
+    token == Some("/var/run/secrets/kubernetes.io/serviceaccount/token")
 }
 
 async fn findings(cluster: &Result<ClusterFacts, String>, config: Option<&Config>) -> Vec<Finding> {

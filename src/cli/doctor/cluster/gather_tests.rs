@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use kube::client::Body;
 
-use super::recorded::{account, assert_says, remark, served};
+use super::recorded::{assert_says, remark, served};
 use super::*;
 use crate::cli::doctor::finding::Level;
 
@@ -82,7 +82,7 @@ fn scripted_but(
 #[tokio::test]
 async fn nothing_is_written_and_nothing_is_listed_without_a_limit() {
     let requests = Requests::default();
-    let facts = gather(scripted(&requests), account(), &[]).await;
+    let facts = gather(scripted(&requests), &Named::default(), &[]).await;
     assert_eq!(facts.version, Ok("v1.37.1".into()));
     assert!(facts.clock.is_some());
     assert!(facts.workloads.as_ref().unwrap().has_more);
@@ -123,7 +123,7 @@ async fn nothing_is_written_and_nothing_is_listed_without_a_limit() {
 async fn of_some_namespaces_nothing_of_the_others_is_listed() {
     let requests = Requests::default();
     let namespaces = ["shop".to_owned(), "team".to_owned()];
-    let facts = gather(scripted(&requests), account(), &namespaces).await;
+    let facts = gather(scripted(&requests), &Named::default(), &namespaces).await;
     assert!(facts.missing_namespaces.is_empty() && facts.policies.is_ok());
     let requests = requests.lock().unwrap();
     let lists = requests
@@ -178,7 +178,7 @@ async fn a_silent_api_server_is_asked_twice() {
         *count.lock().unwrap() += 1;
         std::future::pending::<Result<http::Response<Body>, tower::BoxError>>()
     });
-    let facts = gather(Client::new(service, "default"), account(), &[]).await;
+    let facts = gather(Client::new(service, "default"), &Named::default(), &[]).await;
     assert_eq!(*asked.lock().unwrap(), 2);
     assert_says(
         &remark(&facts),
@@ -205,7 +205,7 @@ async fn a_namespace_that_cannot_be_listed_is_told_whatever_its_place_and_is_no_
                 .then(|| refusal(403, "forbidden"))
                 .or_else(|| is_late.then(|| refusal(504, "etcd is slow")))
         });
-        let found = findings(&gather(client, account(), &namespaces).await).list;
+        let found = findings(&gather(client, &Named::default(), &namespaces).await).list;
         let told = |words: &str| {
             found.iter().any(|finding| {
                 finding.level == Level::Note && finding.check == "extent" && finding.what.contains(words)
@@ -234,7 +234,7 @@ async fn answers_that_are_of_no_use_do_not_end_the_questions() {
             path == "/apis" || path.contains("selfsubjectreviews") || path.contains("serviceaccounts");
         is_of_no_use.then(|| (200, "<html>".to_owned()))
     };
-    let facts = gather(scripted_but(&requests, nonsense), account(), &[]).await;
+    let facts = gather(scripted_but(&requests, nonsense), &Named::default(), &[]).await;
     assert!(facts.groups.is_err() && facts.has_account.is_err());
     assert!(facts.autoscalers.is_ok() && facts.pods.is_ok(), "{facts:#?}");
 }
@@ -254,7 +254,92 @@ async fn an_api_server_that_answers_again_is_asked_again() {
         };
         Ok(http::Response::new(Body::from(answer.to_string().into_bytes())))
     });
-    let facts = gather(Client::new(service, "default"), account(), &["shop".into()]).await;
+    let facts = gather(
+        Client::new(service, "default"),
+        &Named::default(),
+        &["shop".into()],
+    )
+    .await;
     assert!(facts.definition.is_err() && facts.workloads.is_err());
     assert!(facts.autoscalers.is_ok() && facts.pods.is_ok(), "{facts:#?}");
+}
+
+/// The account whose rights are asked for, and whether they are asked for as one's own.
+async fn looked_at(named: Named, user: &'static str) -> (Account, bool) {
+    let requests = Requests::default();
+    let client = scripted_but(&requests, move |path| {
+        let is_who = path.ends_with("/selfsubjectreviews");
+        is_who.then(|| {
+            (
+                200,
+                json!({"status": {"userInfo": {"username": user}}}).to_string(),
+            )
+        })
+    });
+    let facts = gather(client, &named, &[]).await;
+    let requests = requests.lock().unwrap();
+    let asked = |kind: &str| requests.iter().any(|(_, uri, _)| uri.ends_with(kind));
+    assert_ne!(asked("/subjectaccessreviews"), asked("/selfsubjectaccessreviews"));
+    (facts.account, asked("/selfsubjectaccessreviews"))
+}
+
+#[tokio::test]
+async fn in_a_pod_its_own_account_is_looked_at_unless_another_is_named() {
+    let account = |namespace: &str, name: &str| Account {
+        namespace: namespace.into(),
+        name: name.into(),
+    };
+    let in_pod = Named {
+        is_in_pod: true,
+        ..Named::default()
+    };
+    let user = "system:serviceaccount:autoscaling:scaler";
+    assert_eq!(
+        looked_at(in_pod.clone(), user).await,
+        (account("autoscaling", "scaler"), true)
+    );
+    let named = Named {
+        account: Some(account("a", "b")),
+        ..in_pod.clone()
+    };
+    assert_eq!(looked_at(named, user).await, (account("a", "b"), false));
+    // Outside a pod an account is that of a pipeline, say.
+    assert_eq!(
+        looked_at(Named::default(), user).await,
+        (Account::default(), false)
+    );
+    assert_eq!(looked_at(in_pod, "jane").await, (Account::default(), false));
+}
+
+#[tokio::test]
+async fn the_lease_that_is_asked_about_is_that_of_the_controllers_arguments() {
+    let leases = async |args: &[&str]| {
+        let requests = Requests::default();
+        let controller = json!({"items": [{
+            "metadata": {"namespace": "concertina", "name": "main"},
+            "spec": {"template": {"spec": {"serviceAccountName": "concertina", "containers": [{"args": args}]}}},
+        }]});
+        let answer = controller.to_string();
+        let client = scripted_but(&requests, move |path| {
+            path.ends_with("/deployments").then(|| (200, answer.clone()))
+        });
+        gather(client, &Named::default(), &[]).await;
+        let requests = requests.lock().unwrap();
+        let about = requests
+            .iter()
+            .map(|(_, _, body)| &body["spec"]["resourceAttributes"]);
+        let about = about.filter(|about| about["resource"] == "leases" && about["verb"] == "update");
+        about
+            .map(|about| about["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        leases(&["run", "--lease-name=autoscaling"]).await,
+        ["autoscaling"]
+    );
+    assert_eq!(
+        leases(&["run", "--leader-elect=false"]).await,
+        Vec::<String>::new()
+    );
+    assert_eq!(leases(&["run"]).await, ["concertina"]);
 }

@@ -15,15 +15,18 @@ use crate::api::GROUP;
 mod caller;
 mod candidates;
 mod definition;
+mod election;
 mod lists;
 mod pods;
 mod refused;
 mod rights;
+mod verdicts;
 mod workloads;
 
 use caller::Caller;
 pub(super) use caller::{Heard, Listed, Trouble};
 pub(super) use candidates::prometheus_urls;
+use election::Election;
 use lists::{Lists, missing};
 pub(super) use refused::refused;
 use rights::{Right, Verdict};
@@ -43,10 +46,45 @@ pub(super) struct Account {
     pub(super) name: String,
 }
 
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            namespace: "concertina".to_owned(),
+            name: "concertina".to_owned(),
+        }
+    }
+}
+
 impl Account {
     fn user(&self) -> String {
         format!("system:serviceaccount:{}:{}", self.namespace, self.name)
     }
+
+    /// The account of this user, if it is that of one.
+    fn of_user(user: &str) -> Option<Self> {
+        let (namespace, name) = user.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+        Some(Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// Whether the pods of this workload run under it.
+    fn runs(&self, workload: &Value) -> bool {
+        let text = |pointer: &str| workload.pointer(pointer).and_then(Value::as_str);
+        text("/metadata/namespace") == Some(&self.namespace)
+            && text("/spec/template/spec/serviceAccountName") == Some(&self.name)
+    }
+}
+
+/// Which controller is looked at, as far as whoever asks says so.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Named {
+    pub(super) account: Option<Account>,
+    /// The name of the Lease.
+    pub(super) lease: Option<String>,
+    /// Whether this runs in a pod: without an account it is the controller's.
+    pub(super) is_in_pod: bool,
 }
 
 /// A kind with `/scale`.
@@ -80,14 +118,20 @@ pub(super) struct ClusterFacts {
 }
 
 /// Asks the API server about the whole cluster, or about these namespaces if the controller watches no others.
-pub(super) async fn gather(client: Client, account: Account, namespaces: &[String]) -> ClusterFacts {
+pub(super) async fn gather(client: Client, named: &Named, namespaces: &[String]) -> ClusterFacts {
     let mut caller = Caller::new(client.clone());
     let (version, clock) = match caller.version().await {
         Ok((version, clock)) => (Ok(version), clock),
         Err(error) => (Err(error), None),
     };
     let groups = caller.groups().await;
-    let is_self = is_self(&mut caller, &account).await;
+    let own = own_account(&mut caller).await;
+    let account = named
+        .account
+        .clone()
+        .or_else(|| own.clone().filter(|_| named.is_in_pod))
+        .unwrap_or_default();
+    let is_self = own.as_ref() == Some(&account);
     let path = format!(
         "/api/v1/namespaces/{}/serviceaccounts/{}",
         account.namespace, account.name
@@ -130,7 +174,9 @@ pub(super) async fn gather(client: Client, account: Account, namespaces: &[Strin
         (_, Err(error)) => Err(error.clone()),
         _ => {
             let user = (!is_self).then_some(&account);
-            review(client, rights::needed(&account, &groups, namespaces), user).await
+            let election = Election::of(named, &account, &workloads);
+            let rights = rights::needed(&election, &groups, namespaces);
+            review(client, rights, user).await
         }
     };
     ClusterFacts {
@@ -151,17 +197,14 @@ pub(super) async fn gather(client: Client, account: Account, namespaces: &[Strin
     }
 }
 
-/// Whether the account is that of whoever asks, as in the controller's own pod.
-async fn is_self(caller: &mut Caller, account: &Account) -> bool {
+/// The service account of whoever asks, if it is one, as in the controller's own pod.
+async fn own_account(caller: &mut Caller) -> Option<Account> {
     let question = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
     let answer = caller
         .review("/apis/authentication.k8s.io/v1/selfsubjectreviews", &question)
         .await;
-    let user = answer.ok();
-    let user = user
-        .as_ref()
-        .and_then(|answer| answer.pointer("/status/userInfo/username"));
-    user.and_then(Value::as_str) == Some(account.user().as_str())
+    let answer = answer.ok()?;
+    Account::of_user(answer.pointer("/status/userInfo/username")?.as_str()?)
 }
 
 /// Asks whether the account, or whoever asks, has these rights.
@@ -278,7 +321,7 @@ pub(super) fn findings(facts: &ClusterFacts) -> Findings {
         );
     }
     definition::check(facts, &mut found);
-    rights::check(facts, &mut found);
+    verdicts::check(facts, &mut found);
     workloads::check(facts, &mut found);
     found
 }

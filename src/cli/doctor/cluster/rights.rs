@@ -1,24 +1,24 @@
-//! Which rights the controller needs, and whether it has them. Pure.
-use std::collections::BTreeSet;
-
+//! Which rights the controller needs, and how they are asked for. Pure.
 use kube::core::discovery::v2::APIGroupDiscoveryList;
 use serde_json::{Value, json};
 
-use super::super::finding::{Findings, plural, some_of};
-use super::{Account, ClusterFacts, Heard, Trouble, scalable_kinds, serves};
+use super::workloads::{name, target};
+use super::{Account, Election, Heard, Trouble, scalable_kinds, serves};
 
 /// At most so many kinds beside those of `apps` are asked about.
 const MOST_KINDS: usize = 20;
 
 /// How much depends on a right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Weight {
     /// The controller cannot work without.
     Needed,
     /// It goes on without.
     Useful,
-    /// Only policies on this kind need it.
-    ForKind,
+    /// Only policies on this kind need it; who grants less kinds may mean it.
+    ForKind(String),
+    /// The controller cannot work without, unless it was told of another Lease or of none.
+    ForElection,
 }
 
 /// Verbs on one resource.
@@ -29,7 +29,7 @@ pub(in crate::cli::doctor) struct Right {
     pub(super) resource: String,
     pub(super) verbs: &'static [&'static str],
     /// One namespace and one name; absent: all.
-    pub(super) within: Option<(String, Option<&'static str>)>,
+    pub(super) within: Option<(String, Option<String>)>,
     pub(super) purpose: String,
     pub(super) weight: Weight,
 }
@@ -72,11 +72,11 @@ fn right(
 /// What the controller needs: the rules of deploy/manifests/rbac.yaml, and those for other kinds with `/scale`; each in every one of the
 /// namespaces that it watches, where it does not watch all.
 pub(super) fn needed(
-    account: &Account,
+    election: &Election,
     groups: &Heard<APIGroupDiscoveryList>,
     namespaces: &[String],
 ) -> Vec<Right> {
-    let rights = needed_everywhere(account, groups).into_iter();
+    let rights = needed_everywhere(groups).into_iter().chain(of_election(election));
     rights
         .flat_map(|right| {
             if right.within.is_some() || namespaces.is_empty() {
@@ -91,18 +91,32 @@ pub(super) fn needed(
         .collect()
 }
 
-fn needed_everywhere(account: &Account, groups: &Heard<APIGroupDiscoveryList>) -> Vec<Right> {
-    use Weight::{ForKind, Needed, Useful};
-    let own = |verbs, name| Right {
-        within: Some((account.namespace.clone(), name)),
+/// The rights on the Lease.
+fn of_election(election: &Election) -> Vec<Right> {
+    let (namespace, name, weight) = match election {
+        Election::By { namespace, name } => (namespace, name, Weight::Needed),
+        Election::Perhaps { namespace, name } => (namespace, name, Weight::ForElection),
+        Election::None => return Vec::new(),
+    };
+    let lease = |verbs, name: Option<&String>| Right {
+        within: Some((namespace.clone(), name.cloned())),
         ..right(
             "coordination.k8s.io",
             "leases",
             verbs,
             "one of several controllers is elected",
-            Needed,
+            weight.clone(),
         )
     };
+    vec![
+        lease(&["get", "list", "watch", "update"], Some(name)),
+        lease(&["create"], None),
+    ]
+}
+
+fn needed_everywhere(groups: &Heard<APIGroupDiscoveryList>) -> Vec<Right> {
+    use Weight::{ForKind, Needed, Useful};
+    let for_kind = |kind: &str| ForKind(kind.to_owned());
     let mut rights = vec![
         right(
             "concertina.dev",
@@ -131,35 +145,35 @@ fn needed_everywhere(account: &Account, groups: &Heard<APIGroupDiscoveryList>) -
             "deployments",
             &["list", "watch"],
             "Deployments are targets",
-            Needed,
+            for_kind("Deployment"),
         ),
         right(
             "apps",
             "statefulsets",
             &["list", "watch"],
             "StatefulSets are targets",
-            Needed,
+            for_kind("StatefulSet"),
         ),
         right(
             "apps",
             "deployments/scale",
             &["get", "patch"],
             "Deployments are scaled",
-            Needed,
+            for_kind("Deployment"),
         ),
         right(
             "apps",
             "statefulsets/scale",
             &["get", "patch"],
             "StatefulSets are scaled",
-            Needed,
+            for_kind("StatefulSet"),
         ),
         right(
             "apps",
             "replicasets/scale",
             &["get", "patch"],
             "ReplicaSets are scaled",
-            ForKind,
+            for_kind("ReplicaSet"),
         ),
         right(
             "autoscaling",
@@ -182,8 +196,6 @@ fn needed_everywhere(account: &Account, groups: &Heard<APIGroupDiscoveryList>) -
             "changes are told as events",
             Useful,
         ),
-        own(&["get", "list", "watch", "update"], Some("concertina")),
-        own(&["create"], None),
     ];
     if serves(groups, "keda.sh", "scaledobjects") {
         let purpose = "what KEDA scales is left to it";
@@ -206,10 +218,11 @@ fn needed_everywhere(account: &Account, groups: &Heard<APIGroupDiscoveryList>) -
             kind.plural.as_str(),
             &["list", "watch"],
             purpose.as_str(),
-            ForKind,
+            for_kind(&kind.kind),
         ));
         let scale = format!("{}/scale", kind.plural);
-        rights.push(right(&kind.group, scale, &["get", "patch"], purpose, ForKind));
+        let weight = for_kind(&kind.kind);
+        rights.push(right(&kind.group, scale, &["get", "patch"], purpose, weight));
     }
     rights
 }
@@ -223,7 +236,7 @@ impl Right {
         });
         if let (Some((namespace, name)), Some(fields)) = (&self.within, attributes.as_object_mut()) {
             fields.insert("namespace".into(), namespace.as_str().into());
-            fields.insert("name".into(), name.unwrap_or_default().into());
+            fields.insert("name".into(), name.as_deref().unwrap_or_default().into());
         }
         match account {
             Some(account) => json!({
@@ -245,8 +258,22 @@ impl Right {
         }
     }
 
+    /// Policies on its kind, where it holds.
+    pub(super) fn policies(&self, kind: &str, policies: &[Value]) -> Vec<String> {
+        let is_on = |policy: &&Value| {
+            target(policy).is_some_and(|(of, target, namespace, _)| {
+                let is_within = self
+                    .within
+                    .as_ref()
+                    .is_none_or(|(within, _)| *within == namespace);
+                of == self.group && target == kind && is_within
+            })
+        };
+        policies.iter().filter(is_on).map(name).collect()
+    }
+
     /// The rule of a role that grants these verbs.
-    fn rule(&self, verbs: &[&str]) -> String {
+    pub(super) fn rule(&self, verbs: &[&str]) -> String {
         let group = if self.group.is_empty() {
             "\"\""
         } else {
@@ -261,103 +288,6 @@ impl Right {
             self.resource,
             verbs.join(", ")
         )
-    }
-}
-
-pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
-    let account = format!("{}/{}", facts.account.namespace, facts.account.name);
-    let rights = match &facts.rights {
-        Ok(rights) => rights,
-        // That it is not installed is told already, unless its definition is.
-        Err(Trouble::Absent) if facts.definition.is_err() => return,
-        Err(Trouble::Absent) => {
-            return found.note(
-                "rights",
-                format!("there is no service account {account}"),
-                "--service-account NAMESPACE/NAME with the controller's; or kubectl apply -k deploy/manifests",
-            );
-        }
-        Err(Trouble::Forbidden) => {
-            return found.note(
-                "rights",
-                format!("those of {account} are not known, as you may not ask for others'"),
-                "the right to create subjectaccessreviews, for whoever runs this; or run it in the controller's pod \
-                 (docs/how-to/doctor.md)",
-            );
-        }
-        Err(error) => {
-            return found.note(
-                "rights",
-                format!("those of {account} are not known: {error}"),
-                "what the message says",
-            );
-        }
-    };
-    let (mut granted, mut unknown) = (0, Vec::new());
-    let mut kinds = BTreeSet::new();
-    for (right, verdicts) in rights {
-        let denied: Vec<&str> = verdicts
-            .iter()
-            .filter(|verdict| verdict.is_granted == Ok(false))
-            .map(|verdict| verdict.verb)
-            .collect();
-        granted += verdicts
-            .iter()
-            .filter(|verdict| verdict.is_granted == Ok(true))
-            .count();
-        unknown.extend(
-            verdicts
-                .iter()
-                .filter_map(|verdict| verdict.is_granted.as_ref().err())
-                .map(Trouble::to_string),
-        );
-        if denied.is_empty() {
-            continue;
-        }
-        let within = right.within.as_ref();
-        let place = within.map_or_else(String::new, |(namespace, _)| format!(" in {namespace}"));
-        let what = format!(
-            "{account} may not {} {}{place}: {}",
-            denied.join(", "),
-            right.resource,
-            right.purpose
-        );
-        let plural = right.resource.split('/').next().unwrap_or_default();
-        match right.weight {
-            Weight::Needed => found.problem("rights", what, right.rule(&denied)),
-            Weight::Useful => found.note(
-                "rights",
-                format!("{what}; it goes on without"),
-                right.rule(&denied),
-            ),
-            Weight::ForKind => {
-                kinds.insert((right.group.as_str(), plural, place));
-            }
-        }
-    }
-    for (group, plural, place) in kinds {
-        found.note(
-            "rights",
-            format!("{plural} of {group} have a /scale, but {account} may not list, watch and scale them{place}"),
-            format!(
-                "nothing unless policies are to target them: rbac.scalableKinds of the chart with {group}: [{plural}], or in its \
-                 role list and watch of {plural}, get and patch of {plural}/scale"
-            ),
-        );
-    }
-    if granted > 0 {
-        found.ok(
-            "rights",
-            format!("{account} has {} that were asked for", plural(granted, "right")),
-        );
-    }
-    if !unknown.is_empty() {
-        let what = format!(
-            "{} could not be asked for: {}",
-            plural(unknown.len(), "right"),
-            some_of(&unknown, 1)
-        );
-        found.note("rights", what, "what the message says");
     }
 }
 

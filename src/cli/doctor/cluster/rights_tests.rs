@@ -1,5 +1,10 @@
 //! Rights, from answers as they were recorded, and those of the manifests. No network.
-use super::super::recorded::{account, assert_says, granted, healthy, remark, remarks, served};
+use std::collections::BTreeSet;
+
+use super::super::ClusterFacts;
+use super::super::recorded::{
+    account, assert_says, election, granted, healthy, listed, remark, remarks, served,
+};
 use super::*;
 use crate::cli::doctor::finding::Level;
 
@@ -11,7 +16,11 @@ fn rules_of_the_manifest() -> BTreeSet<(String, String, String, bool)> {
     for document in text.split("\n---\n") {
         let object: Value = serde_yaml::from_str(document).unwrap();
         // Other roles there are for people.
-        if object["metadata"]["name"] != "concertina" {
+        if object["metadata"]["name"]
+            .as_str()
+            .unwrap()
+            .starts_with("concertina-policies-")
+        {
             continue;
         }
         let words = |rule: &Value, field: &str| -> Vec<String> {
@@ -40,7 +49,7 @@ fn rules_of_the_manifest() -> BTreeSet<(String, String, String, bool)> {
 fn the_rights_that_are_asked_for_are_those_of_the_manifests() {
     let groups = Ok(served(&[("keda.sh", "ScaledObject", "scaledobjects")]));
     // Here it has a /scale too, which it has not in fact.
-    let rights = needed(&account(), &groups, &[]).into_iter();
+    let rights = needed(&election(), &groups, &[]).into_iter();
     let rights = rights.filter(|right| right.group != "keda.sh" || right.weight == Weight::Useful);
     let asked: BTreeSet<_> = rights
         .flat_map(|right| {
@@ -59,6 +68,12 @@ fn the_rights_that_are_asked_for_are_those_of_the_manifests() {
     assert_eq!(asked, rules_of_the_manifest());
 }
 
+fn policy(api_version: &str, kind: &str) -> Value {
+    json!({"metadata": {"namespace": "shop", "name": "web"},
+           "spec": {"scaleTargetRef": {"apiVersion": api_version, "kind": kind, "name": "web"}},
+           "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+}
+
 #[test]
 fn a_right_that_is_not_there_is_told_with_the_rule_that_grants_it() {
     let mut facts = healthy();
@@ -69,6 +84,7 @@ fn a_right_that_is_not_there_is_told_with_the_rule_that_grants_it() {
             }
         }
     };
+    facts.policies = listed(vec![policy("apps/v1", "Deployment")]);
     deny(&mut facts, "deployments/scale");
     let set = "in its ClusterRole: {apiGroups: [apps], resources: [deployments/scale], verbs: [get]}";
     assert_says(
@@ -98,9 +114,9 @@ fn a_right_that_is_not_there_is_told_with_the_rule_that_grants_it() {
 #[test]
 fn of_some_namespaces_the_same_rights_are_asked_for_in_each_and_none_beyond() {
     let groups = Ok(served(&[("keda.sh", "ScaledObject", "scaledobjects")]));
-    let everywhere = needed(&account(), &groups, &[]);
+    let everywhere = needed(&election(), &groups, &[]);
     let namespaces = ["shop".to_owned(), "team".to_owned()];
-    let of_some = needed(&account(), &groups, &namespaces);
+    let of_some = needed(&election(), &groups, &namespaces);
     assert!(of_some.iter().all(|right| right.within.is_some()));
     let leases = everywhere.iter().filter(|right| right.within.is_some()).count();
     assert_eq!(of_some.len(), 2 * (everywhere.len() - leases) + leases);
@@ -141,7 +157,7 @@ fn kinds_with_a_scale_that_the_role_does_not_list_are_told() {
         ("argoproj.io", "Rollout", "rollouts"),
         ("apps", "ReplicaSet", "replicasets"),
     ]));
-    let rights = needed(&account(), &facts.groups, &[]).into_iter();
+    let rights = needed(&election(), &facts.groups, &[]).into_iter();
     let answered = rights.map(|right| {
         let is_granted = right.group != "argoproj.io";
         granted(right, is_granted)
@@ -153,7 +169,7 @@ fn kinds_with_a_scale_that_the_role_does_not_list_are_told() {
         &remark(&facts),
         Level::Note,
         what,
-        "rbac.scalableKinds of the chart with argoproj.io: [rollouts]",
+        "rollouts in rbac.scalableKinds.argoproj.io of the chart",
     );
 }
 
@@ -175,4 +191,64 @@ fn rights_that_cannot_be_asked_for_are_not_taken_for_missing() {
         "1 right could not be asked for: webhook is down",
         "",
     );
+}
+
+#[test]
+fn kinds_that_were_withheld_are_a_problem_only_where_a_policy_targets_one() {
+    let mut facts = healthy();
+    for (right, verdicts) in facts.rights.as_mut().unwrap() {
+        if right.resource.starts_with("statefulsets") {
+            verdicts
+                .iter_mut()
+                .for_each(|verdict| verdict.is_granted = Ok(false));
+        }
+    }
+    facts.policies = listed(vec![policy("apps/v1", "Deployment")]);
+    assert_says(
+        &remark(&facts),
+        Level::Note,
+        "statefulsets of apps have a /scale, but concertina/concertina may not list, watch and scale them",
+        "nothing unless policies are to target them: statefulsets in rbac.scalableKinds.apps of the chart",
+    );
+    facts.policies = listed(vec![policy("apps/v1", "StatefulSet")]);
+    let found = remarks(&facts);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert_says(
+        &found[0],
+        Level::Problem,
+        "may not list, watch statefulsets: StatefulSets are targets, and shop/web targets one",
+        "in its ClusterRole: {apiGroups: [apps], resources: [statefulsets], verbs: [list, watch]}",
+    );
+    assert_says(
+        &found[1],
+        Level::Problem,
+        "may not get, patch statefulsets/scale",
+        "statefulsets/scale",
+    );
+}
+
+#[test]
+fn a_lease_that_is_only_supposed_is_no_problem() {
+    let lease = |election: &Election| {
+        let mut facts = healthy();
+        let rights = needed(election, &facts.groups, &[]).into_iter();
+        let rights = rights.map(|right| {
+            // What is bound to another name.
+            let is_granted = right.within.as_ref().is_none_or(|(_, name)| name.is_none());
+            granted(right, is_granted)
+        });
+        facts.rights = Ok(rights.collect());
+        remarks(&facts)
+    };
+    let (namespace, name) = ("concertina".to_owned(), "concertina".to_owned());
+    let found = lease(&Election::Perhaps { namespace, name });
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_says(
+        &found[0],
+        Level::Note,
+        "may not get, list, watch, update leases in concertina",
+        "--lease-name where its Lease is another",
+    );
+    assert_eq!(lease(&election())[0].level, Level::Problem);
+    assert_eq!(lease(&Election::None), Vec::new());
 }

@@ -24,7 +24,7 @@ pub(super) async fn gather(lists: &mut Lists<'_>, account: &Account) -> Heard<Li
 }
 
 /// Group, kind, namespace and name.
-type Target = (String, String, String, String);
+pub(super) type Target = (String, String, String, String);
 
 fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
     value.pointer(pointer).and_then(Value::as_str)
@@ -36,7 +36,7 @@ pub(super) fn name(object: &Value) -> String {
 }
 
 /// What an object's reference names. KEDA scales Deployments where nothing else is said.
-fn target(object: &Value) -> Option<Target> {
+pub(super) fn target(object: &Value) -> Option<Target> {
     let reference = object.pointer("/spec/scaleTargetRef")?;
     let stated = |field: &str| {
         reference
@@ -127,11 +127,7 @@ fn check_unheard(what: &str, list: &Listed, found: &mut Findings) {
 
 /// Whether what runs under the controller's account is Ready.
 fn check_controller(workloads: &[Value], account: &Account, found: &mut Findings) {
-    let is_its = |workload: &&Value| {
-        text(workload, "/metadata/namespace") == Some(&account.namespace)
-            && text(workload, "/spec/template/spec/serviceAccountName") == Some(&account.name)
-    };
-    for workload in workloads.iter().filter(is_its) {
+    for workload in workloads.iter().filter(|workload| account.runs(workload)) {
         let number = |pointer| workload.pointer(pointer).and_then(Value::as_i64);
         let (wanted, ready) = (
             number("/spec/replicas").unwrap_or(1),
