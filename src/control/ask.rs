@@ -144,10 +144,7 @@ async fn fetch(
             .metrics
             .decoded(&key.server, answer.series as u64, answer.bytes as u64);
     }
-    if key.template.tells_times() {
-        let newest = answer.as_ref().ok().and_then(Answer::newest);
-        let kind = key.template.kind();
-        context.metrics.newest_sample(&key.server, kind, newest, now);
-    }
+    let newest = answer.as_ref().ok().and_then(Answer::newest);
+    context.metrics.newest_sample(key, request.shard, newest, now);
     answer
 }

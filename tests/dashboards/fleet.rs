@@ -14,6 +14,8 @@ use concertina::control::apply::ApplyError;
 use concertina::control::enforce::Effect;
 use concertina::control::evaluate::{Decided, Outcome};
 use concertina::observe::join::Note;
+use concertina::observe::plan::QueryKey;
+use concertina::observe::query::{Template, Window};
 use concertina::observe::table::FetchError;
 use concertina::report::metrics::Metrics;
 use concertina_decision::{
@@ -248,7 +250,8 @@ fn loop_and_writes(moment: u32, metrics: &Metrics) {
         metrics.queried(server, &answer, Duration::from_millis(40));
     }
     metrics.decoded(server, 120, 24_000);
-    metrics.newest_sample(server, "cpu", Some(Timestamp::from_seconds(0)), Timestamp(7500));
+    let cpu = QueryKey::shared(&Arc::from(server), Template::Cpu { window: Window::Auto });
+    metrics.newest_sample(&cpu, 0, Some(Timestamp::from_seconds(0)), Timestamp(7500));
     metrics.failovers(server, u64::from(moment));
     metrics.scrape_interval(server, "cpu", 15.0, 60);
     for result in [

@@ -192,12 +192,6 @@ impl Template {
         self.window().map(|window| window.seconds(auto))
     }
 
-    /// Whether its answers tell of when their samples are.
-    #[must_use]
-    pub const fn tells_times(&self) -> bool {
-        !matches!(self, Self::Custom { age_query: None, .. })
-    }
-
     /// Whether a value that is no number says that there were no requests: nothing is a share of none.
     #[must_use]
     pub const fn nan_is_no_requests(&self) -> bool {

@@ -1,7 +1,6 @@
 //! The controller's own metrics, in OpenMetrics text. Counting only, no network. docs/reference/metrics.md explains each.
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use concertina_decision::{Missing, Timestamp};
@@ -20,6 +19,7 @@ use crate::control::apply::ApplyError;
 use crate::control::evaluate::Outcome;
 use crate::leader::Leadership;
 use crate::observe::join::cause_of;
+use crate::observe::plan::QueryKey;
 use crate::observe::table::FetchError;
 use crate::report::stored::StoredStatus;
 
@@ -28,12 +28,14 @@ mod decisions;
 mod families;
 mod last_change;
 pub mod names;
+mod newest;
 mod pages;
 mod policies;
 mod process;
 
 use decisions::Decisions;
 use names::MetricName;
+use newest::NewestSamples;
 pub use pages::Pages;
 use policies::PolicySeries;
 use process::Process;
@@ -64,12 +66,6 @@ struct ServerLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabels {
-    server: String,
-    kind: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ScrapedLabels {
     server: String,
     of: String,
@@ -96,9 +92,7 @@ pub struct Metrics {
     query_seconds: Family<ServerLabel, Histogram>,
     series_decoded: Family<ServerLabel, Counter>,
     response_bytes: Family<ServerLabel, Counter>,
-    newest_sample_age: Family<KindLabels, Gauge<f64, AtomicU64>>,
-    /// From which the ages are told.
-    newest_samples: Mutex<HashMap<KindLabels, Timestamp>>,
+    newest_samples: Arc<NewestSamples>,
     failovers: Family<ServerLabel, Counter>,
     scrape_interval: Family<ScrapedLabels, Gauge<f64, AtomicU64>>,
     rate_window: Family<ScrapedLabels, Gauge>,
@@ -128,6 +122,8 @@ impl Metrics {
         let mut registry = Registry::default();
         let decisions = Arc::new(Decisions::default());
         registry.register_collector(Box::new(Arc::clone(&decisions)));
+        let newest_samples = Arc::new(NewestSamples::default());
+        registry.register_collector(Box::new(Arc::clone(&newest_samples)));
         registry.register_collector(Box::new(Process::begun()));
         let all = &mut registry;
         Self {
@@ -150,8 +146,7 @@ impl Metrics {
             ),
             series_decoded: add(all, &names::SERIES_DECODED, Family::default()),
             response_bytes: add(all, &names::RESPONSE_BYTES, Family::default()),
-            newest_sample_age: add(all, &names::NEWEST_SAMPLE_AGE, Family::default()),
-            newest_samples: Mutex::default(),
+            newest_samples,
             failovers: add(all, &names::FAILOVERS, Family::default()),
             scrape_interval: add(all, &names::SCRAPE_INTERVAL, Family::default()),
             rate_window: add(all, &names::RATE_WINDOW, Family::default()),
@@ -327,27 +322,16 @@ impl Metrics {
         self.response_bytes.get_or_create(&label).inc_by(bytes);
     }
 
-    /// This kind of query was asked at `now`, and the newest sample that came back is of `newest`; `None` where none came.
-    pub fn newest_sample(&self, server: &str, kind: &str, newest: Option<Timestamp>, now: Timestamp) {
-        let labels = KindLabels {
-            server: server.to_owned(),
-            kind: kind.to_owned(),
-        };
-        let mut known = self.newest_samples.lock().unwrap_or_else(PoisonError::into_inner);
-        // While a server is away, or its series are, the last sample grows old.
-        let newest = match newest {
-            Some(newest) => {
-                known.insert(labels.clone(), newest);
-                newest
-            }
-            None => match known.get(&labels) {
-                Some(newest) => *newest,
-                None => return,
-            },
-        };
-        #[allow(clippy::cast_precision_loss)] // ages are far below 2^53 milliseconds
-        let seconds = now.0.saturating_sub(newest.0).max(0) as f64 / 1000.0;
-        self.newest_sample_age.get_or_create(&labels).set(seconds);
+    /// This part of a query was asked at `now`, and the newest sample that came back is of `newest`; `None` where none came. Queries of users'
+    /// own are left out.
+    pub fn newest_sample(
+        &self,
+        query: &Arc<QueryKey>,
+        shard: u32,
+        newest: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        self.newest_samples.note(query, shard, newest, now);
     }
 
     /// So often since the start another URL of this server had to answer.

@@ -158,7 +158,7 @@ sections! {
         SERIES_DECODED: Counter "concertina_series_decoded_total" ["server"], "Series in answers";
         RESPONSE_BYTES: Counter "concertina_response_bytes_total" ["server"], "Bytes of answers, as decoded";
         NEWEST_SAMPLE_AGE: Gauge "concertina_newest_sample_age_seconds" ["server", "kind"],
-            "Age of the newest sample in the last answer to this kind of query, at the last time that it was asked";
+            "Age of the newest sample that this kind of query was answered with, when it was last asked; of several queries, or parts of one, the oldest of these. Queries of users' own are left out";
         FAILOVERS: Counter "concertina_failovers_total" ["server"],
             "How often another of the server's URLs had to answer";
         SCRAPE_INTERVAL: Gauge "concertina_scrape_interval_seconds" ["server", "of"],

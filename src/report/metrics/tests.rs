@@ -90,12 +90,6 @@ fn every_metric_of_the_catalogue_is_exported_under_its_name_type_and_help() {
     metrics.evaluated(&grown);
     metrics.queried("default", &Ok(()), Duration::from_millis(1));
     metrics.decoded("default", 1, 10);
-    metrics.newest_sample(
-        "default",
-        "cpu",
-        Some(Timestamp::from_seconds(0)),
-        Timestamp(7500),
-    );
     metrics.failovers("default", 1);
     metrics.scrape_interval("default", "cpu", 15.0, 60);
     metrics.scale_write(&Ok(Scale::default()));
@@ -196,24 +190,6 @@ fn the_process_tells_what_it_costs() {
 }
 
 #[test]
-fn the_newest_sample_grows_old_while_no_answer_brings_another() {
-    let metrics = Metrics::default();
-    let at = |seconds: i64| Timestamp::from_seconds(1_700_000_000 + seconds);
-    let age = || lines(&metrics, "concertina_newest_sample_age_seconds");
-    metrics.newest_sample("default", "cpu", None, at(0));
-    assert!(age().is_empty(), "nothing came yet");
-    let told = |seconds| {
-        format!("concertina_newest_sample_age_seconds{{server=\"default\",kind=\"cpu\"}} {seconds}")
-    };
-    metrics.newest_sample("default", "cpu", Some(at(10)), at(15));
-    assert_eq!(age(), [told("5.0")]);
-    metrics.newest_sample("default", "cpu", None, at(75));
-    assert_eq!(age(), [told("65.0")], "the server is away");
-    metrics.newest_sample("default", "cpu", Some(at(80)), at(78));
-    assert_eq!(age(), [told("0.0")], "its clock is ahead");
-}
-
-#[test]
 fn every_fact_of_the_loop_has_its_metric() {
     let metrics = Metrics::default();
     metrics.policies(3);
@@ -223,12 +199,6 @@ fn every_fact_of_the_loop_has_its_metric() {
     metrics.tick(Duration::from_millis(3));
     metrics.scale_write_took(Duration::from_millis(30));
     metrics.decoded("default", 100, 5000);
-    metrics.newest_sample(
-        "default",
-        "cpu",
-        Some(Timestamp::from_seconds(0)),
-        Timestamp(7500),
-    );
     metrics.event_dropped();
     let text = metrics.encode().unwrap();
     for line in [
@@ -241,7 +211,6 @@ fn every_fact_of_the_loop_has_its_metric() {
         "concertina_scale_write_duration_seconds_count 1",
         "concertina_series_decoded_total{server=\"default\"} 100",
         "concertina_response_bytes_total{server=\"default\"} 5000",
-        "concertina_newest_sample_age_seconds{server=\"default\",kind=\"cpu\"} 7.5",
         "concertina_events_dropped_total 1",
     ] {
         assert!(text.lines().any(|told| told == line), "no {line} in\n{text}");
