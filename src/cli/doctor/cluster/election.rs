@@ -21,8 +21,8 @@ pub(super) enum Election {
 
 impl Election {
     /// As whoever asks says, or else as the controllers are told.
-    pub(super) fn of(named: &Named, account: &Account, workloads: &Heard<Listed>) -> Self {
-        let told = workloads
+    pub(super) fn of(named: &Named, account: &Account, deployments: &Heard<Listed>) -> Self {
+        let told = deployments
             .iter()
             .flat_map(|list| &list.items)
             .filter(|workload| account.runs(workload))

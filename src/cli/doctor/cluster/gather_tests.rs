@@ -85,7 +85,7 @@ async fn nothing_is_written_and_nothing_is_listed_without_a_limit() {
     let facts = gather(scripted(&requests), &Named::default(), &[]).await;
     assert_eq!(facts.version, Ok("v1.37.1".into()));
     assert!(facts.clock.is_some());
-    assert!(facts.workloads.as_ref().unwrap().has_more);
+    assert!(facts.deployments.as_ref().unwrap().has_more);
     let requests = requests.lock().unwrap();
     assert!(requests.len() < 80, "{}", requests.len());
     for (method, uri, body) in requests.iter() {
@@ -241,7 +241,7 @@ async fn answers_that_are_of_no_use_do_not_end_the_questions() {
 
 #[tokio::test]
 async fn an_api_server_that_answers_again_is_asked_again() {
-    let lost = |path: &str| path.contains("customresource") || path.contains("/apps/v1");
+    let lost = |path: &str| path.contains("customresource") || path.contains("statefulsets");
     let service = tower::service_fn(move |request: http::Request<Body>| async move {
         let path = request.uri().path();
         if lost(path) {
@@ -260,7 +260,7 @@ async fn an_api_server_that_answers_again_is_asked_again() {
         &["shop".into()],
     )
     .await;
-    assert!(facts.definition.is_err() && facts.workloads.is_err());
+    assert!(facts.definition.is_err() && facts.stateful_sets.is_err());
     assert!(facts.autoscalers.is_ok() && facts.pods.is_ok(), "{facts:#?}");
 }
 
@@ -342,4 +342,13 @@ async fn the_lease_that_is_asked_about_is_that_of_the_controllers_arguments() {
         Vec::<String>::new()
     );
     assert_eq!(leases(&["run"]).await, ["concertina"]);
+}
+
+#[tokio::test]
+async fn deployments_are_looked_at_where_stateful_sets_may_not_be_listed() {
+    let refused = |path: &str| path.ends_with("/statefulsets").then(|| refusal(403, "forbidden"));
+    let client = scripted_but(&Requests::default(), refused);
+    let facts = gather(client, &Named::default(), &[]).await;
+    assert!(facts.deployments.is_ok());
+    assert_eq!(facts.stateful_sets, Err(Trouble::Forbidden));
 }

@@ -112,7 +112,8 @@ pub(super) struct ClusterFacts {
     pub(super) autoscalers: Heard<Listed>,
     pub(super) scaled_objects: Heard<Listed>,
     pub(super) policies: Heard<Listed>,
-    pub(super) workloads: Heard<Listed>,
+    pub(super) deployments: Heard<Listed>,
+    pub(super) stateful_sets: Heard<Listed>,
     pub(super) pods: Heard<Listed>,
     pub(super) services: Heard<Listed>,
 }
@@ -165,7 +166,7 @@ pub(super) async fn gather(client: Client, named: &Named, namespaces: &[String])
     let autoscalers = lists
         .get("/apis/autoscaling/v2", "horizontalpodautoscalers", LIST_LIMIT)
         .await;
-    let workloads = workloads::gather(&mut lists, &account).await;
+    let (deployments, stateful_sets) = workloads::gather(&mut lists, &account).await;
     let running = "pods?fieldSelector=status.phase%3DRunning";
     let pods = lists.get("/api/v1", running, POD_LIMIT).await;
     let services = caller.list("/api/v1/services", LIST_LIMIT).await;
@@ -174,7 +175,7 @@ pub(super) async fn gather(client: Client, named: &Named, namespaces: &[String])
         (_, Err(error)) => Err(error.clone()),
         _ => {
             let user = (!is_self).then_some(&account);
-            let election = Election::of(named, &account, &workloads);
+            let election = Election::of(named, &account, &deployments);
             let rights = rights::needed(&election, &groups, namespaces);
             review(client, rights, user).await
         }
@@ -191,7 +192,8 @@ pub(super) async fn gather(client: Client, named: &Named, namespaces: &[String])
         autoscalers,
         scaled_objects,
         policies,
-        workloads,
+        deployments,
+        stateful_sets,
         pods,
         services,
     }

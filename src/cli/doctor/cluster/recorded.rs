@@ -50,7 +50,8 @@ pub(super) fn healthy() -> ClusterFacts {
         autoscalers: listed(Vec::new()),
         scaled_objects: listed(Vec::new()),
         policies: listed(Vec::new()),
-        workloads: listed(Vec::new()),
+        deployments: listed(Vec::new()),
+        stateful_sets: listed(Vec::new()),
         pods: listed(Vec::new()),
         services: listed(Vec::new()),
     }

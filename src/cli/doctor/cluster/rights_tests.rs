@@ -228,6 +228,23 @@ fn kinds_that_were_withheld_are_a_problem_only_where_a_policy_targets_one() {
 }
 
 #[test]
+fn a_kind_that_is_withheld_in_several_namespaces_is_told_once() {
+    let mut facts = healthy();
+    let namespaces = ["a".to_owned(), "b".to_owned()];
+    let rights = needed(&election(), &facts.groups, &namespaces).into_iter();
+    let rights = rights.map(|right| {
+        let is_granted = !right.resource.starts_with("statefulsets");
+        granted(right, is_granted)
+    });
+    facts.rights = Ok(rights.collect());
+    assert!(
+        remark(&facts)
+            .what
+            .ends_with("may not list, watch and scale them in a, b")
+    );
+}
+
+#[test]
 fn a_lease_that_is_only_supposed_is_no_problem() {
     let lease = |election: &Election| {
         let mut facts = healthy();

@@ -1,5 +1,5 @@
 //! What there is to tell of the rights that the controller has and has not. Pure.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::finding::{Findings, plural, some_of};
 use super::rights::Weight;
@@ -36,7 +36,7 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
     };
     let policies = facts.policies.as_ref().map_or(&[][..], |list| &list.items);
     let (mut granted, mut unknown) = (0, Vec::new());
-    let mut kinds = BTreeSet::new();
+    let mut kinds: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for (right, verdicts) in rights {
         let denied: Vec<&str> = verdicts
             .iter()
@@ -83,7 +83,8 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
             Weight::ForKind(kind) => {
                 let policies = right.policies(kind, policies);
                 if policies.is_empty() {
-                    kinds.insert((right.group.as_str(), plural, place));
+                    let places = kinds.entry((right.group.as_str(), plural)).or_default();
+                    places.extend(within.map(|(namespace, _)| namespace.as_str()));
                 } else {
                     let what = format!("{what}, and {} targets one", some_of(&policies, 3));
                     found.problem("rights", what, right.rule(&denied));
@@ -91,7 +92,12 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
             }
         }
     }
-    for (group, plural, place) in kinds {
+    for ((group, plural), places) in kinds {
+        let places: Vec<String> = places.into_iter().map(str::to_owned).collect();
+        let place = match places.is_empty() {
+            true => String::new(),
+            false => format!(" in {}", some_of(&places, 4)),
+        };
         found.note(
             "rights",
             format!("{plural} of {group} have a /scale, but {account} may not list, watch and scale them{place}"),

@@ -8,11 +8,15 @@ use super::super::finding::{Findings, plural, some_of};
 use super::{Account, ClusterFacts, Heard, LIST_LIMIT, Listed, Lists, Trouble};
 use crate::api::{DEFAULT_PROMETHEUS, DEFAULT_SOURCE};
 
-/// Deployments and StatefulSets, the controller's own among them.
-pub(super) async fn gather(lists: &mut Lists<'_>, account: &Account) -> Heard<Listed> {
-    let mut all = lists.get("/apis/apps/v1", "deployments", LIST_LIMIT).await?;
-    all.extend(lists.get("/apis/apps/v1", "statefulsets", LIST_LIMIT).await?);
-    if !lists.namespaces.is_empty() && !lists.namespaces.contains(&account.namespace) {
+/// Deployments, the controller's own among them, and StatefulSets. Whoever asks may be allowed the one and not the other, as a
+/// controller is that scales Deployments only.
+pub(super) async fn gather(lists: &mut Lists<'_>, account: &Account) -> (Heard<Listed>, Heard<Listed>) {
+    let mut deployments = lists.get("/apis/apps/v1", "deployments", LIST_LIMIT).await;
+    let sets = lists.get("/apis/apps/v1", "statefulsets", LIST_LIMIT).await;
+    if let Ok(all) = &mut deployments
+        && !lists.namespaces.is_empty()
+        && !lists.namespaces.contains(&account.namespace)
+    {
         let own = std::slice::from_ref(&account.namespace);
         let controllers = lists.of("/apis/apps/v1", "deployments", LIST_LIMIT, own).await;
         all.extend(controllers.unwrap_or_else(|trouble| Listed {
@@ -20,7 +24,7 @@ pub(super) async fn gather(lists: &mut Lists<'_>, account: &Account) -> Heard<Li
             ..Listed::default()
         }));
     }
-    Ok(all)
+    (deployments, sets)
 }
 
 /// Group, kind, namespace and name.
@@ -61,7 +65,8 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
         ("HorizontalPodAutoscalers", &facts.autoscalers),
         ("ScaledObjects", &facts.scaled_objects),
         ("policies", &facts.policies),
-        ("Deployments and StatefulSets", &facts.workloads),
+        ("Deployments", &facts.deployments),
+        ("StatefulSets", &facts.stateful_sets),
         ("pods", &facts.pods),
     ];
     let mut unseen = Vec::new();
@@ -90,9 +95,9 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
             "the right to list them, for whoever runs this; the controller does without",
         );
     }
-    if let Ok(workloads) = &facts.workloads {
-        check_controller(&workloads.items, &facts.account, found);
-    }
+    let workloads = [&facts.deployments, &facts.stateful_sets].into_iter().flatten();
+    let workloads: Vec<&Value> = workloads.flat_map(|list| &list.items).collect();
+    check_controller(&workloads, &facts.account, found);
     let owners = owners(facts);
     let is_whole = |list: &Heard<Listed>| list.as_ref().is_ok_and(Listed::is_whole);
     if owners.is_empty() && is_whole(&facts.autoscalers) && is_whole(&facts.scaled_objects) {
@@ -104,9 +109,7 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
         .map_or(&[][..], |list| list.items.as_slice());
     check_owners(&owners, policies, found);
     check_policies(policies, found);
-    if let Ok(workloads) = &facts.workloads {
-        check_requests(&workloads.items, found);
-    }
+    check_requests(&workloads, found);
 }
 
 /// Tells of the namespaces whose objects were not heard of, together where the reason is the same.
@@ -126,7 +129,7 @@ fn check_unheard(what: &str, list: &Listed, found: &mut Findings) {
 }
 
 /// Whether what runs under the controller's account is Ready.
-fn check_controller(workloads: &[Value], account: &Account, found: &mut Findings) {
+fn check_controller(workloads: &[&Value], account: &Account, found: &mut Findings) {
     for workload in workloads.iter().filter(|workload| account.runs(workload)) {
         let number = |pointer| workload.pointer(pointer).and_then(Value::as_i64);
         let (wanted, ready) = (
@@ -263,9 +266,10 @@ fn check_policies(policies: &[Value], found: &mut Findings) {
     }
 }
 
-fn check_requests(workloads: &[Value], found: &mut Findings) {
+fn check_requests(workloads: &[&Value], found: &mut Findings) {
     let own: Vec<&Value> = workloads
         .iter()
+        .copied()
         .filter(|workload| text(workload, "/metadata/namespace") != Some("kube-system"))
         .collect();
     for resource in ["cpu", "memory"] {

@@ -43,7 +43,7 @@ fn targets_of_other_autoscalers_are_told_and_kedas_own_count_once() {
 fn a_controller_that_is_not_ready_is_told() {
     let running = |wanted: i64, ready: Value| {
         let mut facts = healthy();
-        facts.workloads = listed(vec![json!({
+        facts.deployments = listed(vec![json!({
             "metadata": {"namespace": "concertina", "name": "main"},
             "spec": {"replicas": wanted, "template": {"spec": {"serviceAccountName": "concertina"}}},
             "status": {"readyReplicas": ready},
@@ -107,7 +107,7 @@ fn workloads_without_requests_are_told_by_resource() {
     let workload = |namespace: &str, name: &str, pod: Value| json!({"metadata": {"namespace": namespace, "name": name}, "spec": {"template": {"spec": pod}}});
     let full = json!({"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}});
     let mut facts = healthy();
-    facts.workloads = listed(vec![
+    facts.deployments = listed(vec![
         workload("shop", "full", json!({"containers": [{"resources": full}]})),
         workload("shop", "pod", json!({"resources": full, "containers": [{}]})),
         workload(
@@ -125,7 +125,7 @@ fn workloads_without_requests_are_told_by_resource() {
 fn what_may_not_be_listed_and_what_is_too_much_is_told() {
     let mut facts = healthy();
     facts.policies = Err(Trouble::Forbidden);
-    facts.workloads = Err(Trouble::Forbidden);
+    facts.deployments = Err(Trouble::Forbidden);
     assert!(
         findings(&facts)
             .list
@@ -140,10 +140,10 @@ fn what_may_not_be_listed_and_what_is_too_much_is_told() {
             .all(|finding| finding.check != "owners"),
         "it is not known"
     );
-    let what = "as you may not list them: HorizontalPodAutoscalers, policies, Deployments and StatefulSets";
+    let what = "as you may not list them: HorizontalPodAutoscalers, policies, Deployments";
     assert_says(&remark(&facts), Level::Note, what, "the right to list them");
     let mut facts = healthy();
-    facts.workloads.as_mut().unwrap().has_more = true;
+    facts.deployments.as_mut().unwrap().has_more = true;
     assert_says(&remark(&facts), Level::Note, "more than 500 Deployments", "");
     let mut facts = healthy();
     facts.pods = Err(Trouble::Other("etcd is slow".into()));
