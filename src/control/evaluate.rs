@@ -22,6 +22,9 @@ use crate::observe::join::{Note, guard_reading, reading};
 use crate::observe::table::{Answer, FetchError};
 use crate::report::stored::StoredStatus;
 
+/// What there is to say of a policy that was deleted or replaced while it was evaluated.
+const GONE: &str = "the policy was deleted or replaced while it was evaluated";
+
 /// What became of one evaluation; all reports are made from it.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -49,7 +52,7 @@ impl Outcome {
     /// Whether the policy was deleted or replaced meanwhile, so that nothing may be said of it.
     #[must_use]
     pub fn is_void(&self) -> bool {
-        self.is_looking_up() && self.result.as_ref().is_err_and(|note| *note == gone())
+        matches!(&self.result, Err(note) if note.message == GONE)
     }
 
     /// The one reason that explains best what came of it.
@@ -170,7 +173,10 @@ pub fn evaluate(
         time: now,
         mode: record.mode(now),
         target_uid: None,
-        result: Err(gone()),
+        result: Err(Note {
+            reason: Reason::Evaluating,
+            message: GONE.into(),
+        }),
     };
     let (compiled, found) = match prepare(view, record, &mut outcome, now) {
         Ok(prepared) => prepared,
@@ -219,14 +225,6 @@ pub fn evaluate(
             open.first = Some(first);
             Step::Open(Box::new(open))
         }
-    }
-}
-
-/// What there is to say of a policy that was deleted or replaced while it was evaluated.
-fn gone() -> Note {
-    Note {
-        reason: Reason::Evaluating,
-        message: "the policy was deleted or replaced while it was evaluated".into(),
     }
 }
 
