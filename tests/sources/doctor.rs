@@ -220,6 +220,8 @@ async fn rare_scrapes_and_known_counters_are_told() {
     let world = World::new("");
     let slow = |series: Series| Series {
         interval: 60,
+        // What is scraped so rarely is measured over three times five minutes.
+        first: 1000,
         ..series
     };
     let mut series: Vec<Series> = kubelet(USUAL, "job=\"kubelet\"").into_iter().map(slow).collect();
@@ -268,6 +270,27 @@ async fn rare_scrapes_and_known_counters_are_told() {
         renamed,
     );
     assert_eq!(problems(&findings).len(), 1, "{findings:#?}");
+}
+
+#[tokio::test]
+async fn scrapes_that_are_too_new_to_be_measured_are_told() {
+    let world = World::new("");
+    let new = |series: Series| Series {
+        interval: 60,
+        first: 130,
+        ..series
+    };
+    let series: Vec<Series> = kubelet(USUAL, "job=\"kubelet\"").into_iter().map(new).collect();
+    world.prometheus.push(&series).await;
+    let findings = look(&world).await;
+    assert_says(
+        &findings,
+        Level::Note,
+        "cpu",
+        "cannot be measured yet: rates cover 60 s",
+        "scrapeIntervalSeconds",
+    );
+    assert_eq!(problems(&findings), Vec::<&Finding>::new());
 }
 
 #[tokio::test]

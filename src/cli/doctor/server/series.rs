@@ -212,7 +212,7 @@ fn counted(facts: &SeriesFacts) -> String {
 pub(super) const HOW_OFTEN: &str = "how often it is scraped";
 pub(super) const HOW_OLD: &str = "how old its samples are";
 /// What to do where an interval is not measured.
-pub(super) const ADVICE_UNMEASURED: &str = "nothing, if it is scraped since a few minutes only: look again later; else \
+pub(super) const ADVICE_UNMEASURED: &str = "nothing, if it is scraped for less than a quarter of an hour: look again then; else \
                                             scrapeIntervalSeconds of this server, which rates then reckon with";
 
 /// How far rates reach back that say nothing else, to be added to what was found; nothing where it is told elsewhere.
