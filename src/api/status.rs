@@ -21,7 +21,8 @@ pub struct ScalingPolicyStatus {
     pub observed_generation: Option<i64>,
 
     /// The mode in force: Auto, DryRun or Paused. It differs from spec.mode while the annotation
-    /// concertina.dev/paused-until holds, and after spec.pausedUntil has passed.
+    /// concertina.dev/paused-until holds, and after spec.pausedUntil has passed. It is absent where the policy or
+    /// that annotation cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
 

@@ -236,8 +236,8 @@ impl Template {
     /// and the next ones need not be asked; `None` where there is no window that would follow it. Of series that are scraped
     /// at different intervals it is one that is long enough for 19 in 20.
     ///
-    /// Samples are counted over a stretch of a minute, and where these are too few over two, and over five; of series that
-    /// have samples in the stretches before and after too. In a cluster of short-lived pods most series begin or end within
+    /// Samples are counted over a stretch of a minute, and where these are too few over three, and over five; of series that
+    /// have samples beside it too, before and after. In a cluster of short-lived pods most series begin or end within
     /// any minute, and have fewer than their interval makes.
     #[must_use]
     pub fn interval_texts(&self, context: &TextContext<'_>) -> Option<[String; 3]> {
@@ -254,17 +254,17 @@ impl Template {
                 .map(|series| format!("count_over_time({series}{range})"));
             counts.collect::<Vec<_>>().join(" or ")
         };
-        let interval = |stretch: u32| {
-            let after = samples(format!("[{stretch}s]"));
-            let counted = samples(format!("[{stretch}s] offset {stretch}s"));
-            let before = samples(format!("[{stretch}s] offset {}s", 2 * stretch));
+        let interval = |stretch: u32, beside: u32| {
+            let after = samples(format!("[{beside}s]"));
+            let counted = samples(format!("[{stretch}s] offset {beside}s"));
+            let before = samples(format!("[{beside}s] offset {}s", beside + stretch));
             format!("quantile(0.95,{stretch} / (({counted}) and ({after}) and ({before})))")
         };
         // Fewer than three samples in a stretch say little: one more or less may fall into it.
         Some([
-            format!("{} <= 20", interval(60)),
-            format!("{} <= 40", interval(120)),
-            interval(300),
+            format!("{} <= 20", interval(60, 60)),
+            format!("{} <= 60", interval(180, 90)),
+            interval(300, 300),
         ])
     }
 }

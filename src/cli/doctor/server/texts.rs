@@ -109,7 +109,8 @@ pub(super) fn of_groups<'g>(series: &str, by: &[&str], groups: impl Iterator<Ite
 
 /// Seconds since the newest sample, of 19 in 20 series no more than this.
 pub(super) fn age(series: &str) -> String {
-    format!("quantile(0.95, time() - timestamp({series}))")
+    // VictoriaMetrics knows the time of a series for minutes after its end.
+    format!("quantile(0.95, time() - (timestamp({series}) and ({series})))")
 }
 
 /// How many series each cluster has, by each label that may tell.
