@@ -31,6 +31,11 @@ fn is_of_team(request: &Request) -> bool {
 fn is_teams_pods(request: &Request) -> bool {
     request.path == "/api/v1/namespaces/team/pods"
 }
+
+fn is_teams_deployments(request: &Request) -> bool {
+    request.path == "/apis/apps/v1/namespaces/team/deployments"
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_namespace_without_rights_harms_no_other_and_begins_by_itself_when_it_has_them() {
     let api = ApiServer::default();
@@ -196,8 +201,8 @@ async fn a_namespace_in_which_autoscalers_may_never_be_listed_is_scaled_in_witho
     assert_eq!(replicas(&world, "team"), 3);
 }
 
-#[tokio::test(start_paused = true)]
-async fn where_a_right_is_lost_nothing_is_scaled_after_a_while_until_it_is_back() {
+/// Two namespaces, in each of which a policy without metrics keeps at least three replicas of a Deployment that had two.
+async fn world_of_two_teams() -> World {
     let api = ApiServer::default();
     for namespace in ["shop", "team"] {
         deployment_in(namespace, &api, "web", 2);
@@ -206,76 +211,71 @@ async fn where_a_right_is_lost_nothing_is_scaled_after_a_while_until_it_is_back(
     let mut world = World::watching(&["shop", "team"], api).await;
     world.tick().await;
     assert_eq!([replicas(&world, "shop"), replicas(&world, "team")], [3, 3]);
-    // Some ten minutes of refusals.
-    world.api.fails(
-        is_teams_pods,
-        Fault::Answers(403, "pods is forbidden: no Role in team"),
-        60,
-    );
-    let began = tokio::time::Instant::now();
-    world.api.expires_in("team", "pods");
     world
-        .until_within(20 * PATIENCE, |world| standings(world) == ["no pods", "no pods"])
-        .await;
+}
+
+/// Refuses for some ten minutes what `of` picks, from the end of the watch of this kind on, and waits until the controller has given it up.
+async fn loses_a_right(
+    world: &mut World,
+    (kind, refusal): (&str, &'static str),
+    of: fn(&Request) -> bool,
+    is_given_up: impl Fn(&World) -> bool,
+) {
+    world.api.fails(of, Fault::Answers(403, refusal), 60);
+    let began = tokio::time::Instant::now();
+    world.api.expires_in("team", kind);
+    world.until_within(20 * PATIENCE, is_given_up).await;
     assert!(
         began.elapsed() >= Duration::from_secs(300),
         "an API server that begins refuses too"
     );
-    assert!(world.controller.cluster.is_synced(), "it goes on elsewhere");
+}
+
+/// Somebody sets both back to two, and the controllers' next period comes.
+async fn is_set_back(world: &mut World) {
     for namespace in ["shop", "team"] {
         let mut web = world.api.object_in(namespace, "deployments", "web");
         web["spec"]["replicas"] = 2.into();
         world.api.has(web);
     }
     world.settle().await;
+    next_period(world).await;
+}
+
+async fn next_period(world: &mut World) {
     world.pass(15);
     world.tick().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_right_is_lost_nothing_is_scaled_after_a_while_until_it_is_back() {
+    let mut world = world_of_two_teams().await;
+    let refusal = ("pods", "pods is forbidden: no Role in team");
+    loses_a_right(&mut world, refusal, is_teams_pods, |world| {
+        standings(world) == ["no pods", "no pods"]
+    })
+    .await;
+    assert!(world.controller.cluster.is_synced(), "it goes on elsewhere");
+    is_set_back(&mut world).await;
     assert_eq!([replicas(&world, "shop"), replicas(&world, "team")], [3, 2]);
-    let conditions = status(&world, "team")["conditions"].clone();
-    assert!(
-        conditions.to_string().contains("\"TargetForbidden\""),
-        "{conditions}"
-    );
+    let conditions = status(&world, "team")["conditions"].to_string();
+    assert!(conditions.contains("\"TargetForbidden\""), "{conditions}");
     world
         .until_within(20 * PATIENCE, |world| standings(world) == ["read", "read"])
         .await;
-    world.pass(15);
-    world.tick().await;
+    next_period(&mut world).await;
     assert_eq!(replicas(&world, "team"), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_the_right_to_the_targets_is_lost_they_are_given_up_after_a_while_until_it_is_back() {
-    let api = ApiServer::default();
-    for namespace in ["shop", "team"] {
-        deployment_in(namespace, &api, "web", 2);
-        api.has(policy_in(namespace).asking("nowhere").between(3, 5));
-    }
-    let mut world = World::watching(&["shop", "team"], api).await;
-    world.tick().await;
-    assert_eq!([replicas(&world, "shop"), replicas(&world, "team")], [3, 3]);
-    // Some ten minutes of refusals.
-    world.api.fails(
-        |request| request.path == "/apis/apps/v1/namespaces/team/deployments",
-        Fault::Answers(403, "deployments.apps is forbidden: no Role in team"),
-        60,
-    );
-    let began = tokio::time::Instant::now();
-    world.api.expires_in("team", "deployments");
-    world
-        .until_within(20 * PATIENCE, |world| !is_target_of_team_known(world))
-        .await;
-    assert!(
-        began.elapsed() >= Duration::from_secs(300),
-        "an API server that begins refuses too"
-    );
-    for namespace in ["shop", "team"] {
-        let mut web = world.api.object_in(namespace, "deployments", "web");
-        web["spec"]["replicas"] = 2.into();
-        world.api.has(web);
-    }
-    world.pass(15);
-    world.tick().await;
+    let mut world = world_of_two_teams().await;
+    let refusal = ("deployments", "deployments.apps is forbidden: no Role in team");
+    loses_a_right(&mut world, refusal, is_teams_deployments, |world| {
+        !is_target_of_team_known(world)
+    })
+    .await;
+    is_set_back(&mut world).await;
     assert_eq!([replicas(&world, "shop"), replicas(&world, "team")], [3, 2]);
     let conditions = status(&world, "team")["conditions"].to_string();
     for part in [
@@ -285,7 +285,6 @@ async fn where_the_right_to_the_targets_is_lost_they_are_given_up_after_a_while_
         assert!(conditions.contains(part), "{conditions}");
     }
     world.until_within(20 * PATIENCE, is_target_of_team_known).await;
-    world.pass(15);
-    world.tick().await;
+    next_period(&mut world).await;
     assert_eq!(replicas(&world, "team"), 3);
 }

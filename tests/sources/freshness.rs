@@ -15,6 +15,16 @@ fn rate() -> Value {
     json!([{"name": "rate", "requestRate": {"source": "ingress-nginx", "averageValue": 1}}])
 }
 
+/// One scrape more or less falls into the time over which they are counted.
+fn assert_about(found: f64, interval: i64) {
+    #[allow(clippy::cast_precision_loss)] // seconds
+    let expected = interval as f64;
+    assert!(
+        (found - expected).abs() <= 0.25 * expected,
+        "{found} is not {expected}"
+    );
+}
+
 #[tokio::test]
 async fn the_scrape_interval_is_measured_from_the_samples() {
     for interval in [1, 5, 10, 15, 20, 30, 45, 60, 90, 120, 150, 300] {
@@ -38,13 +48,7 @@ async fn the_scrape_interval_is_measured_from_the_samples() {
                 .push(&[of("web", long_ago), of("api", long_ago), of("new", just_begun)])
                 .await;
             let found = world.measured_interval(rate()).await.unwrap();
-            #[allow(clippy::cast_precision_loss)] // seconds
-            let expected = interval as f64;
-            // One scrape more or less falls into the time over which they are counted.
-            assert!(
-                (found - expected).abs() <= 0.25 * expected,
-                "{found} is not {expected}"
-            );
+            assert_about(found, interval);
             let key = world.compiled(&rate(), &json!([])).queries[0].clone();
             world.intervals.learn(&key, found, Timestamp::from_seconds(0));
             if interval >= 5 && last == 1 {
@@ -89,12 +93,7 @@ async fn the_interval_is_that_of_the_few_that_stay_among_many_that_come_and_go()
         series.extend(of("stays", 600, 1, false).into_iter().take(2));
         world.prometheus.push(&series).await;
         let found = world.measured_interval(rate()).await.unwrap();
-        #[allow(clippy::cast_precision_loss)] // seconds
-        let expected = interval as f64;
-        assert!(
-            (found - expected).abs() <= 0.25 * expected,
-            "{found} is not {expected}"
-        );
+        assert_about(found, interval);
     }
 }
 
