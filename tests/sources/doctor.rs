@@ -220,8 +220,6 @@ async fn rare_scrapes_and_known_counters_are_told() {
     let world = World::new("");
     let slow = |series: Series| Series {
         interval: 60,
-        // What is scraped so rarely is measured over three times five minutes.
-        first: 1000,
         ..series
     };
     let mut series: Vec<Series> = kubelet(USUAL, "job=\"kubelet\"").into_iter().map(slow).collect();
