@@ -144,7 +144,7 @@ async fn fetch(
             .metrics
             .decoded(&key.server, answer.series as u64, answer.bytes as u64);
     }
-    let newest = answer.as_ref().ok().and_then(Answer::newest);
+    let newest = answer.as_ref().map(Answer::newest);
     context.metrics.newest_sample(key, request.shard, newest, now);
     answer
 }

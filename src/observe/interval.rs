@@ -18,9 +18,10 @@ const WINDOWS: std::ops::RangeInclusive<u32> = 4..=600;
 /// A window stays as long as the measured interval asks for one that differs by no more than this share: scrapes fall
 /// on either side of what they are counted over.
 const HYSTERESIS: f64 = 0.25;
-/// Seconds between two measurements, and after one that brought nothing.
+/// Seconds between two measurements.
 const MEASURE_EVERY_SECONDS: u32 = 300;
-const MEASURE_AGAIN_SECONDS: u32 = 30;
+/// Seconds after a measurement that brought nothing. It doubles up to the greatest while none does.
+const MEASURE_AGAIN_SECONDS: std::ops::RangeInclusive<u32> = 30..=120;
 
 /// What is scraped together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +60,8 @@ pub fn scraped_together(template: &Template) -> Option<String> {
 struct Known {
     /// When it is to be measured again.
     due: Option<Timestamp>,
+    /// So long after the last measurement, if that brought nothing.
+    again_seconds: Option<u32>,
     /// Seconds between two scrapes, as last measured.
     interval: Option<f64>,
     /// The window that holds.
@@ -105,7 +108,12 @@ impl Intervals {
         let latest = now.plus_seconds(MEASURE_EVERY_SECONDS);
         let is_due = known.due.is_none_or(|due| now >= due || due > latest);
         if is_due {
-            known.due = Some(now.plus_seconds(MEASURE_AGAIN_SECONDS));
+            let (first, longest) = (*MEASURE_AGAIN_SECONDS.start(), *MEASURE_AGAIN_SECONDS.end());
+            let again = known
+                .again_seconds
+                .map_or(first, |seconds| (2 * seconds).min(longest));
+            known.due = Some(now.plus_seconds(again));
+            known.again_seconds = Some(again);
         }
         is_due
     }
@@ -119,6 +127,7 @@ impl Intervals {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.entry((Arc::clone(&key.server), family)).or_default();
         known.due = Some(now.plus_seconds(MEASURE_EVERY_SECONDS));
+        known.again_seconds = None;
         known.interval = Some(interval_seconds);
         let wanted = window_of(interval_seconds);
         let stays = known.window_seconds.is_some_and(|window| {
@@ -221,6 +230,14 @@ mod tests {
         intervals.learn(&cpu(), 5.0, NOW.plus_seconds(100_000));
         assert!(due(332), "the clock was set back");
         assert!(!due(333));
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_asked_ever_less_often() {
+        let intervals = Intervals::default();
+        let is_due = |second: &u32| intervals.take_due(&cpu(), &config(), NOW.plus_seconds(*second));
+        let asked: Vec<u32> = (0..600).filter(is_due).collect();
+        assert_eq!(asked, [0, 30, 90, 210, 330, 450, 570]);
     }
 
     #[test]

@@ -208,7 +208,7 @@ async fn world_of_two_teams() -> World {
         deployment_in(namespace, &api, "web", 2);
         api.has(policy_in(namespace).asking("nowhere").between(3, 5));
     }
-    let mut world = World::watching(&["shop", "team"], api).await;
+    let world = World::watching(&["shop", "team"], api).await;
     world.tick().await;
     assert_eq!([replicas(&world, "shop"), replicas(&world, "team")], [3, 3]);
     world

@@ -251,7 +251,7 @@ fn loop_and_writes(moment: u32, metrics: &Metrics) {
     }
     metrics.decoded(server, 120, 24_000);
     let cpu = QueryKey::shared(&Arc::from(server), Template::Cpu { window: Window::Auto });
-    metrics.newest_sample(&cpu, 0, Some(Timestamp::from_seconds(0)), Timestamp(7500));
+    metrics.newest_sample(&cpu, 0, Ok(Some(Timestamp::from_seconds(0))), Timestamp(7500));
     metrics.failovers(server, u64::from(moment));
     metrics.scrape_interval(server, "cpu", 15.0, 60);
     for result in [

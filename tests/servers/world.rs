@@ -184,7 +184,7 @@ pub(crate) async fn ask(server: &Server) -> Result<(), String> {
         text: "sum(up)".into(),
         naming: Naming::OWN,
         is_total: true,
-        is_of_the_past: false,
+        measures_interval: false,
         window_seconds: None,
         interval_seconds: None,
         identity: 0,

@@ -46,16 +46,11 @@ pub(super) fn board() -> Board {
             },
         ],
         annotations: vec![
-            change(
-                "Growth",
-                "up",
-                "More replicas: {{reason}} {{winner}}",
-                Colour::Blue,
-            ),
+            change("Growth", "up", "More replicas: {{reason}}", Colour::Blue),
             change(
                 "Shrinking",
                 "down",
-                "Fewer replicas: {{reason}} {{winner}}",
+                "Fewer replicas: {{reason}}",
                 Colour::LightBlue,
             ),
             leader_changes(SCOPE),
@@ -183,12 +178,13 @@ fn history() -> Vec<Panel> {
         .coloured("none", Colour::Grey),
         bands(
             "Mode",
-            "Auto writes, DryRun only recommends, Paused leaves the target alone. Nothing was written? Look here first.",
+            "Auto writes, DryRun only recommends, Paused leaves the target alone, Unknown is a policy that cannot be read. Nothing was written? Look here first.",
         )
         .sized(8, 5)
         .shows(of(POLICY_DECISION, &["mode"]), "{{mode}}")
         .coloured("DryRun", Colour::Grey)
-        .coloured("Paused", Colour::Yellow),
+        .coloured("Paused", Colour::Yellow)
+        .coloured("Unknown", Colour::Red),
     ]
 }
 

@@ -18,8 +18,8 @@ pub struct Question<'a> {
     pub naming: Naming<'a>,
     /// Whether its answer has totals, which are wrong without a part, and not pods.
     pub is_total: bool,
-    /// Whether it asks for the past, and so waits its turn with others that do.
-    pub is_of_the_past: bool,
+    /// Whether it asks how often series are scraped, and so waits its turn with others that do.
+    pub measures_interval: bool,
     /// Seconds over which its rates are measured; `None` where it has none, or a user's own.
     pub window_seconds: Option<u32>,
     /// Seconds between two scrapes of the series behind it, where they are measured.
@@ -73,7 +73,7 @@ impl QueryKey {
             interval_seconds: intervals.scrape_interval(self),
             identity: hash_of(self),
             is_total: self.template.is_total(source),
-            is_of_the_past: false,
+            measures_interval: false,
             template: &self.template,
         })
     }
@@ -94,7 +94,7 @@ impl IntervalQuestion {
             text: self.text.clone(),
             naming: Naming::OWN,
             is_total: false,
-            is_of_the_past: true,
+            measures_interval: true,
             window_seconds: None,
             interval_seconds: None,
             identity: 0,

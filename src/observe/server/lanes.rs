@@ -29,6 +29,8 @@ pub(super) enum Sort {
     Custom,
     /// The past.
     Past,
+    /// How often series are scraped.
+    Interval,
 }
 
 /// How a query went.
@@ -48,6 +50,8 @@ pub(super) struct Lanes {
     custom: Semaphore,
     slow: Semaphore,
     range: Semaphore,
+    /// Of questions for scrape intervals: few, rare, and over minutes of all series.
+    interval: Semaphore,
     /// Users' queries that wait for a place in `custom`.
     waiting: AtomicUsize,
     memory: Mutex<Memory>,
@@ -88,6 +92,7 @@ impl Lanes {
             custom: Semaphore::new(concurrent),
             slow: Semaphore::new(SLOW_QUERIES),
             range: Semaphore::new(RANGE_QUERIES),
+            interval: Semaphore::new(1),
             waiting: AtomicUsize::new(0),
             memory: Mutex::default(),
         }
@@ -99,6 +104,7 @@ impl Lanes {
         let lane = match (sort, slow) {
             (Sort::BuiltIn, _) => &self.built_in,
             (Sort::Past, _) => &self.range,
+            (Sort::Interval, _) => &self.interval,
             (Sort::Custom, None) => &self.custom,
             (Sort::Custom, Some(_)) => &self.slow,
         };

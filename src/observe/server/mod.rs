@@ -211,7 +211,8 @@ impl Server {
     ) -> Result<T, FetchError> {
         let Question { template, text, .. } = question;
         let sort = match template {
-            _ if steps.is_some() || question.is_of_the_past => Sort::Past,
+            _ if steps.is_some() => Sort::Past,
+            _ if question.measures_interval => Sort::Interval,
             Template::Custom { .. } => Sort::Custom,
             _ => Sort::BuiltIn,
         };

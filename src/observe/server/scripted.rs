@@ -113,7 +113,7 @@ pub(super) fn question<'a>(template: &'a Template, text: &str) -> Question<'a> {
         text: text.into(),
         naming: Naming::OWN,
         is_total: matches!(template, Template::Custom { .. }),
-        is_of_the_past: false,
+        measures_interval: false,
         window_seconds: None,
         interval_seconds: None,
         identity: 0,

@@ -328,7 +328,7 @@ impl Metrics {
         &self,
         query: &Arc<QueryKey>,
         shard: u32,
-        newest: Option<Timestamp>,
+        newest: Result<Option<Timestamp>, &FetchError>,
         now: Timestamp,
     ) {
         self.newest_samples.note(query, shard, newest, now);

@@ -12,6 +12,7 @@ use super::names::NEWEST_SAMPLE_AGE;
 use crate::cluster::lock;
 use crate::observe::plan::QueryKey;
 use crate::observe::query::Template;
+use crate::observe::table::FetchError;
 
 /// A query that was not asked for so long is not asked any more: three times the longest period.
 const FORGOTTEN_MILLISECONDS: u64 = 180_000;
@@ -35,8 +36,14 @@ impl Sample {
 }
 
 impl NewestSamples {
-    /// This part of a query was asked at `now`, and the newest sample that came back is of `newest`; `None` where none came.
-    pub(super) fn note(&self, query: &Arc<QueryKey>, shard: u32, newest: Option<Timestamp>, now: Timestamp) {
+    /// This part of a query was asked at `now`, and the newest sample in its answer is of that time; `None` where there is none.
+    pub(super) fn note(
+        &self,
+        query: &Arc<QueryKey>,
+        shard: u32,
+        newest: Result<Option<Timestamp>, &FetchError>,
+        now: Timestamp,
+    ) {
         // A user's text for the age may say anything, so it is no fact of the server.
         if matches!(query.template, Template::Custom { .. }) {
             return;
@@ -45,11 +52,15 @@ impl NewestSamples {
         samples.retain(|_, sample| now.0.abs_diff(sample.asked.0) <= FORGOTTEN_MILLISECONDS);
         let key = (Arc::clone(query), shard);
         match newest {
-            Some(newest) => {
+            Ok(Some(newest)) => {
                 samples.insert(key, Sample { newest, asked: now });
             }
-            // While a server is away, or its series are, the last sample grows old.
-            None => {
+            // There is nothing to be old, as where all targets sleep at zero.
+            Ok(None) => {
+                samples.remove(&key);
+            }
+            // While a server is away the last sample grows old.
+            Err(_) => {
                 if let Some(sample) = samples.get_mut(&key) {
                     sample.asked = now;
                 }
@@ -88,6 +99,8 @@ mod tests {
 
     use super::*;
 
+    const AWAY: FetchError = FetchError::TimedOut(5);
+
     fn query(template: Template) -> Arc<QueryKey> {
         QueryKey::shared(&Arc::from("default"), template)
     }
@@ -111,14 +124,16 @@ mod tests {
     #[test]
     fn the_newest_sample_grows_old_while_no_answer_brings_another() {
         let metrics = Metrics::default();
-        metrics.newest_sample(&cpu(), 0, None, at(0));
+        metrics.newest_sample(&cpu(), 0, Err(&AWAY), at(0));
         assert!(ages(&metrics).is_empty(), "nothing came yet");
-        metrics.newest_sample(&cpu(), 0, Some(at(10)), at(15));
+        metrics.newest_sample(&cpu(), 0, Ok(Some(at(10))), at(15));
         assert_eq!(ages(&metrics), [told("cpu", "5.0")]);
-        metrics.newest_sample(&cpu(), 0, None, at(75));
+        metrics.newest_sample(&cpu(), 0, Err(&AWAY), at(75));
         assert_eq!(ages(&metrics), [told("cpu", "65.0")], "the server is away");
-        metrics.newest_sample(&cpu(), 0, Some(at(80)), at(78));
+        metrics.newest_sample(&cpu(), 0, Ok(Some(at(80))), at(78));
         assert_eq!(ages(&metrics), [told("cpu", "0.0")], "its clock is ahead");
+        metrics.newest_sample(&cpu(), 0, Ok(None), at(90));
+        assert!(ages(&metrics).is_empty(), "its series are gone");
     }
 
     #[test]
@@ -128,11 +143,16 @@ mod tests {
             window: Window::Seconds(30),
         });
         for seconds in (0..=3600).step_by(15) {
-            let failing = (seconds == 0).then_some(at(0));
+            let failing = if seconds == 0 { Ok(Some(at(0))) } else { Err(&AWAY) };
             metrics.newest_sample(&cpu(), 1, failing, at(seconds));
-            metrics.newest_sample(&cpu(), 0, Some(at(seconds - 3)), at(seconds));
-            metrics.newest_sample(&short, 0, Some(at(seconds - 4)), at(seconds));
-            metrics.newest_sample(&query(Template::Memory), 0, Some(at(seconds - 5)), at(seconds));
+            metrics.newest_sample(&cpu(), 0, Ok(Some(at(seconds - 3))), at(seconds));
+            metrics.newest_sample(&short, 0, Ok(Some(at(seconds - 4))), at(seconds));
+            metrics.newest_sample(
+                &query(Template::Memory),
+                0,
+                Ok(Some(at(seconds - 5))),
+                at(seconds),
+            );
         }
         assert_eq!(ages(&metrics), [told("cpu", "3600.0"), told("memory", "5.0")]);
     }
@@ -140,8 +160,8 @@ mod tests {
     #[test]
     fn what_is_not_asked_any_more_is_forgotten() {
         let metrics = Metrics::default();
-        metrics.newest_sample(&cpu(), 1, Some(at(0)), at(60));
-        metrics.newest_sample(&query(Template::Memory), 0, Some(at(240)), at(241));
+        metrics.newest_sample(&cpu(), 1, Ok(Some(at(0))), at(60));
+        metrics.newest_sample(&query(Template::Memory), 0, Ok(Some(at(240))), at(241));
         assert_eq!(ages(&metrics), [told("memory", "1.0")]);
     }
 
@@ -152,7 +172,7 @@ mod tests {
             query: Arc::from("load"),
             age_query: Some(Arc::from("vector(0)")),
         };
-        metrics.newest_sample(&query(custom), 0, Some(Timestamp::default()), at(0));
+        metrics.newest_sample(&query(custom), 0, Ok(Some(Timestamp::default())), at(0));
         assert!(ages(&metrics).is_empty());
     }
 }

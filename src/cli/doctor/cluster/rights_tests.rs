@@ -1,10 +1,10 @@
 //! Rights, from answers as they were recorded, and those of the manifests. No network.
 use std::collections::BTreeSet;
 
-use super::super::ClusterFacts;
 use super::super::recorded::{
     account, assert_says, election, granted, healthy, listed, remark, remarks, served,
 };
+use super::super::{ClusterFacts, Listed};
 use super::*;
 use crate::cli::doctor::finding::Level;
 
@@ -227,16 +227,81 @@ fn kinds_that_were_withheld_are_a_problem_only_where_a_policy_targets_one() {
     );
 }
 
-#[test]
-fn a_kind_that_is_withheld_in_several_namespaces_is_told_once() {
+/// A controller without these rights: on a resource of `apps` and its scale, in each of these namespaces.
+fn without(plural: &str, namespaces: &[String]) -> ClusterFacts {
     let mut facts = healthy();
-    let namespaces = ["a".to_owned(), "b".to_owned()];
-    let rights = needed(&election(), &facts.groups, &namespaces).into_iter();
+    let rights = needed(&election(), &facts.groups, namespaces).into_iter();
     let rights = rights.map(|right| {
-        let is_granted = !right.resource.starts_with("statefulsets");
+        let is_granted = !right.resource.starts_with(plural);
         granted(right, is_granted)
     });
     facts.rights = Ok(rights.collect());
+    facts
+}
+
+#[test]
+fn where_it_is_not_known_whether_a_policy_targets_a_withheld_kind_deployments_and_stateful_sets_are_a_problem()
+ {
+    let cut = Listed {
+        items: vec![policy("apps/v1", "Deployment")],
+        has_more: true,
+        unheard: Vec::new(),
+    };
+    let reasons = [
+        (Ok(cut), "only the first 500 policies were looked at"),
+        (
+            Err(Trouble::Forbidden),
+            "policies could not be listed: you may not look at it",
+        ),
+        (
+            Err(Trouble::Other("no answer within 10 s".into())),
+            "policies could not be listed: no answer within 10 s",
+        ),
+    ];
+    let of = |facts: &ClusterFacts| {
+        let found = remarks(facts).into_iter();
+        let found: Vec<_> = found.filter(|finding| finding.check == "rights").collect();
+        found
+    };
+    for (policies, why) in reasons {
+        let mut facts = without("statefulsets", &[]);
+        facts.policies = policies.clone();
+        let found = of(&facts);
+        assert_eq!(found.len(), 2, "{found:#?}");
+        let what = format!("StatefulSets are scaled; whether a policy targets one is not known: {why}");
+        let set = "in its ClusterRole: {apiGroups: [apps], resources: [statefulsets/scale], verbs: [get, patch]}; nothing if none is to";
+        assert_says(&found[1], Level::Problem, &what, set);
+        // Few scale these.
+        let mut facts = without("replicasets/scale", &[]);
+        facts.policies = policies;
+        let found = of(&facts);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        let what = format!("scale them; whether a policy targets one is not known: {why}");
+        assert_says(&found[0], Level::Note, &what, "nothing unless policies are to");
+    }
+}
+
+#[test]
+fn a_namespace_whose_policies_were_not_heard_leaves_the_others_known() {
+    let mut facts = without("statefulsets", &["a".to_owned(), "b".to_owned()]);
+    facts.policies = Ok(Listed {
+        unheard: vec![("b".to_owned(), Trouble::Forbidden)],
+        ..Listed::default()
+    });
+    let found = remarks(&facts).into_iter();
+    let found: Vec<_> = found.filter(|finding| finding.check == "rights").collect();
+    assert_eq!(found.len(), 3, "{found:#?}");
+    for problem in &found[..2] {
+        let what = "is not known: policies of b could not be listed: you may not look at it";
+        assert_says(problem, Level::Problem, what, "in its Role in b: ");
+    }
+    assert_eq!(found[2].level, Level::Note);
+    assert!(found[2].what.ends_with("may not list, watch and scale them in a"));
+}
+
+#[test]
+fn a_kind_that_is_withheld_in_several_namespaces_is_told_once() {
+    let facts = without("statefulsets", &["a".to_owned(), "b".to_owned()]);
     assert!(
         remark(&facts)
             .what

@@ -226,7 +226,7 @@ impl<'s> Asker<'s> {
             text: text.to_owned(),
             naming: Naming::OWN,
             is_total: false,
-            is_of_the_past: false,
+            measures_interval: false,
             window_seconds: None,
             interval_seconds: None,
             identity: 0,
