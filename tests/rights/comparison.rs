@@ -47,14 +47,14 @@ fn is_at_home(request: &Request) -> bool {
     request.namespace.as_deref() == Some(&request.account.0)
 }
 
-/// Whether a role that is bound to the account by the chart allowed it: for all namespaces, for the controller's own, or for one
-/// of those that it watches where it does not watch all.
+/// Whether a role that is bound to the account by the chart allowed it: for all namespaces, for its Lease in the controller's own, or
+/// for one of those that it watches where it does not watch all.
 fn is_by_own_role(request: &Request) -> bool {
     let (home, name) = &request.account;
     let watched = request.namespace.as_deref().unwrap_or_default();
     let own = [
         name.clone(),
-        format!("{name}/{home}"),
+        format!("{name}-lease/{home}"),
         format!("{name}-controller/{watched}"),
     ];
     matches!(&request.verdict, Verdict::AllowedBy(binding) if own.contains(binding))

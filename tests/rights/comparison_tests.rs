@@ -26,13 +26,13 @@ roleRef: {kind: ClusterRole, name: concertina}
 subjects: [{kind: ServiceAccount, name: concertina, namespace: autoscaling}]
 ---
 kind: Role
-metadata: {name: concertina}
+metadata: {name: concertina-lease}
 rules:
 - {apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: [concertina], verbs: [update]}
 ---
 kind: RoleBinding
-metadata: {name: concertina}
-roleRef: {kind: Role, name: concertina}
+metadata: {name: concertina-lease}
+roleRef: {kind: Role, name: concertina-lease}
 subjects: [{kind: ServiceAccount, name: concertina, namespace: autoscaling}]
 "#;
 
@@ -78,7 +78,7 @@ fn all_used() -> Vec<Value> {
             ["apps", "deployments/scale", "shop", "web"],
             Some("concertina"),
         ),
-        asked("update", lease, Some("concertina/autoscaling")),
+        asked("update", lease, Some("concertina-lease/autoscaling")),
     ]
 }
 
@@ -176,7 +176,7 @@ fn a_subresource_or_another_verb_or_name_is_another_right() {
         let binding = if at == 2 {
             "concertina"
         } else {
-            "concertina/autoscaling"
+            "concertina-lease/autoscaling"
         };
         lines[at] = asked(verb, object, Some(binding));
         let differences = differences(&lines);
