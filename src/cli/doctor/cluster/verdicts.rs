@@ -2,8 +2,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::finding::{Findings, plural, some_of};
-use super::rights::Weight;
-use super::{ClusterFacts, Trouble};
+use super::rights::{Right, Weight};
+use super::{ClusterFacts, Heard, LIST_LIMIT, Listed, Trouble};
+
+const NOT_KNOWN: &str = "whether a policy targets one is not known";
 
 pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
     let account = format!("{}/{}", facts.account.namespace, facts.account.name);
@@ -36,7 +38,7 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
     };
     let policies = facts.policies.as_ref().map_or(&[][..], |list| &list.items);
     let (mut granted, mut unknown) = (0, Vec::new());
-    let mut kinds: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut kinds: BTreeMap<(&str, &str, Option<String>), BTreeSet<&str>> = BTreeMap::new();
     for (right, verdicts) in rights {
         let denied: Vec<&str> = verdicts
             .iter()
@@ -82,17 +84,27 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
             ),
             Weight::ForKind(kind) => {
                 let policies = right.policies(kind, policies);
-                if policies.is_empty() {
-                    let places = kinds.entry((right.group.as_str(), plural)).or_default();
-                    places.extend(within.map(|(namespace, _)| namespace.as_str()));
-                } else {
-                    let what = format!("{what}, and {} targets one", some_of(&policies, 3));
-                    found.problem("rights", what, right.rule(&denied));
+                let unseen = unseen(right, &facts.policies);
+                match &unseen {
+                    _ if !policies.is_empty() => {
+                        let what = format!("{what}, and {} targets one", some_of(&policies, 3));
+                        found.problem("rights", what, right.rule(&denied));
+                    }
+                    Some(why) if is_usual(&right.group, kind) => found.problem(
+                        "rights",
+                        format!("{what}; {NOT_KNOWN}: {why}"),
+                        format!("{}; nothing if none is to", right.rule(&denied)),
+                    ),
+                    _ => {
+                        let places = kinds.entry((&right.group, plural, unseen)).or_default();
+                        places.extend(within.map(|(namespace, _)| namespace.as_str()));
+                    }
                 }
             }
         }
     }
-    for ((group, plural), places) in kinds {
+    for ((group, plural, unseen), places) in kinds {
+        let unseen = unseen.map_or_else(String::new, |why| format!("; {NOT_KNOWN}: {why}"));
         let places: Vec<String> = places.into_iter().map(str::to_owned).collect();
         let place = match places.is_empty() {
             true => String::new(),
@@ -100,7 +112,7 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
         };
         found.note(
             "rights",
-            format!("{plural} of {group} have a /scale, but {account} may not list, watch and scale them{place}"),
+            format!("{plural} of {group} have a /scale, but {account} may not list, watch and scale them{place}{unseen}"),
             format!(
                 "nothing unless policies are to target them: {plural} in rbac.scalableKinds.{group} of the chart, or in its \
                  role list and watch of {plural}, get and patch of {plural}/scale"
@@ -121,4 +133,30 @@ pub(super) fn check(facts: &ClusterFacts, found: &mut Findings) {
         );
         found.note("rights", what, "what the message says");
     }
+}
+
+/// Kinds that most policies target, so that a right which is missing is more likely an oversight than meant.
+fn is_usual(group: &str, kind: &str) -> bool {
+    group == "apps" && matches!(kind, "Deployment" | "StatefulSet")
+}
+
+/// Why policies may have been missed where a right holds, if any may.
+fn unseen(right: &Right, policies: &Heard<Listed>) -> Option<String> {
+    let list = match policies {
+        Ok(list) => list,
+        Err(trouble) => return Some(format!("policies could not be listed: {trouble}")),
+    };
+    let concerns = |namespace: &str| {
+        right
+            .within
+            .as_ref()
+            .is_none_or(|(within, _)| within == namespace)
+    };
+    let unheard = list.unheard.iter().find(|(namespace, _)| concerns(namespace));
+    unheard
+        .map(|(namespace, trouble)| format!("policies of {namespace} could not be listed: {trouble}"))
+        .or_else(|| {
+            list.has_more
+                .then(|| format!("only the first {LIST_LIMIT} policies were looked at"))
+        })
 }
