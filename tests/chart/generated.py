@@ -25,6 +25,8 @@ CONFIG_HEAD = """\
 """
 # What is only true of a release of helm.
 HELMS_OWN = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by|checksum/config): .*\n", re.MULTILINE)
+# What the definition has beside the text of crds/.
+LABELS = re.compile(r"^  labels:\n(?:    .*\n)+", re.MULTILINE)
 BEGIN, END = "<!-- values: made by `make generate` -->\n", "<!-- end of values -->\n"
 
 
@@ -38,6 +40,8 @@ def manifests():
             continue
         text = HELMS_OWN.sub("", part[source.end() :]).strip("\n") + "\n"
         name = FILES[source[1]]
+        if name == "crd.yaml":
+            text = LABELS.sub("", text, count=1)
         if name == "config.yaml":
             text = parse(text)[0]["data"]["config.yaml"]
         files.setdefault(name, []).append(text)

@@ -20,7 +20,7 @@ def example(*arguments):
 
 class Notes(unittest.TestCase):
     def test_the_policy_of_the_notes_fits_the_definition_and_names_a_server_that_is_there(self):
-        for names, wanted in [(["default"], None), (["a", "default"], None), (["a", "b"], {"name": "a"})]:
+        for names, wanted in [(["default"], None), (["a", "default"], None), (["a", "b"], {"name": "a"}), (["1"], {"name": "1"})]:
             policy = example(servers(*names))
             jsonschema.validate(policy, test_schemas.policy_schema())
             self.assertEqual(policy["spec"].get("prometheusRef"), wanted, names)

@@ -308,6 +308,14 @@ class Objects(unittest.TestCase):
         self.assertEqual(keep(*chart.SETS["everything"])["argocd.argoproj.io/sync-options"], "Prune=false")
         self.assertNotIn("CustomResourceDefinition", chart.kinds(chart.objects("--set=crds.install=false")))
 
+    def test_the_definition_has_the_labels_of_every_object(self):
+        labels = lambda kind, *values: chart.only(chart.objects(*values), kind)["metadata"]["labels"]
+        for name, values in chart.SETS.items():
+            with self.subTest(name):
+                if "CustomResourceDefinition" in chart.kinds(chart.objects(*values)):
+                    self.assertEqual(labels("CustomResourceDefinition", *values), labels("ServiceAccount", *values))
+        self.assertEqual(labels("CustomResourceDefinition", *chart.SETS["clashes"])["app.kubernetes.io/name"], "concertina")
+
     def test_an_image_is_named_by_digest_tag_or_version(self):
         version = chart.parse((chart.CHART / "Chart.yaml").read_text())[0]["appVersion"]
         self.assertEqual(container()["image"], f"concertina:{version}")

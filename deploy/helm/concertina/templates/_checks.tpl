@@ -9,6 +9,11 @@
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
 {{- fail "serviceMonitor and podMonitor are both enabled: every controller would be scraped twice. Enable one of them." -}}
 {{- end -}}
+{{- range .Values.extraArgs -}}
+{{- if regexMatch "^--scrape-interval-seconds(=|$)" . -}}
+{{- fail "extraArgs: --scrape-interval-seconds is refused beside the configuration file that the chart writes. Leave it out, and write scrapeIntervalSeconds of the server in config.servers." -}}
+{{- end -}}
+{{- end -}}
 {{- $names := list -}}
 {{- range .Values.config.servers -}}
 {{- $server := printf "config.servers: server %s" .name -}}
