@@ -170,7 +170,8 @@ def impatient(text):
         rules[place] = re.sub(r"^( *for:) .*", rf"\1 {seconds}s", rule, flags=re.MULTILINE)
     text = re.sub(r"\[[25]m\]", f"[{LOOK_BACK_SECONDS}s]", head + "".join(rules))
     # Controllers and targets are young here.
-    return text.replace("process_start_time_seconds < 120", "process_start_time_seconds < 5").replace("offset 7m", f"offset {LOOK_BACK_SECONDS}s")
+    text = text.replace("[12m:30s]) >= 15", f"[{LOOK_BACK_SECONDS + 10}s:1s]) >= {LOOK_BACK_SECONDS}")
+    return text.replace("process_start_time_seconds < 120", "process_start_time_seconds < 5")
 
 
 def alert_rules():
