@@ -8,8 +8,9 @@ use crate::boards::{Choice, Question, of_panel, panels, questions, sent, variabl
 use crate::fixtures::{backlog, by, cpu, deployment, pods_of, policy, query};
 use crate::world::{GLANCE, World, in_a_namespace};
 
-/// Pods that crash are waited for longer and longer, and a scrape interval is measured of what has been there for two minutes.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// Pods that crash are waited for longer and longer. A scrape interval is measured of what has been there for two minutes, and, as the kubelet looks at idle
+/// containers ever less often, perhaps only of what has been there for six.
+const PATIENCE: Duration = Duration::from_secs(480);
 /// In place of `$__rate_interval`, with a scrape every few seconds.
 const WINDOW: &str = "60s";
 /// Nothing is asked that is older, in seconds.
