@@ -8,7 +8,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::fixtures::{backlog, by, deployment, policy};
-use crate::undisturbed::restarts::controller;
+use crate::undisturbed::restarts::{controller, until_another_leads};
 use crate::world::{World, api, changes_of, kubectl, resource, restoring, undisturbed};
 
 /// A controller of the test's own, on the cluster that KUBECONFIG names.
@@ -211,40 +211,15 @@ async fn of_two_controllers_the_other_takes_over_when_the_leader_is_killed_or_to
 #[ignore = "needs a cluster: make test-cluster"]
 async fn of_the_deployed_controllers_one_leads_and_another_follows_it() {
     undisturbed(async |world| {
-        let leases = api(&world.client, Some("concertina"), &resource("Lease"));
-        let holder = async || {
-            let lease = leases.get_opt("concertina").await.unwrap();
-            let holder =
-                lease.and_then(|lease| lease.data["spec"]["holderIdentity"].as_str().map(str::to_owned));
-            holder.and_then(|holder| Some(holder.rsplit_once('_')?.0.to_owned()))
-        };
-        let changes_from = async |before: Option<String>| {
-            let deadline = Instant::now() + Duration::from_secs(120);
-            loop {
-                let now = holder().await;
-                if now.is_some() && now != before {
-                    break now;
-                }
-                assert!(Instant::now() < deadline, "nobody leads after {before:?}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        let leader = changes_from(None).await;
+        let leader = until_another_leads(world, &[]).await;
         let pods = controller(world).await;
         assert!(pods.len() > 1, "{pods:?}");
         assert!(
-            pods.iter().any(|(pod, _)| Some(pod) == leader.as_ref()),
+            pods.iter().any(|(pod, _)| *pod == leader),
             "{leader:?} of {pods:?}"
         );
-        kubectl(&[
-            "delete",
-            "pod",
-            leader.as_deref().unwrap(),
-            "-n",
-            "concertina",
-            "--wait=false",
-        ]);
-        changes_from(leader).await;
+        kubectl(&["delete", "pod", &leader, "-n", "concertina", "--wait=false"]);
+        until_another_leads(world, &[leader]).await;
         world.has(deployment("web")).await;
         world.has(policy("web").by(&[backlog(60, 20)])).await;
         world.until_replicas("Deployment", "web", 3).await;

@@ -2,7 +2,7 @@
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use super::restarts::kill_the_controller;
+use super::restarts::{controller, kill_the_controller, until_another_leads};
 use crate::fixtures::{backlog, deployment, policy};
 use crate::modes::until_another_policy_has_acted;
 use crate::rights::create_for_all;
@@ -44,7 +44,9 @@ async fn what_keda_scales_is_left_to_it_until_its_object_is_deleted() {
                 "spec": {"scaleTargetRef": {"name": "web"}, "triggers": []},
             });
             world.until_accepted(&scaled).await;
+            let killed: Vec<_> = controller(world).await.into_iter().map(|(pod, _)| pod).collect();
             kill_the_controller(world).await;
+            until_another_leads(world, &killed).await;
 
             world.has(deployment("web")).await;
             world.has(policy("web").by(&[backlog(60, 20)])).await;

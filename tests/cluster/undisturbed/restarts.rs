@@ -1,4 +1,6 @@
 //! The controller killed and started anew: what it remembers, and what it asks Prometheus for.
+use std::time::{Duration, Instant};
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
@@ -6,7 +8,7 @@ use serde_json::json;
 
 use crate::fixtures::{backlog, by, deployment, pods_of, policy, query};
 use crate::modes::until_another_policy_has_acted;
-use crate::world::{World, changes_of, kubectl, undisturbed};
+use crate::world::{GLANCE, World, api, changes_of, kubectl, resource, undisturbed};
 
 /// The controller's pods that are not on their way out, each with how often its program was started anew.
 pub(crate) async fn controller(world: &World) -> Vec<(String, i32)> {
@@ -43,6 +45,26 @@ pub(crate) async fn kill_the_controller(world: &World) {
             "--force",
             "--grace-period=0",
         ]);
+    }
+}
+
+/// The pod that holds the Lease.
+async fn leader(world: &World) -> Option<String> {
+    let leases = api(&world.client, Some("concertina"), &resource("Lease"));
+    let lease = leases.get_opt("concertina").await.unwrap()?;
+    let holder = lease.data["spec"]["holderIdentity"].as_str()?;
+    Some(holder.rsplit_once('_')?.0.to_owned())
+}
+
+/// Waits until a pod leads that is none of these, and returns its name. One that was killed lives for a moment yet, and may act.
+pub(crate) async fn until_another_leads(world: &World, others: &[String]) -> String {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        if let Some(leader) = leader(world).await.filter(|leader| !others.contains(leader)) {
+            return leader;
+        }
+        assert!(Instant::now() < deadline, "nobody leads but {others:?}");
+        tokio::time::sleep(GLANCE).await;
     }
 }
 
