@@ -36,13 +36,19 @@ fn is_teams_deployments(request: &Request) -> bool {
     request.path == "/apis/apps/v1/namespaces/team/deployments"
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_namespace_without_rights_harms_no_other_and_begins_by_itself_when_it_has_them() {
+/// Two namespaces, in each of which a policy without metrics keeps at least three replicas of a Deployment that has two.
+fn api_of_two_teams() -> ApiServer {
     let api = ApiServer::default();
     for namespace in ["shop", "team"] {
         deployment_in(namespace, &api, "web", 2);
         api.has(policy_in(namespace).asking("nowhere").between(3, 5));
     }
+    api
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_without_rights_harms_no_other_and_begins_by_itself_when_it_has_them() {
+    let api = api_of_two_teams();
     // Each of the six kinds is asked for once as events and once in pages.
     api.fails(is_of_team, Fault::Answers(403, "no Role in team"), 20);
     let world = World::watching(&["shop", "team"], api).await;
@@ -66,11 +72,7 @@ async fn a_namespace_without_rights_harms_no_other_and_begins_by_itself_when_it_
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_whose_pods_may_not_be_read_is_not_acted_on_and_its_policies_say_so() {
-    let api = ApiServer::default();
-    for namespace in ["shop", "team"] {
-        deployment_in(namespace, &api, "web", 2);
-        api.has(policy_in(namespace).asking("nowhere").between(3, 5));
-    }
+    let api = api_of_two_teams();
     api.always_fails(
         is_teams_pods,
         Fault::Answers(403, "pods is forbidden: no Role in team"),
@@ -129,11 +131,7 @@ fn standings(world: &World) -> [String; 2] {
 
 /// `team` gets its rights late, those to HorizontalPodAutoscalers last or never. The policy in it would scale `web` to 3.
 async fn world_of_late_rights(horizontal: impl FnOnce(&ApiServer)) -> World {
-    let api = ApiServer::default();
-    for namespace in ["shop", "team"] {
-        deployment_in(namespace, &api, "web", 2);
-        api.has(policy_in(namespace).asking("nowhere").between(3, 5));
-    }
+    let api = api_of_two_teams();
     // Each of five kinds is asked for once as events and once in pages.
     api.fails(
         is_of_team_but_horizontal,
@@ -201,13 +199,9 @@ async fn a_namespace_in_which_autoscalers_may_never_be_listed_is_scaled_in_witho
     assert_eq!(replicas(&world, "team"), 3);
 }
 
-/// Two namespaces, in each of which a policy without metrics keeps at least three replicas of a Deployment that had two.
+/// Both have scaled their Deployment.
 async fn world_of_two_teams() -> World {
-    let api = ApiServer::default();
-    for namespace in ["shop", "team"] {
-        deployment_in(namespace, &api, "web", 2);
-        api.has(policy_in(namespace).asking("nowhere").between(3, 5));
-    }
+    let api = api_of_two_teams();
     let world = World::watching(&["shop", "team"], api).await;
     world.tick().await;
     assert_eq!([replicas(&world, "shop"), replicas(&world, "team")], [3, 3]);
